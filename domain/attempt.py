@@ -1,0 +1,43 @@
+"""The ledger: one entry for every physical call behind an answer, or behind the lack of one."""
+
+from __future__ import annotations
+
+import attrs
+
+from .usage import Usage
+
+
+@attrs.frozen
+class Wait:
+    """Time spent before an attempt, in seconds, and what for: `rate_limit`, `retry`, ..."""
+
+    reason: str
+    seconds: float
+
+
+@attrs.frozen
+class Attempt:
+    """One physical call.
+
+    `outcome` is `answered` or the kind of the error; `duration` and `first_event` (for a stream) are in seconds from
+    its start; `discarded` says that its answer was thrown away. `started` is in seconds of the clock of the model's layers.
+    """
+
+    provider: str | None
+    model_id: str | None
+    outcome: str
+    started: float = 0.0
+    duration: float = 0.0
+    first_event: float | None = None
+    message: str | None = None
+    usage: Usage | None = None
+    waits: tuple[Wait, ...] = ()
+    discarded: bool = False
+
+
+def with_wait(attempts: tuple[Attempt, ...], wait: Wait) -> tuple[Attempt, ...]:
+    """The same ledger, its first attempt having waited first; one that made no call is left as it is."""
+    if not attempts:
+        return attempts
+    first = attempts[0]
+    return (attrs.evolve(first, waits=(wait, *first.waits)), *attempts[1:])

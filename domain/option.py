@@ -1,0 +1,137 @@
+"""Options of a call, and the one rule by which they meet: the stronger level wins, name by name.
+
+The call beats the constructor, the constructor beats the library. `OMIT` takes an option away again, at any level;
+`None` is a value like any other. Names that the core knows are canonical; names that it doesn't know go to the
+provider untouched.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .frozen import EMPTY, FrozenDict, freeze
+
+
+class Omit(enum.Enum):
+    """The type of `OMIT`; an enum member stays itself through copy and pickle."""
+
+    OMIT = "OMIT"
+
+    def __repr__(self) -> str:
+        return "OMIT"
+
+
+OMIT: Final = Omit.OMIT
+"""Takes an option away: `model(messages, temperature=OMIT)` sends no temperature, whatever the constructor said."""
+
+ALIASES: Final[Mapping[str, str]] = FrozenDict(
+    {
+        "max_new_tokens": "max_tokens",  # transformers
+        "max_completion_tokens": "max_tokens",  # OpenAI's reasoning models
+        "max_output_tokens": "max_tokens",  # OpenAI responses, Gemini
+        "maxTokens": "max_tokens",  # Bedrock Converse
+        "topP": "top_p",
+        "topK": "top_k",
+        "random_seed": "seed",  # Mistral
+        "repeat_penalty": "repetition_penalty",  # llama.cpp
+    }
+)
+"""The field's other spellings of an option, and the canonical one."""
+
+# Names that look like options but are fields of the request; passing them on would go behind the domain's back.
+_FIELDS: Final[Mapping[str, str]] = FrozenDict(
+    {
+        "stop": "stop_sequences",
+        "stop_strings": "stop_sequences",
+        "stopSequences": "stop_sequences",
+        "messages": "messages",
+        "stream": "the model's stream member",
+    }
+)
+
+_WHOLE: Final = {"max_tokens": 1, "top_k": -1}  # the least legal value; vLLM and MLX write "no limit" as top_k=-1 or 0
+
+
+def canonical(options: Mapping[str, Any], where: str = "options") -> FrozenDict:
+    """The options under their canonical names, checked and frozen.
+
+    Raises ValueError or TypeError, naming the option, for two spellings of one option, a number that is no number, or
+    a field of the request that was written as an option.
+    """
+    if isinstance(options, _Canonical):
+        return options
+    if not options:
+        return EMPTY
+    spelled: dict[str, str] = {}
+    out: dict[str, Any] = {}
+    for name, value in options.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{where}: an option's name is a string, not {name!r}")
+        if name in _FIELDS:
+            raise ValueError(f"{where}: {name!r} is not an option; use {_FIELDS[name]} instead")
+        known = ALIASES.get(name, name)
+        if known in spelled:
+            raise ValueError(f"{where}: {spelled[known]!r} and {name!r} are two spellings of one option; keep one")
+        spelled[known] = name
+        _check(f"{where}: {name}", known, value)
+        out[known] = freeze(value)
+    return _Canonical(out)
+
+
+class _Canonical(FrozenDict):
+    """Options that `canonical` has seen, so that it need not look again."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
+        return (_Canonical, (dict(self),))
+
+
+def _check(where: str, name: str, value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} must be a finite number, not {value!r}")
+    least = _WHOLE.get(name)
+    if least is not None and value is not None and value is not OMIT:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{where} must be a whole number, not {value!r}")
+        if value < least:
+            raise ValueError(f"{where} must be at least {least}, not {value!r}")
+    if name in ("temperature", "top_p") and value is not None and value is not OMIT:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{where} must be a number, not {value!r}")
+        if value < 0:
+            raise ValueError(f"{where} must not be negative, not {value!r}")
+
+
+def merge(weaker: Mapping[str, Any], stronger: Mapping[str, Any]) -> FrozenDict:
+    """Both levels as one: where both name an option, the stronger one's value stands.
+
+    An `OMIT` is kept, so that it also takes the option away from levels merged in later; `resolve` drops it at the
+    end. Associative, with the empty mapping as identity; neither argument is changed.
+
+    >>> merge({"temperature": 0.2, "seed": 7}, {"temperature": 0.9})
+    {'temperature': 0.9, 'seed': 7}
+    """
+    weak, strong = canonical(weaker), canonical(stronger)
+    if not strong:
+        return weak
+    if not weak:
+        return strong
+    return _Canonical({**weak, **strong})
+
+
+def resolve(*levels: Mapping[str, Any]) -> FrozenDict:
+    """What is sent when these levels meet, the weakest first: all that is not `OMIT`.
+
+    >>> resolve({"temperature": 0.2, "seed": 7}, {"temperature": OMIT})
+    {'seed': 7}
+    """
+    merged: FrozenDict = EMPTY
+    for level in levels:
+        merged = merge(merged, level)
+    if OMIT in merged.values():
+        return _Canonical({name: value for name, value in merged.items() if value is not OMIT})
+    return merged
