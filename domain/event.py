@@ -92,7 +92,8 @@ def cut_off(deltas: Iterable[Event], provider: str | None = None, model_id: str 
         provider=provider,
         model_id=model_id,
     )
-    return Failed(error, Response(gather(deltas), "other", model_id=model_id))
+    message = gather(deltas)
+    return Failed(error, Response(message, "other", model_id=model_id) if message.content else None)
 
 
 def settle(events: Iterable[Event]) -> Result[Response, ModelError]:

@@ -1,0 +1,115 @@
+"""Time and chance as arguments, so that every policy can be run in virtual time.
+
+`SystemClock` is the real one. `VirtualClock` runs a coroutine in a loop whose time jumps to the next timer as soon as
+nothing else is left to do: an hour of waiting takes no time, and happens to the microsecond.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import attrs
+
+if TYPE_CHECKING:
+    import asyncio
+
+T = TypeVar("T")
+
+Chance = Callable[[], float]
+"""Gives a number from 0 to 1, 1 excluded."""
+
+
+class Clock(Protocol):
+    """Tells the time in seconds, from some beginning of its own, and waits."""
+
+    def now(self) -> float:
+        """The time."""
+        ...
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+        ...
+
+
+@attrs.frozen
+class SystemClock:
+    """The machine's monotonic clock."""
+
+    def now(self) -> float:
+        """Seconds since the machine started."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Wait, on asyncio or trio."""
+        import anyio
+
+        await anyio.sleep(seconds)
+
+
+SYSTEM_CLOCK = SystemClock()
+system_chance: Chance = random.SystemRandom().random
+
+
+@attrs.define(eq=False)
+class VirtualClock:
+    """A clock for tests: `run` a coroutine under it, and waiting takes no time.
+
+    >>> clock = VirtualClock()
+    >>> async def wait_an_hour():
+    ...     await clock.sleep(3600)
+    ...     return clock.now()
+    >>> clock.run(wait_an_hour())
+    3600.0
+
+    Everything that waits must do so in the coroutine's own loop: work in other threads isn't waited for. Raises
+    RuntimeError when all tasks wait for something that no timer will bring.
+    """
+
+    _now: float = 0.0
+
+    def now(self) -> float:
+        """Virtual seconds since the clock was made."""
+        return self._now
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Let virtual time pass."""
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass outside `run`."""
+        self._now += seconds
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """The result of the coroutine, run in a loop of its own in virtual time."""
+        import asyncio
+
+        def loop() -> asyncio.AbstractEventLoop:
+            return _virtual_loop(self)
+
+        with asyncio.Runner(loop_factory=loop) as runner:
+            return runner.run(main)
+
+
+def _virtual_loop(clock: VirtualClock) -> asyncio.AbstractEventLoop:
+    import asyncio
+    import selectors
+
+    class Jump(selectors.DefaultSelector):
+        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            ready = super().select(0)
+            if not ready and timeout is None:
+                raise RuntimeError("every task waits, and no timer will wake any of them")
+            if not ready and timeout:
+                clock.advance(timeout)
+            return ready
+
+    class Loop(asyncio.SelectorEventLoop):
+        def time(self) -> float:
+            return clock.now()
+
+    return Loop(Jump())

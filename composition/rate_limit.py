@@ -1,0 +1,144 @@
+"""Pace the calls of a model, or of several that share one `Limiter`, evenly and in the order in which they ask.
+
+Every physical call takes one permit, so the layer stands inside the retries. A Retry-After from the provider holds back
+every caller of the same limiter. One limiter serves threads, tasks and event loops at once.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Protocol, runtime_checkable
+
+import attrs
+from returns.result import Failure, Result
+
+from ..domain.attempt import Wait
+from ..domain.error import ErrorKind, ModelError, Scope, Sent
+from ..domain.model import Model
+from ..domain.pacing import Pace, Pacing, nanoseconds, pause, reserve
+from ..domain.request import Request
+from . import deadline as deadlines
+from .clock import SYSTEM_CLOCK, Clock
+from .compose import Layer
+from .policy import Call, Decorated, T, waited
+
+_HOLDS_BACK = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED})
+
+
+@runtime_checkable
+class Acquirer(Protocol):
+    """A limiter that the application already has, such as `aiolimiter.AsyncLimiter`."""
+
+    async def acquire(self) -> object:
+        """Wait for a permit."""
+        ...
+
+
+class Limiter:
+    """Hands out starts at a pace; share one between models that share a limit.
+
+    `max_wait` is in seconds: who would wait longer is refused at once. Raises ValueError on a rate or a burst that lets
+    nothing through.
+    """
+
+    def __init__(self, rpm: float, *, burst: int = 1, max_wait: float | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.pace = Pace(rpm, burst)
+        if max_wait is not None and not max_wait >= 0:
+            raise ValueError(f"max_wait must be at least 0 seconds, not {max_wait!r}")
+        self.max_wait = math.inf if max_wait is None else max_wait
+        self.clock = clock
+        self._state = Pacing()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        burst = f", burst={self.pace.burst}" if self.pace.burst > 1 else ""
+        most = f", max_wait={self.max_wait:g}" if self.max_wait < math.inf else ""
+        return f"Limiter({self.pace.rpm:g}{burst}{most})"
+
+    async def acquire(self) -> float | ModelError:
+        """Waits for a permit and gives the seconds that it took; or the error, when the wait would be too long."""
+        began = self.clock.now()
+        while True:
+            seat = self._reserve(began)
+            if isinstance(seat, ModelError):
+                return seat
+            start, epoch = seat
+            wait = start / 1e9 - self.clock.now()
+            if wait > 0:
+                await self.clock.sleep(wait)
+            if self._state.epoch == epoch:
+                return max(0.0, start / 1e9 - began)
+
+    def hold_back(self, seconds: float) -> None:
+        """Let nothing start for so long: the provider has asked for it."""
+        with self._lock:
+            now = nanoseconds(self.clock.now())
+            self._state = pause(self._state, now, now + nanoseconds(seconds))
+
+    def _reserve(self, began: float) -> tuple[int, int] | ModelError:
+        with self._lock:
+            state, start = reserve(self.pace, self._state, nanoseconds(self.clock.now()))
+            wait = start / 1e9 - began
+            if wait > self.max_wait:
+                message = f"the wait would be {wait:.3g} s, more than max_wait={self.max_wait:g}"
+                return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO, retry_after=wait)
+            if start / 1e9 > deadlines.current():
+                message = f"the limiter's next permit comes in {wait:.3g} s, after the deadline"
+                return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO)
+            self._state = state
+            return start, state.epoch
+
+
+@attrs.frozen(repr=False)
+class RateLimit:
+    """The policy of `with_rate_limit`, which see."""
+
+    limiter: Limiter | Acquirer
+    clock: Clock = SYSTEM_CLOCK
+
+    def __repr__(self) -> str:
+        shown = repr(self.limiter)
+        return f"RateLimit({shown.removeprefix('Limiter(').removesuffix(')') if shown.startswith('Limiter(') else shown})"
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """One call, once its permit has come; or a refusal without a call."""
+        permit = await self._permit()
+        if isinstance(permit, ModelError):
+            return Failure(permit)
+        result = await call(model, request)
+        if isinstance(result, Failure) and isinstance(self.limiter, Limiter):
+            error = result.failure()
+            if error.retry_after and error.kind in _HOLDS_BACK:
+                self.limiter.hold_back(error.retry_after)
+        return waited(Wait("rate_limit", permit), result) if permit else result
+
+    async def _permit(self) -> float | ModelError:
+        if isinstance(self.limiter, Limiter):
+            return await self.limiter.acquire()
+        began = self.clock.now()
+        await self.limiter.acquire()
+        return self.clock.now() - began
+
+
+def with_rate_limit(
+    rpm: float | Limiter | Acquirer,
+    *,
+    burst: int = 1,
+    max_wait: float | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Layer:
+    """A layer that lets so many calls a minute start, evenly paced, up to `burst` of them at once.
+
+    No window of a minute holds more than `rpm` starts, retries included. `max_wait` is in seconds: a call that would wait
+    longer is refused (`limiter_full`) without being sent. In place of a rate, a `Limiter` that several models share,
+    or an `aiolimiter.AsyncLimiter` (anything with `acquire()`). Raises ValueError on a rate that lets nothing through.
+    """
+    if isinstance(rpm, (int, float)):
+        rpm = Limiter(rpm, burst=burst, max_wait=max_wait, clock=clock)
+    elif burst != 1 or max_wait is not None:
+        raise TypeError("with_rate_limit: burst and max_wait belong to the limiter that was passed; set them there")
+    elif not isinstance(rpm, (Limiter, Acquirer)):
+        raise TypeError(f"with_rate_limit: takes requests per minute or a limiter with acquire(), not {rpm!r}")
+    policy = RateLimit(rpm, clock)
+    return lambda model: Decorated(model, policy, clock)

@@ -1,0 +1,148 @@
+"""Try again, by kind of error, after a wait that grows and is spread by chance.
+
+The wait before attempt n + 1 is a random share of min(cap, base * 2**(n - 1)) seconds ("full jitter": Brooker,
+"Exponential Backoff And Jitter", AWS, 2015), or what the provider's Retry-After says, if that is longer. tenacity does the
+arithmetic, and is entered only after a failure. A stream is tried again only until its first content.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+from returns.result import Failure, Result, Success
+
+from ..domain.attempt import Attempt, Wait
+from ..domain.error import MEANING, ErrorKind, ModelError, ModelFailure
+from ..domain.model import Model
+from ..domain.request import Request
+from . import deadline as deadlines
+from .clock import SYSTEM_CLOCK, Chance, Clock, system_chance
+from .compose import Layer
+from .kinds import On, acts_on, as_on
+from .policy import Call, Decorated, T, after, waited
+
+RETRIED = frozenset(kind for kind, meaning in MEANING.items() if meaning.retry)
+"""The kinds that are tried again unless `on=` says otherwise."""
+
+
+def _positive(name: str, value: float, *, zero: bool = False) -> None:
+    if math.isnan(value) or value < 0 or (value == 0 and not zero):
+        raise ValueError(f"with_retry: {name} must be {'at least' if zero else 'more than'} 0 seconds, not {value!r}")
+
+
+def _only_changes(retry: Retry) -> str:
+    fields = [field for field in attrs.fields(Retry) if field.repr]
+    changed = [field for field in fields if field.name == "attempts" or getattr(retry, field.name) != field.default]
+    return ", ".join(f"{field.name}={getattr(retry, field.name)!r}" for field in changed)
+
+
+@attrs.frozen(repr=False)
+class Retry:
+    """The policy of `with_retry`, which see."""
+
+    attempts: int = 4
+    base: float = 0.5
+    cap: float = 30.0
+    max_wait: float = 60.0
+    deadline: float | None = None
+    on: On = RETRIED
+    wait: Callable[[Any], float] | None = None
+    stop: Callable[[Any], bool] | None = None
+    clock: Clock = attrs.field(default=SYSTEM_CLOCK, repr=False)
+    chance: Chance = attrs.field(default=system_chance, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int):
+            raise TypeError(f"with_retry: attempts must be a whole number, not {self.attempts!r}")
+        if self.attempts < 1:
+            raise ValueError(f"with_retry: attempts must be at least 1 (the first call counts), not {self.attempts!r}")
+        _positive("base", self.base, zero=True)
+        _positive("cap", self.cap, zero=True)
+        _positive("max_wait", self.max_wait, zero=True)
+        if self.deadline is not None:
+            _positive("deadline", self.deadline)
+
+    def __repr__(self) -> str:
+        return f"Retry({_only_changes(self)})"
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """The first answer, or the last error with all attempts in its ledger."""
+        if self.deadline is None:
+            result = await call(model, request)
+            return result if isinstance(result, Success) else await self._again(call, model, request, result, None)
+        started = self.clock.now()
+        with deadlines.until(started + self.deadline):
+            result = await call(model, request)
+            return result if isinstance(result, Success) else await self._again(call, model, request, result, started)
+
+    async def _again(
+        self, call: Call[T], model: Model, request: Request, result: Result[T, ModelError], started: float | None
+    ) -> Result[T, ModelError]:
+        earlier: tuple[Attempt, ...] = ()
+        began = self.clock.now() if started is None else started
+        for number in range(1, self.attempts + 1):
+            if isinstance(result, Success):
+                break
+            error = result.failure()
+            now = self.clock.now()
+            pause = self.pause(error, number, now - began, self.chance())
+            if pause is None or now + pause >= deadlines.current():
+                break
+            earlier += error.attempts
+            await self.clock.sleep(pause)
+            result = waited(Wait("retry", pause), await call(model, request))
+        return after(earlier, result)
+
+    def pause(self, error: ModelError, number: int, elapsed: float, chance: float) -> float | None:
+        """Seconds to wait after attempt `number` failed so; None to give up. Decides, and does nothing."""
+        if number >= self.attempts or not acts_on(self.on, error):
+            return None
+        floor = error.retry_after or 0.0
+        if floor > self.max_wait:
+            return None
+        state = _tenacity_state(error, number, elapsed)
+        if self.stop is not None and self.stop(state):
+            return None
+        if self.wait is not None:
+            return max(floor, float(self.wait(state)))
+        from tenacity import wait_exponential
+
+        return max(floor, chance * wait_exponential(multiplier=self.base, max=self.cap)(state))
+
+
+def _tenacity_state(error: ModelError, number: int, elapsed: float) -> Any:
+    """What tenacity's strategies look at: the attempt's number, the seconds since the first, and the failure."""
+    from tenacity import Future, RetryCallState, Retrying
+
+    state = RetryCallState(retry_object=Retrying(), fn=None, args=(), kwargs={})
+    state.attempt_number = number
+    state.outcome = Future.construct(number, ModelFailure(error), has_exception=True)
+    state.outcome_timestamp = state.start_time + elapsed
+    return state
+
+
+def with_retry(
+    attempts: int = 4,
+    *,
+    base: float = 0.5,
+    cap: float = 30.0,
+    max_wait: float = 60.0,
+    deadline: float | None = None,
+    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = RETRIED,
+    wait: Callable[[Any], float] | None = None,
+    stop: Callable[[Any], bool] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    chance: Chance = system_chance,
+) -> Layer:
+    """A layer that tries again when a call fails in a way that may pass.
+
+    `attempts` counts the first call. `base` and `cap` shape the wait, in seconds; a Retry-After longer than `max_wait` isn't
+    waited for: the error is given back at once, for a fallback to take over. After `deadline` seconds no attempt starts
+    and no layer below waits. `on` is the kinds to try again, or a function of the error. `wait` and `stop` take
+    tenacity's strategies instead of ours. Raises ValueError or TypeError on a number that makes no sense.
+    """
+    retry = Retry(attempts, base, cap, max_wait, deadline, as_on(on, "with_retry: on"), wait, stop, clock, chance)
+    return lambda model: Decorated(model, retry, clock)

@@ -1,0 +1,68 @@
+"""When the next call may start, so that no minute ever holds more of them than the rate allows.
+
+At most `burst` calls start in any window of burst/rate minutes. With a burst of one that is an even pace (GCRA with no
+tolerance: ITU-T I.371); with a burst of the whole rate it is the sliding minute. Times are whole nanoseconds, so that
+nothing drifts. A pure step: `reserve(state, now)` hands out starts in the order of asking and never takes one back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+_SECOND = 1_000_000_000
+
+
+@attrs.frozen
+class Pace:
+    """How fast: `rpm` calls a minute, up to `burst` of them at once. Raises ValueError on rates that let nothing through."""
+
+    rpm: float
+    burst: int = 1
+
+    def __attrs_post_init__(self) -> None:
+        if not (isinstance(self.rpm, (int, float)) and math.isfinite(self.rpm) and self.rpm > 0):
+            raise ValueError(f"requests per minute must be a number above 0, not {self.rpm!r}")
+        if isinstance(self.burst, bool) or not isinstance(self.burst, int) or self.burst < 1:
+            raise ValueError(f"burst must be a whole number of at least 1, not {self.burst!r}")
+        if self.burst > 1 and self.burst > self.rpm:
+            raise ValueError(f"a burst of {self.burst} is more than the {self.rpm} requests that a minute may hold")
+
+    @property
+    def window(self) -> int:
+        """The nanoseconds in which at most `burst` calls start; rounded up, so that a minute never holds one too many."""
+        bursts = self.rpm if self.burst == 1 else self.rpm // self.burst
+        return math.ceil(60 * _SECOND / bursts)
+
+
+@attrs.frozen
+class Pacing:
+    """The last `burst` starts that were handed out, in nanoseconds; `epoch` counts the pauses."""
+
+    starts: tuple[int, ...] = ()
+    not_before: int = 0
+    epoch: int = 0
+
+
+def nanoseconds(seconds: float) -> int:
+    """Seconds of a clock as whole nanoseconds."""
+    return round(seconds * _SECOND)
+
+
+def reserve(pace: Pace, state: Pacing, now: int) -> tuple[Pacing, int]:
+    """The state after one more call was let through, and when it may start (nanoseconds, `now` at the earliest)."""
+    start = max(now, state.not_before)
+    if state.starts:
+        start = max(start, state.starts[-1])
+    if len(state.starts) >= pace.burst:
+        start = max(start, state.starts[-pace.burst] + pace.window)
+    return Pacing((*state.starts, start)[-pace.burst :], state.not_before, state.epoch), start
+
+
+def pause(state: Pacing, now: int, until: int) -> Pacing:
+    """The state in which nothing starts before `until`; starts still to come are void, and must be reserved again."""
+    if until <= max(state.not_before, now):
+        return state
+    past = tuple(start for start in state.starts if start <= now)
+    return Pacing(past, until, state.epoch + 1)
