@@ -13,18 +13,24 @@ from functools import lru_cache
 
 import attrs
 
+from .unicode import well_formed
+
 
 def as_stops(stops: str | Iterable[str] | None) -> tuple[str, ...]:
     """What people pass as `stop_sequences`, each once, in their order. Raises on an empty one, naming its place."""
     if stops is None:
         return ()
+    if isinstance(stops, str):
+        stops = (stops,)
+    elif not isinstance(stops, Iterable):
+        raise TypeError(f"stop_sequences: a string or several, not {stops!r}")
     seen: dict[str, None] = {}
-    for at, stop in enumerate((stops,) if isinstance(stops, str) else stops):
+    for at, stop in enumerate(stops):
         if not isinstance(stop, str):
             raise TypeError(f"stop_sequences[{at}]: {stop!r} is not a string")
         if not stop:
             raise ValueError(f"stop_sequences[{at}]: an empty stop would end every text at once; remove it")
-        seen[stop] = None
+        seen[well_formed(stop, f"stop_sequences[{at}]")] = None
     return tuple(seen)
 
 
@@ -43,11 +49,12 @@ def cut(text: str, stops: tuple[str, ...]) -> tuple[str, str | None]:
 
 @attrs.frozen(eq=False)
 class _Automaton:
-    """Node 0 is the root; each node stands for the longest prefix of a stop that the text now ends with."""
+    """Node 0 is the root; each node stands for the longest beginning of a stop that the text now ends with."""
 
     moves: tuple[dict[str, int], ...]
     falls: tuple[int, ...]
-    prefixes: tuple[str, ...]
+    depths: tuple[int, ...]
+    stops: tuple[str, ...]  # a stop that begins with what the node stands for
     longest: tuple[str | None, ...]  # the longest stop that the text ends with at this node
     first: re.Pattern[str]  # any character that begins a stop
 
@@ -60,26 +67,29 @@ class _Automaton:
 @lru_cache(maxsize=256)
 def _automaton(stops: tuple[str, ...]) -> _Automaton:
     moves: list[dict[str, int]] = [{}]
-    prefixes = [""]
+    depths, owners, falls = [0], [""], [0]
+    longest: list[str | None] = [None]
     for stop in stops:
         node = 0
-        for end, char in enumerate(stop, 1):
+        for depth, char in enumerate(stop, 1):
             if char not in moves[node]:
                 moves[node][char] = len(moves)
                 moves.append({})
-                prefixes.append(stop[:end])
+                depths.append(depth)
+                owners.append(stop)
+                falls.append(0)
+                longest.append(None)
             node = moves[node][char]
-    falls = [0] * len(moves)
-    longest: list[str | None] = [prefix if prefix in stops else None for prefix in prefixes]
-    for node in sorted(range(1, len(moves)), key=lambda node: len(prefixes[node])):
+        longest[node] = stop
+    for node in sorted(range(len(moves)), key=depths.__getitem__):
         longest[node] = longest[node] or longest[falls[node]]
         for char, child in moves[node].items():
             fall = falls[node]
             while fall and char not in moves[fall]:
                 fall = falls[fall]
-            falls[child] = moves[fall].get(char, 0)
-    first = re.compile("[" + "".join(re.escape(char) for char in sorted({stop[0] for stop in stops})) + "]")
-    return _Automaton(tuple(moves), tuple(falls), tuple(prefixes), tuple(longest), first)
+            falls[child] = moves[fall].get(char, 0) if node else 0
+    first = re.compile("[" + "".join(re.escape(char) for char in sorted(moves[0])) + "]")
+    return _Automaton(tuple(moves), tuple(falls), tuple(depths), tuple(owners), tuple(longest), first)
 
 
 @attrs.frozen
@@ -102,7 +112,12 @@ class Scanner:
     @property
     def held(self) -> str:
         """What may still become a stop, and so isn't shown yet."""
-        return self._rules.prefixes[self._node] if self._rules else ""
+        return self._rules.stops[self._node][: self._rules.depths[self._node]] if self._rules else ""
+
+    @property
+    def holds(self) -> int:
+        """How many characters are held."""
+        return self._rules.depths[self._node] if self._rules else 0
 
     def feed(self, piece: str) -> tuple[Scanner, str]:
         """The state after this piece, and the text that it made certain."""
@@ -112,8 +127,7 @@ class Scanner:
         node, found, at = self._node, self._found, 0
         if not node and not rules.first.search(piece):
             return self, piece
-        held = rules.prefixes[node]
-        size = len(piece)
+        held, size = rules.depths[node], len(piece)
         while at < size:
             if not node:
                 start = rules.first.search(piece, at)
@@ -122,18 +136,17 @@ class Scanner:
                 at = start.start()
             node = rules.step(node, piece[at])
             at += 1
-            live = len(held) + at - len(rules.prefixes[node])  # where the earliest match still open begins
+            live = held + at - rules.depths[node]  # where the earliest match still open begins
             if found is not None and live > found[0]:
-                return self._ended(found, held, piece)
+                return self._ended(found, piece)
             match = rules.longest[node]
             if match is not None:
-                begin = len(held) + at - len(match)
+                begin = held + at - len(match)
                 if found is None or begin <= found[0]:
                     found = (begin, match)
                 if live > found[0] or not rules.moves[node] and live == found[0]:
-                    return self._ended(found, held, piece)
-        text = held + piece
-        shown = text[: len(text) - len(rules.prefixes[node])]
+                    return self._ended(found, piece)
+        shown = self._upto(held + size - rules.depths[node], piece)
         if found is not None:
             found = (found[0] - len(shown), found[1])
         return Scanner(rules, node, found), shown
@@ -146,5 +159,13 @@ class Scanner:
             return self.held[: self._found[0]], self._found[1]
         return self.held, None
 
-    def _ended(self, found: tuple[int, str], held: str, piece: str) -> tuple[Scanner, str]:
-        return Scanner(self._rules, 0, None, found[1]), (held + piece)[: found[0]]
+    def _ended(self, found: tuple[int, str], piece: str) -> tuple[Scanner, str]:
+        return Scanner(self._rules, 0, None, found[1]), self._upto(found[0], piece)
+
+    def _upto(self, end: int, piece: str) -> str:
+        """The first `end` characters of the held text and this piece; copies no more than these."""
+        held = self.holds
+        if not held:
+            return piece[:end]
+        assert self._rules is not None
+        return self._rules.stops[self._node][: min(end, held)] + piece[: max(end - held, 0)]
