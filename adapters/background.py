@@ -42,7 +42,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """
     if threading.current_thread().name == "modelport-loop":
         work.close()
-        raise RuntimeError("a blocking call inside an asynchronous model would wait for ever; await model.generate(...)")
+        raise RuntimeError(
+            "a blocking call inside an asynchronous model would wait for ever; await model.generate(...)"
+        )
     future = submit(work)
     try:
         return future.result()

@@ -62,7 +62,9 @@ def _exhausted(errors: tuple[ModelError, ...]) -> ModelError:
     waits = [error.retry_after for error in errors if error.retry_after is not None]
     return ModelError(
         ErrorKind.EXHAUSTED,
-        "; ".join(f"{error.model_id or error.provider or 'a model'}: {error.kind}: {error.message}" for error in errors),
+        "; ".join(
+            f"{error.model_id or error.provider or 'a model'}: {error.kind}: {error.message}" for error in errors
+        ),
         Scope.REQUEST,
         Sent.NO if all(error.sent is Sent.NO for error in errors) else Sent.PERHAPS,
         retry_after=min(waits, default=None),
@@ -74,7 +76,11 @@ def _exhausted(errors: tuple[ModelError, ...]) -> ModelError:
 def either(one: Capabilities, other: Capabilities) -> Capabilities:
     """What at least one of two models can do."""
     limits = {"max_stops", "context_window"}
-    able = {f.name: getattr(one, f.name) or getattr(other, f.name) for f in attrs.fields(Capabilities) if f.name not in limits}
+    able = {
+        f.name: getattr(one, f.name) or getattr(other, f.name)
+        for f in attrs.fields(Capabilities)
+        if f.name not in limits
+    }
     windows = [window for window in (one.context_window, other.context_window) if window is not None]
     return Capabilities(**able, max_stops=one.max_stops, context_window=max(windows, default=None))
 

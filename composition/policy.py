@@ -83,8 +83,9 @@ class _Entry:
     def answered(self, response: Response, now: float) -> Response:
         if response.attempts:
             return response
-        attempt = self._attempt("answered", now, usage=response.usage)
-        return attrs.evolve(response, attempts=(attempt,))
+        ledger = (self._attempt("answered", now, usage=response.usage),)
+        r = response  # every call that succeeds comes through here, and attrs.evolve costs more than twice as much
+        return Response(r.message, r.finish_reason, r.stopped_by, r.usage, r.model_id, r.response_id, ledger, r.raw)
 
     def failed(self, error: ModelError, now: float) -> ModelError:
         if error.attempts or error.kind in _REFUSALS:

@@ -42,7 +42,9 @@ class Limiter:
     nothing through.
     """
 
-    def __init__(self, rpm: float, *, burst: int = 1, max_wait: float | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, rpm: float, *, burst: int = 1, max_wait: float | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self.pace = Pace(rpm, burst)
         if max_wait is not None and not max_wait >= 0:
             raise ValueError(f"max_wait must be at least 0 seconds, not {max_wait!r}")
@@ -99,7 +101,9 @@ class RateLimit:
 
     def __repr__(self) -> str:
         shown = repr(self.limiter)
-        return f"RateLimit({shown.removeprefix('Limiter(').removesuffix(')') if shown.startswith('Limiter(') else shown})"
+        return (
+            f"RateLimit({shown.removeprefix('Limiter(').removesuffix(')') if shown.startswith('Limiter(') else shown})"
+        )
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call, once its permit has come; or a refusal without a call."""

@@ -83,9 +83,9 @@ class Retry:
     ) -> Result[T, ModelError]:
         earlier: tuple[Attempt, ...] = ()
         began = self.clock.now() if started is None else started
-        for number in range(1, self.attempts + 1):
-            if isinstance(result, Success):
-                break
+        number = 0
+        while isinstance(result, Failure):
+            number += 1
             error = result.failure()
             now = self.clock.now()
             pause = self.pause(error, number, now - began, self.chance())

@@ -37,7 +37,7 @@ class Request:
     messages: tuple[Message, ...] = attrs.field(converter=_messages)
     stop_sequences: tuple[str, ...] = attrs.field(default=(), converter=as_stops)
     tools: tuple[Tool, ...] = attrs.field(default=(), converter=tuple)
-    tool_choice: str | None = None
+    tool_choice: str | None = attrs.field(default=None)
     response_format: ResponseFormat = attrs.field(factory=Free, converter=as_response_format)
     options: FrozenDict = attrs.field(default=EMPTY, converter=_options)
 

@@ -1,0 +1,144 @@
+"""Synchronous calls: from a script, inside a running loop, from many threads, after a fork."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from modelport import ModelError, ScriptedModel, as_request, blocking, compose, from_function, with_retry
+from modelport.domain.capability import Capabilities
+from modelport.domain.event import Finished, TextDelta
+
+REQUEST = as_request("Hello!")
+
+
+def test_the_twin_gives_results():
+    twin = blocking(ScriptedModel("Hi", ModelError("server", "it broke")))
+    assert twin.generate(REQUEST).unwrap().content == "Hi"
+    assert twin.generate(REQUEST).failure().kind == "server"
+
+
+def test_the_twin_gives_streams():
+    *deltas, last = blocking(compose(ScriptedModel("Hello!"))).stream(REQUEST)
+    assert "".join(delta.text for delta in deltas) == "Hello!"
+    assert isinstance(last, Finished)
+
+
+def test_the_twin_declares_the_same_capabilities():
+    assert blocking(ScriptedModel("Hi", capabilities=Capabilities(tools=True))).capabilities.tools
+
+
+def test_a_call_inside_a_running_loop_works():
+    async def notebook_cell():
+        return compose(ScriptedModel("Hi"))("Hello!").content
+
+    assert asyncio.run(notebook_cell()) == "Hi"
+
+
+def test_fifty_threads_may_call_at_once():
+    model = compose(ScriptedModel(lambda request: request.messages[0].text, repeat=True), with_retry())
+    with ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(lambda n: model(f"number {n}").content, range(50)))
+    assert answers == [f"number {n}" for n in range(50)]
+
+
+def test_a_call_works_after_a_fork():
+    script = """
+import os
+from modelport import ScriptedModel, compose
+model = compose(ScriptedModel("before", "after", "parent"))
+assert model("Hi").content == "before"
+child = os.fork()
+if child == 0:
+    os._exit(0 if model("Hi").content == "after" else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert model("Hi").content == "after"
+print("both answered")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("both answered\n", 0), done.stderr
+
+
+class Endless:
+    """A custom model that never stops talking by itself."""
+
+    capabilities = Capabilities()
+
+    def __init__(self):
+        self.closed = threading.Event()
+
+    async def generate(self, request):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+
+    async def stream(self, request):
+        try:
+            while True:
+                yield TextDelta("and ")
+                await asyncio.sleep(0)
+        finally:
+            self.closed.set()
+
+
+def test_closing_the_generator_ends_the_call_before_it_returns():
+    model = Endless()
+    stream = blocking(model).stream(REQUEST)
+    assert next(stream) == TextDelta("and ")
+    stream.close()
+    assert model.closed.is_set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals go to the main thread in another way there")
+def test_ctrl_c_cancels_a_waiting_call():
+    script = """
+import asyncio, os, signal, threading
+from modelport import Capabilities, compose
+
+class Endless:
+    capabilities = Capabilities()
+    async def generate(self, request):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            print("cancelled", flush=True)
+            closed.set()
+            raise
+    async def stream(self, request):
+        yield
+
+closed = threading.Event()
+try:
+    compose(Endless())("Hi")
+except KeyboardInterrupt:
+    closed.wait(10)
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "cancelled\ninterrupted\n", done.stderr
+
+
+def test_a_blocking_call_inside_a_model_is_an_error_instead_of_a_deadlock():
+    inner = compose(ScriptedModel("Hi"))
+
+    async def asks_again(messages, **_):
+        return inner("Hello!").content
+
+    with pytest.raises(Exception, match="await model.generate"):
+        compose(from_function(asks_again))("Hi")
+
+
+def test_a_stream_that_raises_raises_here():
+    class Wrong(Endless):
+        async def stream(self, request):
+            raise TypeError("a programmer's mistake")
+            yield
+
+    with pytest.raises(TypeError, match="a programmer's mistake"):
+        list(blocking(Wrong()).stream(REQUEST))
