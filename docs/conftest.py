@@ -1,0 +1,56 @@
+"""Every Python block of docs/ and of the README runs, and a text block right below one is what it prints.
+
+Each document has a namespace of its own. `...` in a text block stands for anything.
+"""
+
+import doctest
+import io
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser
+
+_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+class Runs(PythonEvaluator):
+    """Runs a block and remembers what it printed, and where it stood."""
+
+    def __call__(self, example: Example) -> None:
+        """Run it."""
+        with redirect_stdout(io.StringIO()) as printed:
+            super().__call__(example)
+        example.namespace["_printed"] = (example.region.end, printed.getvalue())
+
+
+def prints(example: Example) -> str | None:
+    """Compare a text block with what the Python block right above it printed; any other text block is just text."""
+    end, printed = example.namespace.get("_printed", (None, ""))
+    if end is None or example.document.text[end : example.region.start].strip():
+        return None
+    expected = str(example.parsed)
+    if doctest.OutputChecker().check_output(expected, printed, _FLAGS):
+        return None
+    return f"the block above prints\n{printed}\nand not\n{expected}"
+
+
+blocks = Sybil(
+    path=str(Path(__file__).parents[1]),
+    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
+    parsers=[CodeBlockParser("python", Runs()), CodeBlockParser("text", prints)],
+)
+
+
+class Blocks:
+    """Collects them all; a conftest's own hooks would only see what lies in its folder."""
+
+    pytest_collect_file = staticmethod(blocks.pytest())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the collector, whatever folder a document lies in."""
+    if not config.pluginmanager.has_plugin("modelport-docs"):
+        config.pluginmanager.register(Blocks, "modelport-docs")
