@@ -1,0 +1,57 @@
+"""One model for each provider or runtime, and those made of functions and scripts.
+
+A name is loaded when it is first asked for, so that importing this brings in no provider's SDK.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .function import FunctionModel, from_function
+    from .openai import OpenAIModel
+    from .openvino import OpenVINOModel
+    from .scripted import Break, ScriptedModel, Stall
+    from .transformers import TransformersModel
+
+__all__ = [
+    "Break",
+    "FunctionModel",
+    "OpenAIModel",
+    "OpenVINOModel",
+    "ScriptedModel",
+    "Stall",
+    "TransformersModel",
+    "from_function",
+]
+
+# Where each name lives: what type checkers read above, once more for the interpreter.
+_HOME = {
+    "function": (
+        "FunctionModel",
+        "from_function",
+    ),
+    "openai": ("OpenAIModel",),
+    "openvino": ("OpenVINOModel",),
+    "scripted": (
+        "Break",
+        "ScriptedModel",
+        "Stall",
+    ),
+    "transformers": ("TransformersModel",),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
