@@ -20,7 +20,7 @@ class Attempt:
     """One physical call.
 
     `outcome` is `answered` or the kind of the error; `duration` and `first_event` (for a stream) are in seconds from
-    its start; `discarded` says that its answer was thrown away. `started` is in seconds of the clock of the model's layers.
+    its start; `discarded` says that its answer was thrown away. `started` is in seconds of the clock of the layers.
     """
 
     provider: str | None

@@ -11,8 +11,11 @@ from .response_format import feature
 
 @attrs.frozen
 class Capabilities:
-    """What a model can take and give. `max_stops` is how many stop sequences its provider takes: None for any number,
-    0 for none (the domain enforces the rest). `context_window` is in tokens, where it is known."""
+    """What a model can take and give.
+
+    `max_stops` is how many stop sequences its provider takes: None for any number, 0 for none (the domain enforces the
+    rest). `context_window` is in tokens, where it is known.
+    """
 
     tools: bool = False
     images: bool = False

@@ -1,4 +1,4 @@
-"""An answer in the making: takes what a provider or a runtime says piece by piece, and gives out events that keep the laws.
+"""An answer in the making: pieces of what a provider or a runtime says go in, events that keep the laws come out.
 
 It holds text back while it may still become a stop, drops all that comes after one, joins the pieces of tool calls,
 and in the end makes the one `Response` that the events add up to. A draft belongs to one call and is not shared.
@@ -6,13 +6,11 @@ and in the end makes the one `Response` that the events add up to. A draft belon
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from .error import ModelError
 from .event import Delta, Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta, gather
-from .message import Message
+from .message import Message, Part, Text
 from .response import FinishReason, Response
 from .stop import Scanner, cut
 from .usage import Usage
@@ -21,11 +19,14 @@ from .usage import Usage
 class Draft:
     """Folds one stream. Feed it pieces, show what it returns, and end it with `finish` or `fail`."""
 
-    __slots__ = ("_deltas", "_scanner")
+    __slots__ = ("_deltas", "_scanner", "_stops", "_waiting")
 
     def __init__(self, stops: tuple[str, ...] = ()) -> None:
         self._deltas: list[Delta] = []
         self._scanner = Scanner.of(stops)
+        self._stops = stops
+        # Pieces of tool calls that came while text was held, each with how much of that text stands before it.
+        self._waiting: list[tuple[int, ToolCallDelta]] = []
 
     @property
     def stopped_by(self) -> str | None:
@@ -35,7 +36,7 @@ class Draft:
     def text(self, piece: str) -> list[Delta]:
         """Events for a piece of text."""
         self._scanner, safe = self._scanner.feed(piece)
-        return self._show(TextDelta(safe)) if safe else []
+        return self._show_text(safe)
 
     def reasoning(self, piece: str) -> list[Delta]:
         """Events for a piece of reasoning."""
@@ -44,17 +45,20 @@ class Draft:
         return self._show(ReasoningDelta(piece))
 
     def tool_call(self, index: int, id: str | None = None, name: str | None = None, arguments: str = "") -> list[Delta]:
-        """Events for a piece of a tool call. Text that was held back comes first: a call ends the text before it."""
+        """Events for a piece of a tool call. It waits for text that came before it and is held back."""
         if self.stopped_by is not None:
             return []
-        held = self._release()
-        if self.stopped_by is not None:
-            return held
-        return held + self._show(ToolCallDelta(index, id, name, arguments))
+        delta = ToolCallDelta(index, id, name, arguments)
+        if self._scanner.holds:
+            self._waiting.append((self._scanner.holds, delta))
+            return []
+        return self._show(delta)
 
     def close(self) -> list[Delta]:
         """Events for what was held back, now that no more comes."""
-        return self._release()
+        held, stop = self._scanner.close()
+        self._scanner = attrs.evolve(self._scanner, node=0, found=None, stop=stop)
+        return self._show_text(held)
 
     def finish(
         self,
@@ -68,11 +72,11 @@ class Draft:
     ) -> Finished:
         """The last event, after `close`. A stop that was found here outdoes the finish reason that was reported.
 
-        `message` stands for the gathered one where the provider gave metadata that deltas can't carry.
+        `message` stands for the gathered one where the provider gave metadata that deltas can't carry; it is cut too.
         """
         stop = self.stopped_by or stopped_by
         reason = FinishReason.STOP if self.stopped_by else finish_reason
-        whole = message if message is not None else gather(self._deltas)
+        whole = gather(self._deltas) if message is None else _cut_message(message, self._stops)[0]
         return Finished(Response(whole, reason, stop, usage, model_id, response_id))
 
     def fail(self, error: ModelError) -> Failed:
@@ -85,13 +89,16 @@ class Draft:
         """The message so far."""
         return gather(self._deltas)
 
-    def _release(self) -> list[Delta]:
-        held, stop = self._scanner.close()
-        if stop is not None:
-            self._scanner = attrs.evolve(self._scanner, node=0, found=None, stop=stop)
-        else:
-            self._scanner = attrs.evolve(self._scanner, node=0, found=None)
-        return self._show(TextDelta(held)) if held else []
+    def _show_text(self, text: str) -> list[Delta]:
+        shown = self._show(TextDelta(text)) if text else []
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for ahead, delta in waiting:
+                if ahead <= len(text):
+                    shown += self._show(delta)
+                elif self.stopped_by is None:
+                    self._waiting.append((ahead - len(text), delta))
+        return shown
 
     def _show(self, delta: Delta) -> list[Delta]:
         self._deltas.append(delta)
@@ -100,13 +107,24 @@ class Draft:
 
 def trimmed(response: Response, stops: tuple[str, ...]) -> Response:
     """A whole answer as the stops want it: its text ends before the first of them, and what comes after is dropped."""
-    text = response.content
-    shown, stop = cut(text, stops)
+    message, stop = _cut_message(response.message, stops)
     if stop is None:
         return response
-    draft = Draft()
-    if response.reasoning:
-        draft.reasoning(response.reasoning)
-    draft.text(shown)
-    fields: dict[str, Any] = {"message": draft.gathered(), "finish_reason": FinishReason.STOP, "stopped_by": stop}
-    return attrs.evolve(response, **fields)
+    return attrs.evolve(response, message=message, finish_reason=FinishReason.STOP, stopped_by=stop)
+
+
+def _cut_message(message: Message, stops: tuple[str, ...]) -> tuple[Message, str | None]:
+    text, stop = cut(message.text, stops)
+    if stop is None:
+        return message, None
+    left = len(text)
+    parts: list[Part] = []
+    for part in message.content:
+        if isinstance(part, Text):
+            parts.append(attrs.evolve(part, text=part.text[:left]))
+            if len(part.text) > left:
+                break
+            left -= len(part.text)
+        else:
+            parts.append(part)
+    return attrs.evolve(message, content=[part for part in parts if part != Text("")]), stop

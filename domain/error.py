@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from .attempt import Attempt, Wait, with_wait
-from .frozen import FrozenDict
 
 
 class ErrorKind(enum.StrEnum):
@@ -80,7 +80,7 @@ class Meaning:
 
 _K, _F = ErrorKind, Fault
 
-MEANING: Final[Mapping[ErrorKind, Meaning]] = FrozenDict(
+MEANING: Final[Mapping[ErrorKind, Meaning]] = MappingProxyType(
     {
         _K.AUTHENTICATION: Meaning(_F.CALLER, False, True, False, "check the key or token, and where it is read from"),
         _K.PERMISSION: Meaning(_F.CALLER, False, True, False, "ask for access to this model, or use another one"),
@@ -128,8 +128,8 @@ class ModelError:
 
     kind: ErrorKind = attrs.field(converter=ErrorKind)
     message: str
-    scope: Scope = Scope.REQUEST
-    sent: Sent = Sent.PERHAPS
+    scope: Scope = attrs.field(default=Scope.REQUEST, converter=Scope)
+    sent: Sent = attrs.field(default=Sent.PERHAPS, converter=Sent)
     retry_after: float | None = None
     status: int | None = None
     code: str | None = None

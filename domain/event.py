@@ -31,7 +31,7 @@ class ReasoningDelta:
 
 @attrs.frozen
 class ToolCallDelta:
-    """A piece of the tool call number `index`: its id and name come with the first, `arguments` is JSON text to join."""
+    """A piece of tool call number `index`: its id and name come with the first, `arguments` is JSON text to join."""
 
     index: int
     id: str | None = None
@@ -59,10 +59,10 @@ Event = Delta | Finished | Failed
 
 
 def gather(deltas: Iterable[Event]) -> Message:
-    """The assistant's message that these deltas make: reasoning, text, then tool calls by index. Linear in their number."""
+    """The assistant's message that these deltas make: reasoning, text, then tool calls by index; in linear time."""
     text: list[str] = []
     reasoning: list[str] = []
-    calls: dict[int, tuple[list[str], list[str], list[str]]] = {}
+    calls: dict[int, tuple[str, str, list[str]]] = {}
     for delta in deltas:
         match delta:
             case TextDelta():
@@ -70,16 +70,16 @@ def gather(deltas: Iterable[Event]) -> Message:
             case ReasoningDelta():
                 reasoning.append(delta.text)
             case ToolCallDelta():
-                ids, names, arguments = calls.setdefault(delta.index, ([], [], []))
-                ids.append(delta.id or "")
-                names.append(delta.name or "")
+                known_id, known_name, arguments = calls.get(delta.index) or ("", "", [])
                 arguments.append(delta.arguments)
+                # Some servers repeat the id and the name with every piece.
+                calls[delta.index] = (known_id or delta.id or "", known_name or delta.name or "", arguments)
     parts: list[Part] = []
     if reasoning:
         parts.append(Reasoning("".join(reasoning)))
     if text:
         parts.append(Text("".join(text)))
-    parts += [ToolCall("".join(i), "".join(n), "".join(a)) for _, (i, n, a) in sorted(calls.items())]
+    parts += [ToolCall(id, name, "".join(pieces)) for _, (id, name, pieces) in sorted(calls.items())]
     return Message(Role.ASSISTANT, parts)
 
 

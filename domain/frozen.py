@@ -1,4 +1,4 @@
-"""A frozen JSON value: mappings and lists that nobody can change, equal to the plain ones that they were made from.
+"""A frozen JSON value: mappings and lists that nobody can change, fit to be hashed and shared.
 
 `freeze` turns dicts into `FrozenDict` and lists into tuples, all the way down; `thaw` turns them back into what an
 SDK expects. Anything else passes through both untouched.
@@ -21,11 +21,11 @@ class FrozenDict(dict[str, Any]):
 
     __slots__ = ()
 
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("this mapping is frozen; build a new one: FrozenDict({**old, 'name': value})")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 
@@ -24,9 +24,9 @@ class Role(enum.StrEnum):
     ASSISTANT = "assistant"
     TOOL = "tool"
 
-
-def _metadata() -> Any:
-    return attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise ValueError(f"unknown role {value!r}; a role is one of {', '.join(cls)}")
 
 
 @attrs.frozen
@@ -34,49 +34,57 @@ class Text:
     """Words."""
 
     text: str = attrs.field(validator=attrs.validators.instance_of(str))
-    metadata: FrozenDict = _metadata()
+    metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
 
 
-def _one_source(part: Image | Audio | Document, *_: object) -> None:
-    if (part.data is None) == (part.url is None):
+def _one_source(part: Image | Audio | Document, _: object, url: Any) -> None:
+    if (part.data is None) == (url is None):
         kind = type(part).__name__
         raise ValueError(f"{kind} takes exactly one of data= and url=")
 
 
-def _source() -> Any:
-    return attrs.field(default=None, repr=lambda data: "None" if data is None else f"<{len(data)} bytes>")
+def _bytes(data: Any) -> bytes | None:
+    if data is None or type(data) is bytes:
+        return data
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(f"data= takes bytes, not {type(data).__name__}; an address goes into url=")
+
+
+def _size(data: bytes | None) -> str:
+    return "None" if data is None else f"<{len(data)} bytes>"
 
 
 @attrs.frozen
 class Image:
     """A picture: its bytes in their own media type, or the address of it."""
 
-    data: bytes | None = _source()
+    data: bytes | None = attrs.field(default=None, converter=_bytes, repr=_size)
     url: str | None = attrs.field(default=None, validator=_one_source)
     media_type: str = "image/png"
     detail: str | None = None
-    metadata: FrozenDict = _metadata()
+    metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
 
 
 @attrs.frozen
 class Audio:
     """A sound: its bytes in their own media type, or the address of it."""
 
-    data: bytes | None = _source()
+    data: bytes | None = attrs.field(default=None, converter=_bytes, repr=_size)
     url: str | None = attrs.field(default=None, validator=_one_source)
     media_type: str = "audio/wav"
-    metadata: FrozenDict = _metadata()
+    metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
 
 
 @attrs.frozen
 class Document:
     """A file to read: its bytes in their own media type, or the address of it."""
 
-    data: bytes | None = _source()
+    data: bytes | None = attrs.field(default=None, converter=_bytes, repr=_size)
     url: str | None = attrs.field(default=None, validator=_one_source)
     media_type: str = "application/pdf"
     name: str | None = None
-    metadata: FrozenDict = _metadata()
+    metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
 
 
 @attrs.frozen
@@ -84,13 +92,21 @@ class Reasoning:
     """What the model thought before it answered; a signature that vouches for it is in `metadata`."""
 
     text: str
-    metadata: FrozenDict = _metadata()
+    metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
 
 
-def _as_json(arguments: str | Mapping[str, Any]) -> str:
-    if isinstance(arguments, str):
-        return arguments
-    return json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+def as_json(value: Any) -> str:
+    """A value as JSON text, with characters as they are where that is possible."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        written.encode()
+    except UnicodeEncodeError:  # half a character can only be written as an escape
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return written
+
+
+def _arguments(arguments: str | Mapping[str, Any]) -> str:
+    return arguments if isinstance(arguments, str) else as_json(arguments)
 
 
 @attrs.frozen
@@ -103,8 +119,8 @@ class ToolCall:
 
     id: str
     name: str
-    arguments: str = attrs.field(default="{}", converter=_as_json)
-    metadata: FrozenDict = _metadata()
+    arguments: str = attrs.field(default="{}", converter=_arguments)
+    metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
 
     @property
     def input(self) -> Mapping[str, Any]:
@@ -123,6 +139,8 @@ def _parts(content: str | Part | Iterable[Part]) -> tuple[Any, ...]:
         return (Text(content),) if content else ()
     if isinstance(content, PARTS):
         return (content,)
+    if not isinstance(content, Iterable) or isinstance(content, (bytes, bytearray, memoryview, Mapping)):
+        raise TypeError(f"content: {type(content).__name__} is no text and no parts; see as_messages(...)")
     return tuple(content)
 
 
@@ -134,7 +152,7 @@ class ToolResult:
     content: tuple[Text | Image | Audio | Document, ...] = attrs.field(default=(), converter=_parts)
     name: str | None = None
     is_error: bool = False
-    metadata: FrozenDict = _metadata()
+    metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
 
     @property
     def text(self) -> str:
@@ -157,7 +175,7 @@ class Message:
     role: Role = attrs.field(converter=Role)
     content: tuple[Part, ...] = attrs.field(converter=_parts)
     name: str | None = None
-    metadata: FrozenDict = _metadata()
+    metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
 
     @content.validator
     def _check_content(self, _: object, content: tuple[object, ...]) -> None:

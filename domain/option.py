@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .frozen import EMPTY, FrozenDict, freeze
+from .unicode import well_formed
 
 
 class Omit(enum.Enum):
@@ -44,10 +45,14 @@ ALIASES: Final[Mapping[str, str]] = FrozenDict(
 # Names that look like options but are fields of the request; passing them on would go behind the domain's back.
 _FIELDS: Final[Mapping[str, str]] = FrozenDict(
     {
-        "stop": "stop_sequences",
-        "stop_strings": "stop_sequences",
-        "stopSequences": "stop_sequences",
-        "messages": "messages",
+        "stop": "stop_sequences=[...] of the call",
+        "stop_strings": "stop_sequences=[...] of the call",
+        "stopSequences": "stop_sequences=[...] of the call",
+        "stop_sequences": "stop_sequences=[...] of the call",
+        "messages": "messages of the call",
+        "tools": "tools=[Tool(...)] of the call",
+        "tool_choice": "tool_choice=... of the call",
+        "response_format": "response_format=... of the call",
         "stream": "the model's stream member",
     }
 )
@@ -65,6 +70,8 @@ def canonical(options: Mapping[str, Any], where: str = "options") -> FrozenDict:
         return options
     if not options:
         return EMPTY
+    if not isinstance(options, Mapping):
+        raise TypeError(f"{where}: options come as a dict by name, not {options!r}")
     spelled: dict[str, str] = {}
     out: dict[str, Any] = {}
     for name, value in options.items():
@@ -76,8 +83,9 @@ def canonical(options: Mapping[str, Any], where: str = "options") -> FrozenDict:
         if known in spelled:
             raise ValueError(f"{where}: {spelled[known]!r} and {name!r} are two spellings of one option; keep one")
         spelled[known] = name
-        _check(f"{where}: {name}", known, value)
-        out[known] = freeze(value)
+        frozen = freeze(value)
+        _check(f"{where}: {name}", known, frozen)
+        out[known] = frozen
     return _Canonical(out)
 
 
@@ -91,8 +99,7 @@ class _Canonical(FrozenDict):
 
 
 def _check(where: str, name: str, value: Any) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{where} must be a finite number, not {value!r}")
+    _check_value(where, value)
     least = _WHOLE.get(name)
     if least is not None and value is not None and value is not OMIT:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -104,6 +111,19 @@ def _check(where: str, name: str, value: Any) -> None:
             raise TypeError(f"{where} must be a number, not {value!r}")
         if value < 0:
             raise ValueError(f"{where} must not be negative, not {value!r}")
+
+
+def _check_value(where: str, value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} must be a finite number, not {value!r}")
+    if isinstance(value, str):
+        well_formed(value, where)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_value(f"{where}[{name!r}]", item)
+    elif isinstance(value, tuple):
+        for at, item in enumerate(value):
+            _check_value(f"{where}[{at}]", item)
 
 
 def merge(weaker: Mapping[str, Any], stronger: Mapping[str, Any]) -> FrozenDict:
@@ -132,6 +152,6 @@ def resolve(*levels: Mapping[str, Any]) -> FrozenDict:
     merged: FrozenDict = EMPTY
     for level in levels:
         merged = merge(merged, level)
-    if OMIT in merged.values():
+    if any(value is OMIT for value in merged.values()):
         return _Canonical({name: value for name, value in merged.items() if value is not OMIT})
     return merged

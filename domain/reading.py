@@ -8,10 +8,9 @@ from outside can't ask for what is on the disk.
 from __future__ import annotations
 
 import binascii
-import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
 import attrs
 
@@ -19,6 +18,7 @@ from .frozen import FrozenDict
 from .media import by_name, sniff
 from .message import PARTS, Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from .response import Response
+from .unicode import well_formed
 
 Read = Callable[[str], bytes]
 
@@ -183,12 +183,11 @@ def _part(value: Any, where: str, read: Read | None) -> Part:
     if isinstance(value, str):
         return Text(_text(value, where))
     if isinstance(value, Mapping):
-        reader = _PART_READERS.get(value.get("type")) if isinstance(value.get("type"), str) else None
+        kind = value.get("type")
+        reader = _PART_READERS.get(kind) if isinstance(kind, str) else None
         if reader is None:
-            raise ValueError(
-                f"{where}: can't read a part of type {value.get('type')!r}; it is one of {', '.join(_PART_READERS)}"
-            )
-        part = reader(value, where, read)
+            raise ValueError(f"{where}: can't read a part of type {kind!r}; it is one of {', '.join(_PART_READERS)}")
+        part: Part = reader(value, where, read)
         metadata = _metadata(value, where)
         return attrs.evolve(part, metadata=metadata) if metadata else part
     return _media(value, where, read)
@@ -207,7 +206,7 @@ def _wire_image(value: Mapping[str, Any], where: str, read: Read | None) -> Part
         return Image(data, url, media_type or "image/png", detail)
     part = _media(source, where, read)
     if not isinstance(part, Image):
-        raise ValueError(f"{where}: an image was promised, but this is {part_type(part)}")
+        raise ValueError(f"{where}: an image was promised, but this is {_kind(part)}")
     return attrs.evolve(part, detail=detail) if detail is not None else part
 
 
@@ -222,13 +221,13 @@ def _wire_audio(value: Mapping[str, Any], where: str, read: Read | None) -> Part
             data = _base64(source, where)
             return Audio(data, media_type=media_type or sniff(data) or "audio/wav")
     if isinstance(source, str):
-        url, data, declared = _address(source, where)
-        return Audio(data, url, media_type or declared or "audio/wav")
+        url, held, declared = _address(source, where)
+        return Audio(held, url, media_type or declared or "audio/wav")
     if isinstance(source, (bytes, bytearray, memoryview)) and media_type is not None:
         return Audio(bytes(source), media_type=media_type)
     part = _media(source, where, read)
     if not isinstance(part, Audio):
-        raise ValueError(f"{where}: a sound was promised, but this is {part_type(part)}")
+        raise ValueError(f"{where}: a sound was promised, but this is {_kind(part)}")
     return part
 
 
@@ -241,16 +240,16 @@ def _wire_file(value: Mapping[str, Any], where: str, read: Read | None) -> Part:
     promised = by_name(name) if isinstance(name, str) else None
     if isinstance(source, str):
         if ":" not in source:
-            data: bytes | None = _base64(source, where)
-            return Document(data, media_type=sniff(data or b"") or promised or "application/pdf", name=name)
-        url, data, media_type = _address(source, where)
-        return Document(data, url, media_type or promised or "application/pdf", name)
+            plain = _base64(source, where)
+            return Document(plain, media_type=sniff(plain) or promised or "application/pdf", name=name)
+        url, held, media_type = _address(source, where)
+        return Document(held, url, media_type or promised or "application/pdf", name)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
         return Document(data, media_type=sniff(data) or promised or "application/octet-stream", name=name)
     part = _media(source, where, read)
     if not isinstance(part, Document):
-        return Document(part.data, media_type=part.media_type, name=name)
+        return Document(part.data, part.url, part.media_type, name)
     return attrs.evolve(part, name=name or part.name)
 
 
@@ -279,7 +278,7 @@ def _need(value: Mapping[str, Any], names: tuple[str, ...], where: str) -> Any:
     raise ValueError(f"{where}: needs {' or '.join(map(repr, names))}, found {sorted(map(str, value))}")
 
 
-def part_type(part: Image | Audio | Document) -> str:
+def _kind(part: Image | Audio | Document) -> str:
     """What a part of media is, for an error message."""
     return f"{type(part).__name__} of {part.media_type}"
 
@@ -326,15 +325,25 @@ def _read(path: str, where: str, read: Read | None) -> bytes:
         raise ValueError(f"{where}: {error}") from error
 
 
+class _Sink(bytearray):
+    """As much of a file as a picture needs to be written."""
+
+    __slots__ = ()
+
+    def write(self, data: bytes) -> int:
+        self.extend(data)
+        return len(data)
+
+
 def _png(picture: Any, where: str) -> bytes:
-    out = io.BytesIO()
+    out = _Sink()
     try:
         if picture.mode not in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"):
             picture = picture.convert("RGB")  # PNG has no CMYK, YCbCr, HSV or floats
         picture.save(out, format="PNG")
     except Exception as error:
         raise ValueError(f"{where}: can't write {_found(picture)} as PNG: {error}") from error
-    return out.getvalue()
+    return bytes(out)
 
 
 def _address(url: str, where: str) -> tuple[str | None, bytes | None, str | None]:
@@ -345,7 +354,7 @@ def _address(url: str, where: str) -> tuple[str | None, bytes | None, str | None
         if not comma:
             raise ValueError(f"{where}: a data: URL has a comma before its data, found {_short(url)!r}")
         media_type, *flags = head.split(";")
-        data = _base64(body, where) if "base64" in map(str.strip, flags) else unquote_to_bytes(body)
+        data = _base64(body, where) if "base64" in map(str.strip, flags) else _unescaped(body)
         declared = media_type.strip().lower()
         known = declared if declared not in ("", "application/octet-stream") else sniff(data)
         return None, data, "image/jpeg" if known == "image/jpg" else known
@@ -354,8 +363,12 @@ def _address(url: str, where: str) -> tuple[str | None, bytes | None, str | None
     return _text(url, where), None, None
 
 
+def _unescaped(text: str) -> bytes:
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes.fromhex(code[1].decode()), text.encode())
+
+
 def _base64(text: str, where: str) -> bytes:
-    plain = unquote_to_bytes(text).translate(None, b" \t\r\n").replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
+    plain = _unescaped(text).translate(None, b" \t\r\n").replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
     try:
         return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
     except binascii.Error as error:
@@ -365,16 +378,7 @@ def _base64(text: str, where: str) -> bytes:
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{where}: expected text, found {_found(value)}")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            half = value[error.start]
-            fix = "decode the text it came from anew, or drop it"
-            raise ValueError(
-                f"{where}: {half!r} at {error.start} is half a character (a lone surrogate); {fix}"
-            ) from None
-    return str(value)
+    return str(well_formed(value, where))
 
 
 def _check_text(part: Part, where: str) -> None:

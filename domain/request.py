@@ -16,9 +16,22 @@ from .tool import Tool
 
 
 def _messages(messages: Iterable[Message]) -> tuple[Message, ...]:
-    if isinstance(messages, (str, Mapping, Message)):
+    if isinstance(messages, (str, Mapping, Message)) or not isinstance(messages, Iterable):
         raise TypeError("messages: Request takes Message values; as_messages(...) reads strings and dicts")
     return tuple(messages)
+
+
+def _tools(tools: Iterable[Tool]) -> tuple[Tool, ...]:
+    if isinstance(tools, (str, Mapping, Tool)) or not isinstance(tools, Iterable):
+        raise TypeError(f"tools: a list of Tool values, not {tools!r}")
+    return tuple(tools)
+
+
+def _tool_choice(choice: Any) -> Any:
+    match choice:
+        case {"type": "function", "function": {"name": name}}:  # the chat-completions wire
+            return name
+    return choice
 
 
 def _options(options: Mapping[str, Any]) -> FrozenDict:
@@ -29,15 +42,16 @@ def _options(options: Mapping[str, Any]) -> FrozenDict:
 class Request:
     """What is asked of a model.
 
-    `stop_sequences` end the text before they appear in it; `tool_choice` is `auto`, `none`, `required` or a tool's name;
+    `stop_sequences` end the text before they appear in it; `tool_choice` is `auto`, `none`, `required` or a tool's
+    name;
     `options` go under their canonical names (`max_tokens`, `temperature`, ...), others to the provider untouched.
     Raises ValueError or TypeError, naming the place, for what no model could answer.
     """
 
     messages: tuple[Message, ...] = attrs.field(converter=_messages)
     stop_sequences: tuple[str, ...] = attrs.field(default=(), converter=as_stops)
-    tools: tuple[Tool, ...] = attrs.field(default=(), converter=tuple)
-    tool_choice: str | None = attrs.field(default=None)
+    tools: tuple[Tool, ...] = attrs.field(default=(), converter=_tools)
+    tool_choice: str | None = attrs.field(default=None, converter=_tool_choice)
     response_format: ResponseFormat = attrs.field(factory=Free, converter=as_response_format)
     options: FrozenDict = attrs.field(default=EMPTY, converter=_options)
 
@@ -48,6 +62,16 @@ class Request:
         for at, message in enumerate(messages):
             if not isinstance(message, Message):
                 raise TypeError(f"messages[{at}]: {type(message).__name__} is not a Message; see as_messages(...)")
+
+    @tools.validator
+    def _check_tools(self, _: object, tools: tuple[object, ...]) -> None:
+        names: set[str] = set()
+        for at, tool in enumerate(tools):
+            if not isinstance(tool, Tool):
+                raise TypeError(f"tools[{at}]: {tool!r} is not a Tool; see Tool.from_function(...)")
+            if tool.name in names:
+                raise ValueError(f"tools[{at}]: {tool.name!r} is there already; each name stands for one tool")
+            names.add(tool.name)
 
     @tool_choice.validator
     def _check_tool_choice(self, _: object, choice: object) -> None:

@@ -48,7 +48,7 @@ class Grammar:
     """Text of a formal grammar; `syntax` is `lark`, `gbnf` or `ebnf`."""
 
     definition: str
-    syntax: str = "lark"
+    syntax: str = attrs.field(default="lark", validator=attrs.validators.in_(("lark", "gbnf", "ebnf")))
 
 
 ResponseFormat = Free | JsonObject | JsonSchema | Regex | Grammar
@@ -65,10 +65,12 @@ def as_response_format(value: ResponseFormat | Mapping[str, Any] | None) -> Resp
             return Free()
         case {"type": "json_object"}:
             return JsonObject()
-        case {"type": "json_schema", "json_schema": {"schema": schema, **rest}}:
-            strict = bool(rest.get("strict", False))
-            return JsonSchema(schema, rest.get("name", "response"), rest.get("description"), strict)
-    raise ValueError(f"response_format: can't read {value!r}; use JsonObject(), JsonSchema(...), Regex(...) or Grammar(...)")
+        case {"type": "json_schema", "json_schema": {"schema": _} as given}:
+            strict = bool(given.get("strict", False))
+            return JsonSchema(given["schema"], given.get("name") or "response", given.get("description"), strict)
+    raise ValueError(
+        f"response_format: can't read {value!r}; use JsonObject(), JsonSchema(...), Regex(...) or Grammar(...)"
+    )
 
 
 def feature(value: ResponseFormat) -> str | None:
