@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
@@ -52,12 +53,13 @@ def _locked(path: Path) -> Iterator[None]:
         yield  # closing the file lets go
 
 
-if os.name == "nt":
+if sys.platform == "win32":
 
     def _take(file: int) -> None:
         while True:
             try:
-                return msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+                msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+                return
             except OSError:
                 time.sleep(0.1)
 

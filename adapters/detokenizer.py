@@ -1,0 +1,49 @@
+"""Tokens become text as they come: never a half-decoded character, and at the same cost for each token.
+
+Text is decoded through a short window of the last tokens, because how a token reads can depend on those before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+_BROKEN = "\ufffd"  # what a decoder writes for bytes that are no character, or not yet
+_UNFINISHED = 3  # so many bytes of a character of four can have come; some decoders write one mark for each
+_WINDOW = 16
+
+
+class Detokenizer:
+    """Decodes one answer. A detokenizer belongs to one call and is not shared."""
+
+    __slots__ = ("_decode", "_mark", "_shown", "_window")
+
+    def __init__(self, decode: Callable[[list[int]], str]) -> None:
+        self._decode = decode
+        self._window: list[int] = []
+        self._shown = 0  # so many characters of the window's text have been given
+        self._mark = 0  # where the window may begin next: no character spans this place
+
+    def feed(self, tokens: Sequence[int]) -> str:
+        """The text that these tokens complete."""
+        self._window += tokens
+        text = self._decode(self._window)
+        unfinished = min(len(text) - len(text.rstrip(_BROKEN)), _UNFINISHED)
+        piece = self._give(text, len(text) - unfinished)
+        if not unfinished:
+            if len(self._window) > _WINDOW:
+                shorter = self._window[self._mark :]
+                length = len(self._decode(shorter))
+                if length:
+                    self._window, self._shown = shorter, length
+            self._mark = len(self._window)
+        return piece
+
+    def close(self) -> str:
+        """What was held back, now that no more comes."""
+        text = self._decode(self._window) if self._window else ""
+        return self._give(text, len(text))
+
+    def _give(self, text: str, end: int) -> str:
+        piece = text[self._shown : end]
+        self._shown = max(self._shown, end)
+        return piece
