@@ -8,7 +8,7 @@
 PYTHON ?= python3
 PROMPT ?= Why is the sky blue?
 ASK ?=
-TESTS ?= tests
+TESTS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL = $$(echo dist/modelport-*.whl)

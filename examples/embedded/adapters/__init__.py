@@ -1,0 +1,1 @@
+"""What the help desk uses of the world."""

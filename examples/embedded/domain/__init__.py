@@ -1,0 +1,1 @@
+"""What the help desk knows of tickets, and of nothing else."""
