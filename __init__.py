@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .domain.capability import Capabilities, missing
     from .domain.error import MEANING, ErrorKind, Fault, Meaning, ModelError, ModelFailure, Scope, Sent
     from .domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta, replay, settle
+    from .domain.fingerprint import fingerprint
     from .domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
     from .domain.model import Model
     from .domain.option import OMIT, merge
@@ -97,6 +98,7 @@ __all__ = [
     "compose",
     "cut",
     "describe",
+    "fingerprint",
     "from_function",
     "merge",
     "missing",
@@ -177,6 +179,7 @@ _HOME = {
         "replay",
         "settle",
     ),
+    "domain.fingerprint": ("fingerprint",),
     "domain.message": (
         "Audio",
         "Document",
