@@ -67,9 +67,9 @@ format: .venv/package-dev
 # The code is checked as it is in the wheel; the public face, as those see it who have installed it.
 types: .venv/package-dev
 	@rm -rf build/wheel && mkdir -p build/wheel && $(BIN)/python -m zipfile -e $(WHEEL) build/wheel
-	$(BIN)/mypy build/wheel/modelport
+	cd build/wheel && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p modelport
 	$(BIN)/pyright --pythonpath $(BIN)/python build/wheel/modelport
-	$(BIN)/mypy tests/public_face.py
+	cd tests && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache public_face.py
 	$(BIN)/pyright --pythonpath $(BIN)/python tests/public_face.py
 
 contracts: .venv/package-dev
