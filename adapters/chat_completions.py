@@ -1,0 +1,242 @@
+"""The question on the chat-completions wire: a `Request` as the bytes of its JSON. `chat_answers` reads the answer.
+
+OpenAI, Azure, Hugging Face and most local servers speak it. It is pure, and knows no SDK. What a message looks like on
+the wire is remembered for as long as the message lives, so a growing conversation encodes only what is new.
+What the domain has no word for travels in `metadata[provider]`: a mapping that is merged into the wire's own object.
+"""
+
+from __future__ import annotations
+
+import base64
+import weakref
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, assert_never
+
+from ..domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from ..domain.request import Request
+from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
+from ..domain.tool import Tool
+
+
+class Unsupported(ValueError):
+    """The wire has no way to say this."""
+
+
+class Unwritable(ValueError):
+    """A value that JSON can't hold."""
+
+
+def encode(
+    request: Request,
+    model_id: str,
+    options: Mapping[str, Any],
+    *,
+    max_stops: int | None = 4,
+    stream: bool = False,
+    provider: str = "openai",
+    max_tokens_name: str = "max_tokens",
+) -> bytes:
+    """The body of the request, with `options` as they are in effect.
+
+    Only the first `max_stops` stops are sent (None: all of them); the domain enforces the rest. Raises `Unsupported` or
+    `Unwritable`, both ValueErrors, for what can't be sent.
+    """
+    import orjson
+
+    body: dict[str, Any] = {"model": model_id, "messages": orjson.Fragment(_messages(request.messages, provider))}
+    stops = request.stop_sequences if max_stops is None else request.stop_sequences[:max_stops]
+    if stops:
+        body["stop"] = stops
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+        if request.tool_choice is not None:
+            body["tool_choice"] = _tool_choice(request.tool_choice)
+    form = _response_format(request)
+    if form is not None:
+        body["response_format"] = form
+    for name, value in options.items():
+        if name == "extra_body":
+            body.update(value or {})
+        else:
+            body[max_tokens_name if name == "max_tokens" else name] = value
+    if stream:
+        body["stream"] = True
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        raise Unwritable(f"the options or tools can't be written as JSON: {error}") from None
+
+
+class _Encoded(NamedTuple):
+    """A message on the wire: its JSON objects, and what must wait until the last of the tools' messages.
+
+    Tools' messages hold text alone and must stand together; their pictures follow as the user's.
+    """
+
+    objects: bytes
+    media: bytes = b""
+
+
+# By provider and then by the identity of the message: a lookup costs less than comparing or hashing what it says.
+_remembered: dict[str, dict[int, tuple[weakref.ref[Message], _Encoded]]] = {}
+
+
+def _messages(messages: tuple[Message, ...], provider: str) -> bytes:
+    remembered = _remembered.setdefault(provider, {})
+    out: list[bytes] = []
+    media: list[bytes] = []
+    for at, message in enumerate(messages):
+        found = remembered.get(id(message))
+        encoded = found[1] if found is not None and found[0]() is message else _remember(message, provider, at)
+        if media and message.role is not Role.TOOL:
+            out.append(_media_message(media))
+        if encoded.objects:
+            out.append(encoded.objects)
+        if encoded.media:
+            media.append(encoded.media)
+    if media:
+        out.append(_media_message(media))
+    return b"[" + b",".join(out) + b"]"
+
+
+def _media_message(media: list[bytes]) -> bytes:
+    content = b",".join(media)
+    media.clear()
+    return b'{"role":"user","content":[' + content + b"]}"
+
+
+def _remember(message: Message, provider: str, at: int) -> _Encoded:
+    import orjson
+
+    remembered = _remembered[provider]
+    key = id(message)
+    objects, media = _message(message, provider, f"messages[{at}]")
+    try:
+        encoded = _Encoded(b",".join(map(orjson.dumps, objects)), b",".join(map(orjson.dumps, media)))
+    except TypeError as error:
+        raise Unwritable(f"messages[{at}] can't be written as JSON: {error}") from None
+    # The callback runs before the memory, and with it the identity, is given to another object.
+    remembered[key] = (weakref.ref(message, lambda _: remembered.pop(key, None)), encoded)
+    return encoded
+
+
+def _message(message: Message, provider: str, where: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The wire's messages, and the parts that follow them as the user's."""
+    said: list[Part] = []
+    calls: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
+    media: list[dict[str, Any]] = []
+    for part in message.content:
+        match part:
+            case ToolCall():
+                function = {"name": part.name, "arguments": part.arguments}
+                calls.append({"id": part.id, "type": "function", "function": function, **_own(part, provider)})
+            case ToolResult():
+                results.append(_tool_result(part, provider))
+                media += [_part(inner, provider) for inner in part.content if not isinstance(inner, Text)]
+            case Reasoning():
+                pass  # what a model thought isn't sent back; where a server wants it, it is in the message's metadata
+            case _:
+                said.append(part)
+    if message.role is Role.TOOL and (said or calls):
+        raise Unsupported(f"{where}: a tool's message holds nothing but ToolResult parts on this wire")
+    if results and not said and not calls:
+        return results, media
+    wire: dict[str, Any] = {"role": message.role.value, "content": _content(said, provider)}
+    if calls:
+        wire["tool_calls"] = calls
+        wire["content"] = wire["content"] or None
+    if message.name is not None:
+        wire["name"] = message.name
+    return [*results, {**wire, **_own(message, provider)}], media
+
+
+def _own(value: Message | Part, provider: str) -> Mapping[str, Any]:
+    metadata = value.metadata
+    own = metadata.get(provider) if metadata else None
+    return own if isinstance(own, Mapping) else {}
+
+
+def _content(parts: list[Part], provider: str) -> str | list[dict[str, Any]]:
+    if not parts:
+        return ""
+    if len(parts) == 1 and isinstance(parts[0], Text) and not parts[0].metadata:
+        return parts[0].text
+    return [_part(part, provider) for part in parts]
+
+
+def _tool_result(result: ToolResult, provider: str) -> dict[str, Any]:
+    text = result.text
+    if result.is_error:
+        text = f"Error: {text}"  # the wire has no mark for it
+    return {"role": "tool", "tool_call_id": result.call_id, "content": text, **_own(result, provider)}
+
+
+def _part(part: Part, provider: str) -> dict[str, Any]:
+    match part:
+        case Text():
+            wire: dict[str, Any] = {"type": "text", "text": part.text}
+        case Image():
+            image = {"url": part.url or _data_url(part)}
+            if part.detail is not None:
+                image["detail"] = part.detail
+            wire = {"type": "image_url", "image_url": image}
+        case Audio() if part.data is not None:
+            sound = {"data": base64.b64encode(part.data).decode(), "format": _sound_format(part.media_type)}
+            wire = {"type": "input_audio", "input_audio": sound}
+        case Audio():
+            wire = {"type": "audio_url", "audio_url": {"url": part.url}}  # vLLM; OpenAI takes bytes alone
+        case Document():
+            name = part.name or f"document.{part.media_type.rpartition('/')[2]}"
+            wire = {"type": "file", "file": {"filename": name, "file_data": part.url or _data_url(part)}}
+        case Reasoning() | ToolCall() | ToolResult():
+            raise Unsupported(f"a {type(part).__name__} can't stand among the words of a message")
+        case _:
+            assert_never(part)
+    return {**wire, **_own(part, provider)}
+
+
+def _data_url(part: Image | Document) -> str:
+    return f"data:{part.media_type};base64,{base64.b64encode(part.data or b'').decode()}"
+
+
+_SOUNDS: Final = {"mpeg": "mp3", "mp3": "mp3", "wav": "wav", "x-wav": "wav", "wave": "wav"}
+
+
+def _sound_format(media_type: str) -> str:
+    kind = media_type.rpartition("/")[2]
+    return _SOUNDS.get(kind, kind)
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(choice: str) -> object:
+    if choice in ("auto", "none", "required"):
+        return choice
+    return {"type": "function", "function": {"name": choice}}
+
+
+def _response_format(request: Request) -> dict[str, Any] | None:
+    form = request.response_format
+    match form:
+        case Free():
+            return None
+        case JsonObject():
+            return {"type": "json_object"}
+        case JsonSchema():
+            schema = {"name": form.name, "schema": form.schema, "strict": form.strict}
+            if form.description is not None:
+                schema["description"] = form.description
+            return {"type": "json_schema", "json_schema": schema}
+        case Regex() | Grammar():
+            kind = type(form).__name__
+            raise Unsupported(f"response_format: the chat-completions wire has no {kind}; use JsonSchema(...)")
+        case _:
+            assert_never(form)

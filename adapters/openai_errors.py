@@ -1,0 +1,151 @@
+"""What each exception of the OpenAI SDK, and of the HTTP library beneath it, means.
+
+Both are named rather than imported: openai 2 stands on httpx, openai 3 on httpx2, and one table serves the two.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..domain.error import ErrorKind, ModelError, Scope, Sent
+from ..domain.frozen import FrozenDict
+from . import chat_errors
+
+_K, _S = ErrorKind, Sent
+
+EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
+    {
+        # kind None: by the status and the body, as `chat_errors` reads them
+        "openai.APIStatusError": (None, _S.YES),
+        "openai.APIResponseValidationError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "openai.APITimeoutError": (_K.TIMEOUT, _S.PERHAPS),
+        "openai.APIConnectionError": (_K.INTERRUPTED, _S.PERHAPS),  # unless its cause is below
+        "openai.APIError": (None, _S.YES),  # an error in a stream
+        "openai.OpenAIError": (_K.AUTHENTICATION, _S.NO),  # no credentials, or two that exclude each other
+        "openai.LengthFinishReasonError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "openai.ContentFilterFinishReasonError": (_K.CONTENT_FILTER, _S.YES),
+        "openai.SubjectTokenProviderError": (_K.AUTHENTICATION, _S.NO),
+        "openai.InvalidWebhookSignatureError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "openai.WebSocketConnectionClosedError": (_K.INTERRUPTED, _S.PERHAPS),
+        "openai.WebSocketQueueFullError": (_K.OVERLOADED, _S.NO),
+        "modelport.KeyUnavailable": (_K.AUTHENTICATION, _S.NO),
+        "modelport.Reported": (None, _S.YES),
+        "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
+        "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
+        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
+        "httpx.HTTPStatusError": (None, _S.YES),
+        "httpx.ConnectTimeout": (_K.TIMEOUT, _S.NO),
+        "httpx.PoolTimeout": (_K.TIMEOUT, _S.NO),
+        "httpx.TimeoutException": (_K.TIMEOUT, _S.PERHAPS),  # ReadTimeout, WriteTimeout
+        "httpx.ConnectError": (_K.CONNECTION, _S.NO),
+        "httpx.ProxyError": (_K.CONNECTION, _S.NO),
+        "httpx.UnsupportedProtocol": (_K.CONNECTION, _S.NO),
+        "httpx.LocalProtocolError": (_K.INVALID_REQUEST, _S.NO),  # a header that HTTP can't carry
+        "httpx.InvalidURL": (_K.INVALID_REQUEST, _S.NO),
+        "httpx.TooManyRedirects": (_K.NOT_FOUND, _S.YES),
+        "httpx.DecodingError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "httpx.CookieConflict": (_K.MALFORMED_RESPONSE, _S.YES),
+        "httpx.SSEError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "httpx.TransportError": (_K.INTERRUPTED, _S.PERHAPS),  # ReadError, WriteError, RemoteProtocolError, ...
+        "httpx.HTTPError": (_K.INTERRUPTED, _S.PERHAPS),
+        "httpx.StreamError": (_K.INTERRUPTED, _S.PERHAPS),
+        "anyio.EndOfStream": (_K.INTERRUPTED, _S.PERHAPS),
+        "anyio.BrokenResourceError": (_K.INTERRUPTED, _S.PERHAPS),
+        "anyio.ClosedResourceError": (_K.INTERRUPTED, _S.PERHAPS),
+        "json.JSONDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "builtins.UnicodeDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "builtins.UnicodeEncodeError": (_K.AUTHENTICATION, _S.NO),  # headers are ASCII: a key with other letters
+        "builtins.ConnectionRefusedError": (_K.CONNECTION, _S.NO),
+        "socket.gaierror": (_K.CONNECTION, _S.NO),
+        "ssl.SSLCertVerificationError": (_K.CONNECTION, _S.NO),
+        "builtins.TimeoutError": (_K.TIMEOUT, _S.PERHAPS),
+        "builtins.OSError": (_K.INTERRUPTED, _S.PERHAPS),  # resets, broken pipes, ssl.SSLError
+    }
+)
+"""By `package.Name`, httpx2 under the name of httpx; a subclass that isn't here means what its nearest parent means."""
+
+_NO_KEY: Final = (
+    "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
+)
+_NO_STOPS: Final = " (declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead)"
+
+
+class KeyUnavailable(Exception):
+    """The callable that was given as `api_key` raised."""
+
+
+def translate(
+    exception: BaseException,
+    *,
+    model_id: str | None = None,
+    provider: str = "openai",
+    headers: Mapping[str, str] | None = None,
+    secret: str | None = None,
+    now: float | None = None,
+) -> ModelError:
+    """The exception as an error; `secret` is kept out of its message.
+
+    `headers` are the answer's, where the exception doesn't hold them. Raises the exception again where the table
+    doesn't know it, because it is then no failure of a provider.
+    """
+    meaning = _meaning(exception)
+    cause = exception.__cause__
+    if cause is not None and type(exception).__name__ in ("APIConnectionError", "APITimeoutError"):
+        meaning = _meaning(cause) or meaning
+    if meaning is None:
+        raise exception
+    kind, sent = meaning
+    response: Any = getattr(exception, "response", None)
+    status: int | None = getattr(response, "status_code", None)
+    headers = getattr(response, "headers", headers) or {}
+    body = getattr(exception, "error", None) or getattr(exception, "body", None)
+    if kind is None:
+        kind = chat_errors.kind_of(status, body)
+    message = _message(exception, cause, body, status)
+    if isinstance(body, Mapping) and body.get("param") == "stop" and kind in (_K.UNSUPPORTED, _K.INVALID_REQUEST):
+        kind, message = _K.UNSUPPORTED, message + _NO_STOPS
+    return ModelError(
+        kind,
+        _without(message, secret),
+        scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
+        sent=sent,
+        retry_after=chat_errors.retry_after(headers, time.time() if now is None else now),
+        status=status,
+        code=_without(chat_errors.code_of(body) or "", secret) or None,
+        provider=provider,
+        model_id=model_id,
+        request_id=chat_errors.request_id(headers),
+    )
+
+
+def _meaning(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:
+    for cls in type(exception).__mro__:
+        package = cls.__module__.partition(".")[0]
+        found = EXCEPTIONS.get(f"{'httpx' if package == 'httpx2' else package}.{cls.__name__}")
+        if found is not None:
+            return found
+    return None
+
+
+def _message(exception: BaseException, cause: BaseException | None, body: object, status: int | None) -> str:
+    said = chat_errors.words(body)
+    if said:
+        return said
+    if status is not None:
+        return f"HTTP status {status}, and nothing else"
+    name = type(exception).__name__
+    if name == "OpenAIError" and "OPENAI_API_KEY" in str(exception):
+        return _NO_KEY
+    if name in ("APIConnectionError", "APITimeoutError") and cause is not None:
+        exception, name = cause, type(cause).__name__
+    if type(exception).__module__.startswith("modelport"):
+        return str(exception)
+    detail = chat_errors.words(str(exception))
+    return f"{name}: {detail}" if detail else name
+
+
+def _without(message: str, secret: str | None) -> str:
+    bare = (secret or "").strip()
+    return message.replace(bare, "***") if bare else message

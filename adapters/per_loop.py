@@ -1,0 +1,69 @@
+"""One thing per event loop: made on first use, and closed when its loop shuts down.
+
+An SDK's asynchronous client doesn't outlive its event loop, and a forked child must not use its parent's connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class PerLoop(Generic[T]):
+    """Holds a thing for each event loop of each process. A copy, or one that was unpickled, is empty."""
+
+    __slots__ = ("_shelves",)
+
+    def __init__(self) -> None:
+        self._shelves: dict[int, _Shelf[T]] = {}
+
+    async def get(self, make: Callable[[], T], close: Callable[[T], Awaitable[object]]) -> T:
+        """The running loop's own. What `make` raises is raised, and it is asked again the next time."""
+        loop = asyncio.get_running_loop()
+        shelf = self._shelves.get(os.getpid())
+        if shelf is None:  # no lock, which a fork might leave taken: of two new shelves at once, one wins
+            shelf = self._shelves.setdefault(os.getpid(), _Shelf())
+        found = shelf.of.get(loop)
+        if found is not None:
+            return found[0]
+        thing = make()  # nothing is awaited from the look to the `put`, so no other task of this loop comes between
+        guard = _closed_at_the_end(thing, close)
+        shelf.put(loop, (thing, guard))
+        await guard.__anext__()
+        return thing
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), ())
+
+
+class _Shelf(Generic[T]):
+    """The things of one process."""
+
+    __slots__ = ("_lock", "of")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.of: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[T, AsyncGenerator[None]]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def put(self, loop: asyncio.AbstractEventLoop, made: tuple[T, AsyncGenerator[None]]) -> None:
+        with self._lock:
+            # A client holds its connections, and they hold the loop: a closed loop's entry would stay for ever.
+            for old in [other for other in self.of.keys() if other.is_closed()]:  # noqa: SIM118
+                self.of.pop(old, None)
+            self.of[loop] = made
+
+
+async def _closed_at_the_end(thing: T, close: Callable[[T], Awaitable[object]]) -> AsyncGenerator[None]:
+    """Begun and never finished, so that `loop.shutdown_asyncgens` (which `asyncio.run` calls) finishes it."""
+    try:
+        yield
+    finally:
+        await close(thing)
