@@ -124,7 +124,8 @@ def _fields(kind: Hashable) -> tuple[tuple[str, Any], ...]:
 
 
 def _set_fields(value: Any) -> list[tuple[str, Any]]:
-    held = [(name, default, getattr(value, name)) for name, default in _fields(type(value))]
+    kind: Any = type(value)
+    held = [(name, default, getattr(value, name)) for name, default in _fields(kind)]
     return [(name, item) for name, default, item in held if item != default]
 
 

@@ -39,7 +39,10 @@ def parse_tool_calls(text: str) -> tuple[ToolCall, ...]:
     >>> parse_tool_calls('<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>')
     (ToolCall(id='call_0', name='add', arguments='{"a":1}'),)
     """
-    return tuple(ToolCall(f"call_{at}", name, arguments) for at, (name, arguments) in enumerate(_calls(text)))
+    try:
+        return tuple(ToolCall(f"call_{at}", name, arguments) for at, (name, arguments) in enumerate(_calls(text)))
+    except RecursionError:  # nested by the hundred: a text that went astray
+        return ()
 
 
 def _calls(text: str) -> Iterator[_Call]:
@@ -145,7 +148,7 @@ def _is_schema(value: dict[str, Any]) -> bool:
 
 
 def _arguments(text: str, at: int) -> tuple[str, int]:
-    """What stands in `<function=name>`, and where it ends: JSON, parameters in tags, or as it is where it is neither."""
+    """What stands in `<function=name>`, and where it ends: JSON, parameters in tags, or the text as it is."""
     close = text.find("</function>", at)
     body = text[at : len(text) if close < 0 else close]
     start = at + len(body) - len(body.lstrip())
@@ -164,6 +167,12 @@ def _value(written: str) -> Any:
         return text
 
 
+def _key(item: ast.keyword) -> str:
+    if item.arg is None:
+        raise ValueError("a call with ** isn't made of literals")
+    return item.arg
+
+
 def _python(source: str) -> list[_Call]:
     """The calls in a piece of Python, if it is nothing but calls with named literals."""
     calls = []
@@ -171,10 +180,13 @@ def _python(source: str) -> list[_Call]:
         for statement in ast.parse(source.strip()).body:
             value = statement.value if isinstance(statement, ast.Expr) else None
             for node in value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]:
-                if not isinstance(node, ast.Call) or node.args:
+                if (
+                    not isinstance(node, ast.Call)
+                    or node.args
+                    or not re.fullmatch(_NAME, name := ast.unparse(node.func))
+                ):
                     return []
-                given = {str(item.arg): ast.literal_eval(item.value) for item in node.keywords}
-                calls.append((ast.unparse(node.func), as_json(given)))
+                calls.append((name, as_json({_key(item): ast.literal_eval(item.value) for item in node.keywords})))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return []
     return calls
