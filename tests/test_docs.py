@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,10 @@ def test_every_page_is_reachable_from_the_index():
         links = re.findall(r"\]\(([^)#\s]+\.md)", page.read_text("utf-8"))
         todo += [(page.parent / link).resolve() for link in links if not link.startswith("http")]
     assert {page.resolve() for page in PAGES} <= {page.resolve() for page in seen}
+
+
+def test_the_table_of_the_command_lines_options_is_its_own():
+    shown = {cells[0].strip("`") for cells in rows((DOCS / "command-line.md").read_text("utf-8"))}
+    command = [sys.executable, "-m", "modelport.composition.cli", "ask", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert {name for name in shown if name.startswith("--")} == set(re.findall(r"--[a-z-]+", told)) - {"--help"}
