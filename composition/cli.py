@@ -1,0 +1,197 @@
+"""The command line: `modelport ask "Why is the sky blue?"` prints a model's answer while it arrives.
+
+It exits with 0 after an answer, 1 after a model's error, 2 after bad usage, and 130 at once on Ctrl-C. The model's text
+is written as it is, and nothing else goes to standard output.
+"""
+
+# The annotations of commands are read by typer, which is imported inside a function: they can't be texts.
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Annotated, Any, NoReturn
+
+from ..adapters.calling import as_request
+from ..adapters.weights import default_gguf
+from ..domain.error import ModelError, ModelFailure, table
+from ..domain.event import Failed, Finished, TextDelta
+from ..domain.model import Model
+from ..domain.request import Request
+from .as_json import as_json
+from .blocking import blocking
+from .specs import DEFAULT, model_for, needs_default_weights
+
+_INTERRUPTED = 130
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+def main() -> None:
+    """What `modelport` runs."""
+    signal.signal(signal.SIGINT, _interrupted)
+    try:
+        import rich
+        import typer  # noqa: F401
+    except ImportError as absent:
+        _complain(f"the command line can't start ({absent}): pip install 'modelport[cli]'")
+        sys.exit(1)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    _app()()
+
+
+def _app() -> Any:
+    import typer
+
+    app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @app.callback(invoke_without_command=True)
+    def modelport(
+        context: typer.Context,
+        version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    ) -> None:
+        """Language models from the command line."""
+        if version:
+            from importlib import metadata
+
+            try:
+                print(f"modelport {metadata.version('modelport')}")
+            except metadata.PackageNotFoundError:  # part of another package
+                print("modelport (not installed on its own)")
+            raise typer.Exit
+        if context.invoked_subcommand is None:
+            raise typer.BadParameter("say what to do: modelport ask PROMPT")
+
+    @app.command()
+    def errors() -> None:
+        """Print what each kind of error means."""
+        print(table())
+
+    @app.command()
+    def ask(
+        prompt: Annotated[str | None, typer.Argument(help="Read from standard input when absent or '-'.")] = None,
+        model: Annotated[
+            str,
+            typer.Option(help="openvino:default, openvino:PATH, transformers:default, transformers:PATH, openai:NAME."),
+        ] = DEFAULT,
+        base_url: Annotated[str | None, typer.Option(help="Where an OpenAI-compatible server is.")] = None,
+        system: Annotated[str | None, typer.Option(help="What the model is told before the prompt.")] = None,
+        stop: Annotated[
+            list[str] | None, typer.Option(help="End the answer before this text; can be repeated.")
+        ] = None,
+        max_tokens: Annotated[int | None, typer.Option(help="The most tokens of an answer.")] = None,
+        temperature: Annotated[float | None, typer.Option(help="0 always takes the likeliest token.")] = None,
+        seed: Annotated[int | None, typer.Option(help="The same seed draws the same answer.")] = None,
+        as_one: Annotated[bool, typer.Option("--json", help="Print the whole response as JSON.")] = False,
+    ) -> None:
+        """Ask a model one question, and print its answer while it arrives."""
+        given = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        options = {name: value for name, value in given.items() if value is not None}
+        text = sys.stdin.read() if prompt is None or prompt == "-" else prompt
+        if not text.strip():
+            raise typer.BadParameter("the prompt is empty; give it as an argument or on standard input")
+        messages = [{"role": "user", "content": text}]
+        if system is not None:
+            messages.insert(0, {"role": "system", "content": system})
+        try:
+            request = as_request(messages, stop or None, **options)
+            chosen = model_for(model, base_url=base_url)
+        except (ValueError, TypeError) as mistake:
+            raise typer.BadParameter(str(mistake)) from mistake
+        try:
+            error = _fetched(model) or _told(chosen, request, as_one)
+        except BrokenPipeError:
+            _reader_is_gone()
+        if error is not None:
+            _complain(f"{error.kind}: {error.message}\nadvice: {error.meaning.advice}")
+            raise typer.Exit(1)
+
+    return app
+
+
+def _told(model: Model, request: Request, as_one: bool) -> ModelError | None:
+    """Prints the answer; gives the error where there is none."""
+    shown = ""
+    with closing(blocking(model).stream(request)) as events:
+        for event in events:
+            match event:
+                case TextDelta() if not as_one:
+                    shown = event.text
+                    sys.stdout.write(shown)
+                    sys.stdout.flush()
+                case Finished():
+                    if as_one:
+                        shown = json.dumps(as_json(event.response), ensure_ascii=False, indent=2)
+                        sys.stdout.write(shown)
+                    _end_line(shown)
+                    return None
+                case Failed():
+                    if shown:
+                        _end_line(shown)
+                    return event.error
+    return None
+
+
+def _end_line(shown: str) -> None:
+    if not shown.endswith("\n"):
+        sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _fetched(spec: str) -> ModelError | None:
+    """Gets the default's weights onto this machine, if the spec needs them, with a progress bar on standard error."""
+    if not needs_default_weights(spec):
+        return None
+    try:
+        with _bar("fetching SmolLM2-135M-Instruct") as progress:
+            default_gguf(progress)
+    except ModelFailure as failure:
+        return failure.error
+    return None
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Any]:
+    """A progress function, whose bar appears with its first news."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = None
+
+    def progress(done: int, total: int) -> None:
+        nonlocal task
+        if task is None:
+            bar.start()
+            task = bar.add_task(title, total=total)
+        bar.update(task, completed=done)
+
+    try:
+        yield progress
+    finally:
+        if task is not None:
+            bar.stop()
+
+
+def _interrupted(*_: object) -> NoReturn:
+    """Leaves at once, whatever is being loaded, converted or generated in other threads."""
+    if sys.stderr.isatty():
+        os.write(2, _SHOW_CURSOR.encode())
+    os._exit(_INTERRUPTED)
+
+
+def _reader_is_gone() -> NoReturn:
+    """Whoever reads our output has had enough of it, which is no error."""
+    os._exit(0)
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""The command line, as people run it: real processes, a real model, a real server on the loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import loopback
+import pytest
+
+pytest.importorskip("typer")
+
+COMMAND = [sys.executable, "-m", "modelport.composition.cli"]
+WHY = "Why is the sky blue?"
+
+
+def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    more.setdefault("stdin", None if "input" in more else subprocess.DEVNULL)
+    if more["stdin"] is None:
+        del more["stdin"]
+    environment = {**os.environ, "OPENAI_API_KEY": "none", **more.pop("env", {})}
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, encoding="utf-8", env=environment, timeout=120, **more
+    )
+
+
+@pytest.fixture(scope="module")
+def server() -> Any:
+    with loopback.Loopback(loopback.saying("The [bold]sky[/bold] is 파랗다, because of it.")) as server:
+        yield server
+
+
+def served(server: loopback.Loopback, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return run("ask", *arguments, "--model", "openai:m", "--base-url", server.url, **more)
+
+
+def test_the_default_model_answers() -> None:
+    done = run("ask", WHY, "--max-tokens", "12", "--temperature", "0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.split()) > 5
+    assert done.stdout.endswith("\n")
+
+
+def test_text_is_printed_as_it_is(server: loopback.Loopback) -> None:
+    done = served(server, WHY)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "The [bold]sky[/bold] is 파랗다, because of it.\n", "")
+
+
+def test_every_option_reaches_the_model(server: loopback.Loopback) -> None:
+    arguments = ["--system", "Be brief", "--stop", "because", "--stop", "x", "--max-tokens", "9"]
+    done = served(server, WHY, *arguments, "--temperature", "0.5", "--seed", "7")
+    assert done.stdout == "The [bold]sky[/bold] is 파랗다, \n"
+    sent = server.requests[-1].json
+    assert [message["role"] for message in sent["messages"]] == ["system", "user"]
+    assert (sent["stop"], sent["temperature"], sent["seed"]) == (["because", "x"], 0.5, 7)
+    assert 9 in (sent.get("max_tokens"), sent.get("max_completion_tokens"))
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)], ids=["nothing", "a dash"])
+def test_a_prompt_that_is_not_given_is_read_from_standard_input(
+    server: loopback.Loopback, arguments: tuple[str, ...]
+) -> None:
+    assert served(server, *arguments, input="왜?\n").returncode == 0
+    assert "왜?" in json.dumps(server.requests[-1].json["messages"], ensure_ascii=False)
+
+
+def test_json_is_the_whole_response_as_one_document(server: loopback.Loopback) -> None:
+    read = json.loads(served(server, WHY, "--stop", " is", "--json").stdout)
+    assert read["content"] == "The [bold]sky[/bold]"
+    assert (read["finish_reason"], read["stopped_by"]) == ("stop", " is")
+    assert read["message"]["content"] == [{"type": "text", "text": read["content"], "metadata": {}}]
+    assert [attempt["outcome"] for attempt in read["attempts"]] == ["answered"]
+
+
+def test_a_model_s_error_exits_with_1_and_says_what_to_do() -> None:
+    with loopback.Loopback(loopback.error(401)) as server:
+        done = served(server, WHY)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("authentication: ")
+    assert "\nadvice: check the key" in done.stderr
+
+
+def test_a_folder_that_isn_t_there_is_the_model_s_error() -> None:
+    done = run("ask", WHY, "--model", "openvino:/no/such/folder")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "not_found: " in done.stderr
+    assert "/no/such/folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((WHY, "--temperature", "nan"), "finite number"),
+        ((WHY, "--temperature", "warm"), "--temperature"),
+        ((WHY, "--max-tokens", "0"), "max_tokens"),
+        ((WHY, "--stop", ""), "empty stop"),
+        (("",), "prompt is empty"),
+        (("-",), "prompt is empty"),
+        ((WHY, "--model", "openvin:default"), "'openvino'"),
+        ((WHY, "--model", "zzz"), "openvino, transformers, openai"),
+        ((WHY, "--model", "openai"), "names no model"),
+        ((WHY, "--base-url", "http://127.0.0.1:1"), "base URL"),
+        ((WHY, "--flavour", "3"), "--flavour"),
+    ],
+)
+def test_bad_usage_exits_with_2_and_names_the_mistake(arguments: tuple[str, ...], words: str) -> None:
+    done = run("ask", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_the_version_and_the_table_of_errors_are_printed() -> None:
+    assert run("--version").stdout.startswith("modelport ")
+    assert "| rate_limited |" in run("errors").stdout
+
+
+def test_a_reader_that_has_had_enough_ends_it_quietly() -> None:
+    command = [*COMMAND, "ask", WHY, "--max-tokens", "300"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(3)
+        process.stdout.close()
+        assert (process.wait(30), process.stderr.read()) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+def test_ctrl_c_stops_generation_at_once() -> None:
+    command = [*COMMAND, "ask", "Write a long story.", "--max-tokens", "4000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(1)  # it streams: the answer is far from complete
+        start = time.perf_counter()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert time.perf_counter() - start < 1
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+def test_ctrl_c_stops_waiting_for_a_server_at_once() -> None:
+    silent = loopback.streamed(loopback.chunk({"content": "So"}), then="stall")
+    with loopback.Loopback(silent) as server:
+        arguments = ["ask", WHY, "--model", "openai:m", "--base-url", server.url]
+        environment = {**os.environ, "OPENAI_API_KEY": "none"}
+        with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, env=environment) as process:
+            assert process.stdout is not None
+            assert process.stdout.read(2) == b"So"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+
+
+def test_without_its_extra_it_prints_the_command_that_gets_it() -> None:
+    script = """
+import sys
+
+
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("typer", "rich"):
+            raise ModuleNotFoundError(name)
+
+
+sys.meta_path.insert(0, Without())
+from modelport.composition.cli import main
+
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "pip install 'modelport[cli]'" in done.stderr
