@@ -40,7 +40,7 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
             source[name] = given[name]
     with _quiet(transformers, source["local_files_only"]):
         tokenizer = transformers.AutoTokenizer.from_pretrained(place, **source)
-        model = transformers.AutoModelForCausalLM.from_pretrained(place, **{**source, **given})
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(place, **{**source, **given})
     return Loaded(model.eval(), tokenizer)
 
 
