@@ -42,7 +42,7 @@ def as_request(
 
 
 class Calling:
-    """Makes a model callable: `model("Hello!", stop_sequences=["\\n"]).content`."""
+    """Makes a model callable: `model("Hello!", stop_sequences=["."]).content`."""
 
     __slots__ = ()
 

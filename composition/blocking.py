@@ -1,4 +1,4 @@
-"""The synchronous twin of the port, for code without an event loop, inside one that runs, in threads and after a fork."""
+"""The synchronous twin of the port: without an event loop, inside a running one, in threads and after a fork."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class BlockingModel:
         """The answer while it arrives. Closing the generator, or Ctrl-C, ends the call before it returns."""
         arrived: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         pump = background.submit(_pump(self.model.stream(request), arrived))
+        where = background.loop()
         over = False
         try:
             while (event := arrived.get()) is not None:
@@ -44,8 +45,7 @@ class BlockingModel:
             over = True
             pump.result()
         finally:
-            if not over:
-                pump.cancel()
+            if not over and background.end(pump, where):
                 while arrived.get() is not None:
                     pass
 
