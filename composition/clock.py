@@ -50,7 +50,12 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
-system_chance: Chance = random.SystemRandom().random
+_system_random = random.SystemRandom()
+
+
+def system_chance() -> float:
+    """Chance from the operating system, so that no two processes wait alike."""
+    return _system_random.random()
 
 
 @attrs.define(eq=False)

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from contextvars import ContextVar
 
-_until: ContextVar[float] = ContextVar("modelport_deadline")
+from .clock import Clock
+
+_until: ContextVar[tuple[float, Clock] | None] = ContextVar("modelport_deadline", default=None)
 
 
-def current() -> float:
-    """The deadline on the clock of the layer that set it; infinity where none did."""
-    return _until.get(float("inf"))
+def left() -> float:
+    """The seconds until the deadline, on the clock of the layer that set it; infinity where none did."""
+    limit = _until.get()
+    return math.inf if limit is None else limit[0] - limit[1].now()
 
 
-class until:
-    """Sets a deadline for what happens inside; an earlier one from outside stands."""
+class within:
+    """Sets a deadline, so many seconds from now, for what happens inside; an earlier one from outside stands."""
 
-    __slots__ = ("_moment", "_token")
+    __slots__ = ("_before", "_limit")
 
-    def __init__(self, moment: float) -> None:
-        self._moment = min(moment, current())
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        self._before = _until.get()
+        self._limit = (clock.now() + seconds, clock) if seconds < left() else self._before
 
     def __enter__(self) -> None:
-        self._token = _until.set(self._moment)
+        _until.set(self._limit)
 
     def __exit__(self, *_: object) -> None:
-        _until.reset(self._token)
+        # Not by token: whoever closes an abandoned coroutine does so in a context of its own, where a token is refused.
+        if _until.get() is self._limit:
+            _until.set(self._before)

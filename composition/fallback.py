@@ -1,7 +1,8 @@
 """When a model fails, ask the next one.
 
 The candidates are asked in order, each at most once, until one answers or fails in a way that no other model could
-mend. A candidate may itself have fallbacks, so that they form a tree. A stream is replaced only until its first content.
+mend. A candidate may itself have fallbacks, so that they form a tree. A stream is replaced only until its first
+content, and nobody is asked after the deadline.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..domain.capability import Capabilities
 from ..domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
 from ..domain.model import Model
 from ..domain.request import Request
+from . import deadline
 from .clock import SYSTEM_CLOCK, Clock
 from .compose import Layer
 from .kinds import On, acts_on, as_on
@@ -52,10 +54,21 @@ class Fallback:
                 return after(earlier, result)
             errors.append(error)
             earlier += error.attempts
+            if deadline.left() <= 0:
+                return Failure(_too_late(tuple(errors), earlier))
             result = await call(candidate, request)
             if isinstance(result, Success):
                 return after(earlier, result)
         return Failure(_exhausted((*errors, result.failure())))
+
+
+def _too_late(errors: tuple[ModelError, ...], attempts: tuple[Attempt, ...]) -> ModelError:
+    message = f"the deadline passed before the next candidate was asked; {errors[-1].message}"
+    return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, sent=_sent(errors), attempts=attempts, causes=errors)
+
+
+def _sent(errors: tuple[ModelError, ...]) -> Sent:
+    return Sent.NO if all(error.sent is Sent.NO for error in errors) else Sent.PERHAPS
 
 
 def _exhausted(errors: tuple[ModelError, ...]) -> ModelError:
@@ -66,7 +79,7 @@ def _exhausted(errors: tuple[ModelError, ...]) -> ModelError:
             f"{error.model_id or error.provider or 'a model'}: {error.kind}: {error.message}" for error in errors
         ),
         Scope.REQUEST,
-        Sent.NO if all(error.sent is Sent.NO for error in errors) else Sent.PERHAPS,
+        _sent(errors),
         retry_after=min(waits, default=None),
         attempts=tuple(attempt for error in errors for attempt in error.attempts),
         causes=errors,
@@ -92,9 +105,9 @@ def with_fallback(
 ) -> Layer:
     """A layer that asks these models, in order, when the one below it fails.
 
-    `on` is the kinds of error to fall back on, or a function of the error; any other error is given back as it is. When all
-    fail, the error is `exhausted` and carries every cause and attempt. Raises TypeError or ValueError when there is nothing to
-    fall back to, or one model stands there twice.
+    `on` is the kinds of error to fall back on, or a function of the error; any other error is given back as it is. When
+    all fail, the error is `exhausted` and carries every cause and attempt. Raises TypeError or ValueError when there is
+    nothing to fall back to, or one model stands there twice.
     """
     if not models:
         raise TypeError("with_fallback: fall back to which model? Name at least one")

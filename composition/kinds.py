@@ -13,6 +13,8 @@ def as_on(on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError
     """What people pass as `on=`. Raises ValueError with the legal kinds for an unknown or empty one."""
     if callable(on):
         return on
+    if not isinstance(on, Iterable):
+        raise TypeError(f"{where}: takes kinds of error or a function of the error, not {on!r}")
     named = (on,) if isinstance(on, str) else tuple(on)
     try:
         kinds = frozenset(ErrorKind(kind) for kind in named)

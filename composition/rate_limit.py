@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import deque
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -16,14 +17,17 @@ from returns.result import Failure, Result
 from ..domain.attempt import Wait
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.model import Model
-from ..domain.pacing import Pace, Pacing, nanoseconds, pause, reserve
+from ..domain.pacing import Pace, Pacing, nanoseconds, pause, release, reserve
 from ..domain.request import Request
-from . import deadline as deadlines
+from . import deadline
 from .clock import SYSTEM_CLOCK, Clock
 from .compose import Layer
 from .policy import Call, Decorated, T, waited
 
 _HOLDS_BACK = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED})
+
+_LONGEST = 1e9
+"""The longest pause, in seconds: thirty years are for ever, and infinity is no number of nanoseconds."""
 
 
 @runtime_checkable
@@ -33,6 +37,13 @@ class Acquirer(Protocol):
     async def acquire(self) -> object:
         """Wait for a permit."""
         ...
+
+
+@attrs.define(eq=False)
+class _Seat:
+    """A place in the queue: when its call may start."""
+
+    start: int
 
 
 class Limiter:
@@ -51,6 +62,8 @@ class Limiter:
         self.max_wait = math.inf if max_wait is None else max_wait
         self.clock = clock
         self._state = Pacing()
+        self._begun: deque[int] = deque(maxlen=burst)
+        self._waiting: dict[_Seat, None] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -60,36 +73,60 @@ class Limiter:
 
     async def acquire(self) -> float | ModelError:
         """Waits for a permit and gives the seconds that it took; or the error, when the wait would be too long."""
-        began = self.clock.now()
-        while True:
-            seat = self._reserve(began)
-            if isinstance(seat, ModelError):
-                return seat
-            start, epoch = seat
-            wait = start / 1e9 - self.clock.now()
-            if wait > 0:
-                await self.clock.sleep(wait)
-            if self._state.epoch == epoch:
-                return max(0.0, start / 1e9 - began)
+        asked = nanoseconds(self.clock.now())
+        with self._lock:
+            state, start = reserve(self.pace, self._state, asked)
+            refusal = self._refusal(start, asked)
+            if refusal is not None:
+                return refusal
+            self._state = state
+            if start == asked:
+                self._begun.append(start)
+                return 0.0
+            seat = _Seat(start)
+            self._waiting[seat] = None
+        return await self._wait(seat, asked)
+
+    async def _wait(self, seat: _Seat, asked: int) -> float | ModelError:
+        try:
+            while True:
+                start = seat.start
+                await self.clock.sleep(max(0.0, start / 1e9 - self.clock.now()))
+                with self._lock:
+                    if seat.start == start:
+                        self._begun.append(start)
+                        del self._waiting[seat]
+                        return (start - asked) / 1e9
+                    refusal = self._refusal(seat.start, asked)
+                if refusal is not None:
+                    return refusal
+        finally:
+            with self._lock:
+                if seat in self._waiting:
+                    del self._waiting[seat]
+                    self._state = release(self._state, seat.start, nanoseconds(self.clock.now()))
 
     def hold_back(self, seconds: float) -> None:
-        """Let nothing start for so long: the provider has asked for it."""
+        """Let nothing start for so long: the provider has asked for it. Those who wait keep their order."""
+        if not seconds > 0:
+            return
         with self._lock:
             now = nanoseconds(self.clock.now())
-            self._state = pause(self._state, now, now + nanoseconds(seconds))
+            state = pause(self._state, now, now + nanoseconds(min(seconds, _LONGEST)), self._begun)
+            if state is not self._state:
+                self._state = state
+                for seat in sorted(self._waiting, key=lambda seat: seat.start):
+                    self._state, seat.start = reserve(self.pace, self._state, now)
 
-    def _reserve(self, began: float) -> tuple[int, int] | ModelError:
-        with self._lock:
-            state, start = reserve(self.pace, self._state, nanoseconds(self.clock.now()))
-            wait = start / 1e9 - began
-            if wait > self.max_wait:
-                message = f"the wait would be {wait:.3g} s, more than max_wait={self.max_wait:g}"
-                return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO, retry_after=wait)
-            if start / 1e9 > deadlines.current():
-                message = f"the limiter's next permit comes in {wait:.3g} s, after the deadline"
-                return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO)
-            self._state = state
-            return start, state.epoch
+    def _refusal(self, start: int, asked: int) -> ModelError | None:
+        wait = (start - asked) / 1e9
+        if wait > self.max_wait:
+            message = f"the wait would be {wait:.3g} s, more than max_wait={self.max_wait:g}"
+            return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO, retry_after=wait)
+        if start / 1e9 - self.clock.now() > deadline.left():
+            message = f"the limiter's next permit comes after {wait:.3g} s, past the deadline"
+            return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO)
+        return None
 
 
 @attrs.frozen(repr=False)
@@ -121,7 +158,17 @@ class RateLimit:
         if isinstance(self.limiter, Limiter):
             return await self.limiter.acquire()
         began = self.clock.now()
-        await self.limiter.acquire()
+        left = deadline.left()
+        if left == math.inf:
+            await self.limiter.acquire()
+            return self.clock.now() - began
+        import anyio
+
+        with anyio.move_on_after(left) as scope:
+            await self.limiter.acquire()
+        if scope.cancelled_caught:
+            message = "the application's limiter gave no permit before the deadline"
+            return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO)
         return self.clock.now() - began
 
 
@@ -134,9 +181,9 @@ def with_rate_limit(
 ) -> Layer:
     """A layer that lets so many calls a minute start, evenly paced, up to `burst` of them at once.
 
-    No window of a minute holds more than `rpm` starts, retries included. `max_wait` is in seconds: a call that would wait
-    longer is refused (`limiter_full`) without being sent. In place of a rate, a `Limiter` that several models share,
-    or an `aiolimiter.AsyncLimiter` (anything with `acquire()`). Raises ValueError on a rate that lets nothing through.
+    No window of a minute holds more than `rpm` starts, retries included. `max_wait` is in seconds: a call that would
+    wait longer is refused (`limiter_full`) without being sent. In place of a rate, a `Limiter` that several models
+    share, or an `aiolimiter.AsyncLimiter` (anything with `acquire()`). Raises ValueError on a rate that lets nothing through.
     """
     if isinstance(rpm, (int, float)):
         rpm = Limiter(rpm, burst=burst, max_wait=max_wait, clock=clock)

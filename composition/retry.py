@@ -1,8 +1,8 @@
 """Try again, by kind of error, after a wait that grows and is spread by chance.
 
 The wait before attempt n + 1 is a random share of min(cap, base * 2**(n - 1)) seconds ("full jitter": Brooker,
-"Exponential Backoff And Jitter", AWS, 2015), or what the provider's Retry-After says, if that is longer. tenacity does the
-arithmetic, and is entered only after a failure. A stream is tried again only until its first content.
+"Exponential Backoff And Jitter", AWS, 2015), or what the provider's Retry-After says, if that is longer. tenacity does
+the arithmetic, and is entered only after a failure. A stream is tried again only until its first content.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 
 from ..domain.attempt import Attempt, Wait
 from ..domain.error import MEANING, ErrorKind, ModelError, ModelFailure
@@ -28,7 +28,9 @@ RETRIED = frozenset(kind for kind, meaning in MEANING.items() if meaning.retry)
 """The kinds that are tried again unless `on=` says otherwise."""
 
 
-def _positive(name: str, value: float, *, zero: bool = False) -> None:
+def _positive(name: str, value: object, *, zero: bool = False) -> None:
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"with_retry: {name} must be a number of seconds, not {value!r}")
     if math.isnan(value) or value < 0 or (value == 0 and not zero):
         raise ValueError(f"with_retry: {name} must be {'at least' if zero else 'more than'} 0 seconds, not {value!r}")
 
@@ -64,6 +66,9 @@ class Retry:
         _positive("max_wait", self.max_wait, zero=True)
         if self.deadline is not None:
             _positive("deadline", self.deadline)
+        for name, strategy in (("wait", self.wait), ("stop", self.stop)):
+            if strategy is not None and not callable(strategy):
+                raise TypeError(f"with_retry: {name} must be one of tenacity's strategies, not {strategy!r}")
 
     def __repr__(self) -> str:
         return f"Retry({_only_changes(self)})"
@@ -71,25 +76,20 @@ class Retry:
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The first answer, or the last error with all attempts in its ledger."""
         if self.deadline is None:
-            result = await call(model, request)
-            return result if isinstance(result, Success) else await self._again(call, model, request, result, None)
-        started = self.clock.now()
-        with deadlines.until(started + self.deadline):
-            result = await call(model, request)
-            return result if isinstance(result, Success) else await self._again(call, model, request, result, started)
+            return await self._try(call, model, request)
+        with deadlines.within(self.deadline, self.clock):
+            return await self._try(call, model, request)
 
-    async def _again(
-        self, call: Call[T], model: Model, request: Request, result: Result[T, ModelError], started: float | None
-    ) -> Result[T, ModelError]:
+    async def _try(self, call: Call[T], model: Model, request: Request) -> Result[T, ModelError]:
+        began = self.clock.now()
+        result = await call(model, request)
         earlier: tuple[Attempt, ...] = ()
-        began = self.clock.now() if started is None else started
         number = 0
         while isinstance(result, Failure):
             number += 1
             error = result.failure()
-            now = self.clock.now()
-            pause = self.pause(error, number, now - began, self.chance())
-            if pause is None or now + pause >= deadlines.current():
+            pause = self.pause(error, number, self.clock.now() - began, self.chance())
+            if pause is None or pause >= deadlines.left():
                 break
             earlier += error.attempts
             await self.clock.sleep(pause)
@@ -100,17 +100,19 @@ class Retry:
         """Seconds to wait after attempt `number` failed so; None to give up. Decides, and does nothing."""
         if number >= self.attempts or not acts_on(self.on, error):
             return None
-        floor = error.retry_after or 0.0
+        asked = error.retry_after
+        floor = asked if asked is not None and asked > 0 else 0.0
         if floor > self.max_wait:
             return None
         state = _tenacity_state(error, number, elapsed)
-        if self.stop is not None and self.stop(state):
-            return None
         if self.wait is not None:
-            return max(floor, float(self.wait(state)))
-        from tenacity import wait_exponential
+            pause = max(floor, float(self.wait(state)))
+        else:
+            from tenacity import wait_exponential
 
-        return max(floor, chance * wait_exponential(multiplier=self.base, max=self.cap)(state))
+            pause = max(floor, chance * wait_exponential(multiplier=self.base, max=self.cap)(state))
+        state.upcoming_sleep = pause
+        return None if self.stop is not None and self.stop(state) else pause
 
 
 def _tenacity_state(error: ModelError, number: int, elapsed: float) -> Any:
@@ -139,9 +141,9 @@ def with_retry(
 ) -> Layer:
     """A layer that tries again when a call fails in a way that may pass.
 
-    `attempts` counts the first call. `base` and `cap` shape the wait, in seconds; a Retry-After longer than `max_wait` isn't
-    waited for: the error is given back at once, for a fallback to take over. After `deadline` seconds no attempt starts
-    and no layer below waits. `on` is the kinds to try again, or a function of the error. `wait` and `stop` take
+    `attempts` counts the first call. `base` and `cap` shape the wait, in seconds; a Retry-After longer than `max_wait`
+    isn't waited for: the error is given back at once, for a fallback to take over. After `deadline` seconds no attempt
+    starts and no layer below waits. `on` is the kinds to try again, or a function of the error. `wait` and `stop` take
     tenacity's strategies instead of ours. Raises ValueError or TypeError on a number that makes no sense.
     """
     retry = Retry(attempts, base, cap, max_wait, deadline, as_on(on, "with_retry: on"), wait, stop, clock, chance)

@@ -2,12 +2,15 @@
 
 At most `burst` calls start in any window of burst/rate minutes. With a burst of one that is an even pace (GCRA with no
 tolerance: ITU-T I.371); with a burst of the whole rate it is the sliding minute. Times are whole nanoseconds, so that
-nothing drifts. A pure step: `reserve(state, now)` hands out starts in the order of asking and never takes one back.
+nothing drifts. Pure steps: `reserve` hands out starts in the order of asking, `release` takes back one that nobody will
+use, and `pause` voids those still to come.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
+from collections.abc import Iterable
 
 import attrs
 
@@ -16,7 +19,7 @@ _SECOND = 1_000_000_000
 
 @attrs.frozen
 class Pace:
-    """How fast: `rpm` calls a minute, up to `burst` of them at once. Raises ValueError on rates that let nothing through."""
+    """How fast: `rpm` calls a minute, `burst` of them at once. Raises ValueError on rates that let nothing through."""
 
     rpm: float
     burst: int = 1
@@ -31,18 +34,18 @@ class Pace:
 
     @property
     def window(self) -> int:
-        """The nanoseconds in which at most `burst` calls start; rounded up, so that a minute never holds one too many."""
+        """The nanoseconds in which at most `burst` calls start; rounded up, lest a minute hold one too many."""
         bursts = self.rpm if self.burst == 1 else self.rpm // self.burst
         return math.ceil(60 * _SECOND / bursts)
 
 
 @attrs.frozen
 class Pacing:
-    """The last `burst` starts that were handed out, in nanoseconds; `epoch` counts the pauses."""
+    """The last `burst` starts that were handed out, and those given back, in order and in nanoseconds."""
 
     starts: tuple[int, ...] = ()
-    not_before: int = 0
-    epoch: int = 0
+    not_before: int | None = None
+    free: tuple[int, ...] = ()
 
 
 def nanoseconds(seconds: float) -> int:
@@ -52,17 +55,32 @@ def nanoseconds(seconds: float) -> int:
 
 def reserve(pace: Pace, state: Pacing, now: int) -> tuple[Pacing, int]:
     """The state after one more call was let through, and when it may start (nanoseconds, `now` at the earliest)."""
-    start = max(now, state.not_before)
+    start = now if state.not_before is None else max(now, state.not_before)
+    if state.free:
+        free = state.free[bisect_left(state.free, start) :]
+        if free:
+            return Pacing(state.starts, state.not_before, free[1:]), free[0]
     if state.starts:
         start = max(start, state.starts[-1])
     if len(state.starts) >= pace.burst:
         start = max(start, state.starts[-pace.burst] + pace.window)
-    return Pacing((*state.starts, start)[-pace.burst :], state.not_before, state.epoch), start
+    return Pacing((*state.starts, start)[-pace.burst :], state.not_before), start
 
 
-def pause(state: Pacing, now: int, until: int) -> Pacing:
-    """The state in which nothing starts before `until`; starts still to come are void, and must be reserved again."""
-    if until <= max(state.not_before, now):
+def release(state: Pacing, start: int, now: int) -> Pacing:
+    """The state in which a start that nobody will use is handed out again, if it is still to come."""
+    if start <= now:
         return state
-    past = tuple(start for start in state.starts if start <= now)
-    return Pacing(past, until, state.epoch + 1)
+    free = list(state.free)
+    insort(free, start)
+    return Pacing(state.starts, state.not_before, tuple(free))
+
+
+def pause(state: Pacing, now: int, until: int, begun: Iterable[int]) -> Pacing:
+    """The state in which nothing starts before `until`; starts still to come are void, and must be reserved again.
+
+    `begun` is the last `burst` starts that were used: those that were handed out may all be to come.
+    """
+    if until <= now or (state.not_before is not None and until <= state.not_before):
+        return state
+    return Pacing(tuple(sorted(begun)), until)

@@ -35,7 +35,7 @@ def test_ten_minutes_at_full_load_are_used_to_the_last_permit():
 
 
 def test_nothing_starts_before_the_end_of_a_pause():
-    state = pause(Pacing(), 0, nanoseconds(5))
+    state = pause(Pacing(), 0, nanoseconds(5), ())
     assert reserve(Pace(60), state, 0)[1] == nanoseconds(5)
 
 
@@ -43,13 +43,13 @@ def test_a_pause_voids_the_starts_that_are_still_to_come():
     pace, state = Pace(60), Pacing()
     for _ in range(3):
         state, _ = reserve(pace, state, 0)
-    state = pause(state, 0, nanoseconds(1))
+    state = pause(state, 0, nanoseconds(1), [0])
     assert reserve(pace, state, 0)[1] == nanoseconds(1)
 
 
 def test_a_pause_that_changes_nothing_voids_nothing():
-    state = pause(Pacing(), 0, nanoseconds(5))
-    assert pause(state, nanoseconds(1), nanoseconds(3)) is state
+    state = pause(Pacing(), 0, nanoseconds(5), ())
+    assert pause(state, nanoseconds(1), nanoseconds(3), ()) is state
 
 
 @pytest.mark.parametrize("rpm", [0, -1, float("nan"), "60"])

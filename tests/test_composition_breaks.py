@@ -1,0 +1,379 @@
+"""What once broke the layers, the limiter and the blocking twin: cancellation, forks, bad numbers, bad endings."""
+
+import asyncio
+import contextvars
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import threading
+
+import pytest
+from aiolimiter import AsyncLimiter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tenacity import stop_after_delay, stop_before_delay, wait_fixed
+
+from modelport import (
+    Limiter,
+    ModelError,
+    ScriptedModel,
+    Stall,
+    VirtualClock,
+    as_request,
+    blocking,
+    compose,
+    with_fallback,
+    with_rate_limit,
+    with_retry,
+)
+from modelport.adapters import background
+from modelport.domain.pacing import Pacing, release
+
+REQUEST = as_request("Hello!")
+SERVER = ModelError("server", "it broke")
+LATE = Stall("a long answer that stalls", after=2)
+
+
+def run_python(code):
+    """What a script printed; it fails the test when it hangs or complains."""
+    prelude = """
+from modelport import ScriptedModel, Stall, as_request, blocking, compose
+request, late = as_request("Hi"), Stall("a long answer that stalls", after=2)
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", prelude + code], capture_output=True, text=True, timeout=30, check=False
+    )
+    return done.returncode, done.stdout.strip(), done.stderr
+
+
+# The background loop and the blocking twin
+
+
+def test_a_stream_left_open_does_not_keep_the_interpreter_from_ending():
+    assert run_python("stream = blocking(ScriptedModel(late)).stream(request); print(next(stream).text)") == (
+        0,
+        "a long a",
+        "",
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform can't fork")
+def test_a_forked_child_may_leave_its_parent_s_stream():
+    code = """
+import os, sys
+for event in blocking(ScriptedModel(late)).stream(request):
+    child = os.fork()
+    if not child:
+        sys.exit(3)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    break
+"""
+    assert run_python(code)[:2] == (0, "3")
+
+
+def test_a_model_that_exits_takes_only_its_own_caller_along():
+    def leave(_):
+        sys.exit(3)
+
+    with pytest.raises(SystemExit):
+        compose(ScriptedModel(leave))("Hi")
+    assert compose(ScriptedModel("still here"))("Hi").content == "still here"
+
+
+def test_a_blocking_stream_inside_a_model_is_an_error_not_a_hang():
+    inner = blocking(ScriptedModel("Hi"))
+    with pytest.raises(RuntimeError, match="would wait for ever"):
+        compose(ScriptedModel(lambda _: list(inner.stream(REQUEST)) and "never"))("Hi")
+
+
+def test_a_stream_collected_on_the_background_thread_ends_there():
+    inner = ScriptedModel(LATE)
+    stream = blocking(inner).stream(REQUEST)
+    next(stream)
+    cycle = [stream]
+    cycle.append(cycle)
+    del stream, cycle
+    assert compose(ScriptedModel(lambda _: f"{gc.collect() > 0}"))("Hi").content == "True"
+
+
+def test_work_that_is_ended_before_it_begins_still_ends():
+    gate, ended = threading.Event(), threading.Event()
+
+    async def work():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    loop = background.loop()
+    loop.call_soon_threadsafe(gate.wait)
+    future = background.submit(work())
+    assert background.end(future, loop)
+    gate.set()
+    assert ended.wait(10)
+
+
+# The limiter
+
+
+def test_a_limiter_that_never_waits_lets_the_first_call_through_at_once():
+    response = blocking(compose(ScriptedModel("Hi"), with_rate_limit(60, max_wait=0))).generate(REQUEST).unwrap()
+    assert response.attempts[0].waits == ()
+
+
+def test_who_gives_up_waiting_gives_the_permit_back():
+    clock = VirtualClock()
+    limiter = Limiter(6, clock=clock)
+
+    async def give_up():
+        await limiter.acquire()
+        for _ in range(20):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await limiter.acquire()
+        return await limiter.acquire()
+
+    assert clock.run(give_up()) == pytest.approx(9.8)
+
+
+def test_a_permit_given_back_too_late_is_used_up():
+    assert release(Pacing((5,)), 5, 6) == Pacing((5,))
+
+
+def test_a_permit_given_back_whose_time_has_passed_is_not_handed_out():
+    clock = VirtualClock()
+    limiter = Limiter(60, clock=clock)
+
+    async def main():
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.sleep(5)
+        return await limiter.acquire(), await limiter.acquire()
+
+    assert clock.run(main()) == pytest.approx((0.0, 1.0))
+
+
+def test_after_a_pause_those_who_waited_go_before_newcomers():
+    clock, order = VirtualClock(), []
+    limiter = Limiter(60, clock=clock)
+
+    async def call(name):
+        await limiter.acquire()
+        order.append(name)
+
+    async def main():
+        early = [asyncio.create_task(call(at)) for at in range(10)]
+        await asyncio.sleep(0.5)
+        limiter.hold_back(3)
+        await asyncio.sleep(1)
+        await asyncio.gather(*early, call("late"))
+
+    clock.run(main())
+    assert order == [*range(10), "late"]
+
+
+def test_a_short_pause_lets_nobody_start_early():
+    clock = VirtualClock()
+    limiter = Limiter(6, clock=clock)
+
+    async def main():
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(1)
+        limiter.hold_back(1)
+        await waiting
+        return clock.now()
+
+    assert clock.run(main()) == pytest.approx(10.0)
+
+
+def test_a_pause_that_makes_the_wait_too_long_refuses_those_who_wait():
+    clock = VirtualClock()
+    limiter = Limiter(60, max_wait=5, clock=clock)
+
+    async def main():
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(0)
+        limiter.hold_back(60)
+        return await waiting
+
+    assert clock.run(main()).kind == "limiter_full"
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), -5.0, 0.0])
+def test_a_pause_that_is_no_time_is_none(seconds):
+    clock = VirtualClock()
+    limiter = Limiter(60, clock=clock)
+    limiter.hold_back(seconds)
+    assert clock.run(limiter.acquire()) == 0.0
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e300])
+def test_an_endless_pause_is_a_refusal_not_a_crash(seconds):
+    asked = ModelError("rate_limited", "never again", retry_after=seconds)
+    model = blocking(compose(ScriptedModel(asked, "Hi"), with_rate_limit(60, max_wait=5)))
+    assert [model.generate(REQUEST).failure().kind for _ in range(2)] == ["rate_limited", "limiter_full"]
+
+
+def test_a_clock_may_begin_anywhere():
+    for begin in (-1e6, 1e9):
+        assert VirtualClock(begin).run(Limiter(60, clock=VirtualClock(begin)).acquire()) == 0.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.lists(
+        st.tuples(st.floats(0, 3), st.sampled_from(["call", "call", "call", "impatient", "hold"]), st.floats(0, 9)),
+        max_size=40,
+    ),
+)
+def test_no_pause_and_no_cancellation_makes_the_pace_uneven(burst, script):
+    clock, starts = VirtualClock(), []
+    limiter = Limiter(60, burst=burst, clock=clock)
+
+    async def call(patience):
+        try:
+            async with asyncio.timeout(patience):
+                await limiter.acquire()
+        except TimeoutError:
+            return
+        starts.append(clock.now())
+
+    async def main():
+        async with asyncio.TaskGroup() as group:
+            for gap, what, seconds in script:
+                await asyncio.sleep(gap)
+                if what == "hold":
+                    limiter.hold_back(seconds)
+                else:
+                    group.create_task(call(seconds if what == "impatient" else None))
+
+    clock.run(main())
+    window = limiter.pace.window / 1e9
+    assert all(late - early > window - 1e-6 for early, late in zip(starts, starts[burst:], strict=False))
+
+
+def test_an_application_s_limiter_does_not_wait_past_the_deadline():
+    clock = VirtualClock()
+
+    async def main():
+        limiter = AsyncLimiter(1, 60)
+        await limiter.acquire()
+        model = ScriptedModel("Hi")
+        stack = compose(model, with_rate_limit(limiter, clock=clock), with_retry(deadline=5, clock=clock))
+        return await stack.generate(REQUEST), model.requests
+
+    result, asked = clock.run(main())
+    assert (result.failure().kind, clock.now(), asked) == ("deadline_exceeded", 5.0, ())
+
+
+def test_an_application_s_limiter_within_the_deadline_is_waited_for():
+    clock = VirtualClock()
+
+    async def main():
+        limiter = AsyncLimiter(1, 2)
+        await limiter.acquire()
+        stack = compose(ScriptedModel("Hi"), with_rate_limit(limiter, clock=clock), with_retry(deadline=5, clock=clock))
+        return await stack.generate(REQUEST)
+
+    assert clock.run(main()).unwrap().attempts[0].waits[0].seconds == pytest.approx(2.0)
+
+
+# Retries, deadlines and fallbacks
+
+
+def retried(*answers, **how):
+    clock = VirtualClock()
+    model = ScriptedModel(*answers, sleep=clock.sleep, repeat=True)
+    result = clock.run(compose(model, with_retry(clock=clock, **how)).generate(REQUEST))
+    return result, clock.now(), len(model.requests)
+
+
+def test_a_retry_after_that_is_no_number_is_none():
+    refused = ModelError("rate_limited", "slow", retry_after=float("nan"))
+    assert retried(refused, "Hi", wait=wait_fixed(2))[1:] == (2.0, 2)
+
+
+def test_tenacity_s_stop_sees_the_wait_that_is_to_come():
+    assert retried(SERVER, attempts=9, wait=wait_fixed(2), stop=stop_before_delay(5))[1:] == (4.0, 3)
+
+
+def test_tenacity_s_stop_counts_the_first_call_s_own_time():
+    slow = Stall(SERVER, seconds=4)
+    assert retried(slow, attempts=9, wait=wait_fixed(0), stop=stop_after_delay(5))[1:] == (8.0, 2)
+
+
+@pytest.mark.parametrize("how", [{"wait": 2}, {"stop": 3}, {"base": "1"}, {"max_wait": None}, {"on": 5}])
+def test_what_is_no_strategy_is_an_error_at_once(how):
+    with pytest.raises(TypeError, match=f"with_retry: {next(iter(how))}"):
+        with_retry(**how)
+
+
+def test_a_retry_policy_can_be_pickled():
+    policy = compose(ScriptedModel("Hi"), with_retry()).policy
+    assert pickle.loads(pickle.dumps(policy)) == policy
+
+
+def test_no_candidate_is_asked_after_the_deadline():
+    clock, spare = VirtualClock(), ScriptedModel("late")
+    slow = ScriptedModel(Stall(SERVER, seconds=10), sleep=clock.sleep)
+    stack = compose(slow, with_fallback(spare), with_retry(deadline=5, clock=clock))
+    error = clock.run(stack.generate(REQUEST)).failure()
+    assert (error.kind, error.causes[0].kind, len(error.attempts)) == ("deadline_exceeded", "server", 1)
+    assert spare.requests == ()
+
+
+def test_an_inner_deadline_does_not_outlast_an_outer_one():
+    clock = VirtualClock()
+    stack = compose(
+        ScriptedModel(SERVER, repeat=True),
+        with_retry(deadline=60, attempts=9, wait=wait_fixed(3), clock=clock),
+        with_retry(attempts=1, deadline=5, clock=clock),
+    )
+    clock.run(stack.generate(REQUEST))
+    assert clock.now() == 3.0
+
+
+def test_a_call_with_a_deadline_may_be_closed_in_another_context():
+    call = compose(ScriptedModel(Stall("Hi")), with_retry(deadline=5)).generate(REQUEST)
+
+    async def begin():
+        call.send(None)
+
+    contextvars.copy_context().run(asyncio.run, begin())
+    call.close()
+
+
+def test_refusals_everywhere_leave_the_ledger_empty():
+    clock = VirtualClock()
+    limiter = Limiter(1, max_wait=1, clock=clock)
+    stack = compose(
+        ScriptedModel("a"),
+        with_rate_limit(limiter),
+        with_fallback(compose(ScriptedModel("b"), with_rate_limit(limiter))),
+        with_retry(clock=clock),
+    )
+
+    async def main():
+        await limiter.acquire()
+        return (await stack.generate(REQUEST)).failure(), [event async for event in stack.stream(REQUEST)]
+
+    error, (failed,) = clock.run(main())
+    assert (error.kind, error.attempts, failed.error.attempts) == ("exhausted", (), ())
+
+
+def test_all_is_freed_before_the_last_event_is_seen():
+    model = ScriptedModel("Hi", chunk=1)
+
+    async def main():
+        stream = compose(model, with_retry()).stream(REQUEST)
+        seen = [await anext(stream), await anext(stream), await anext(stream)]
+        return type(seen[-1]).__name__, model.open, await stream.aclose()
+
+    assert asyncio.run(main()) == ("Finished", 0, None)
