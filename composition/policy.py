@@ -1,8 +1,8 @@
 """The mechanism of layers: a policy, written once, serves whole and streamed calls alike.
 
 A policy is given a `call` and decides how often, when and on which model to make it. For a whole call the outcome is a
-`Response`; for a stream it is an `Opened` one, whose first content has arrived. So a stream is retried or replaced until
-then and never after. Whoever makes the innermost call enters it into the ledger of attempts.
+`Response`; for a stream it is an `Opened` one, whose first content has arrived. So a stream is retried or replaced
+until then and never after. Whoever makes the innermost call enters it into the ledger of attempts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..adapters.calling import Calling
 from ..domain.attempt import Attempt, Wait
 from ..domain.capability import Capabilities
 from ..domain.error import ErrorKind, ModelError
-from ..domain.event import Event, Failed, Finished, TextDelta, ToolCallDelta, cut_off
+from ..domain.event import Event, Failed, Finished, ToolCallDelta, cut_off
 from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
@@ -81,14 +81,14 @@ class _Entry:
     first_event: float | None = None
 
     def answered(self, response: Response, now: float) -> Response:
-        if response.attempts:
+        if response.attempts or isinstance(self.model, Decorated):
             return response
         ledger = (self._attempt("answered", now, usage=response.usage),)
         r = response  # every call that succeeds comes through here, and attrs.evolve costs more than twice as much
         return Response(r.message, r.finish_reason, r.stopped_by, r.usage, r.model_id, r.response_id, ledger, r.raw)
 
     def failed(self, error: ModelError, now: float) -> ModelError:
-        if error.attempts or error.kind in _REFUSALS:
+        if error.attempts or error.kind in _REFUSALS or isinstance(self.model, Decorated):
             return error
         attempt = self._attempt(error.kind.value, now, message=error.message)
         return attrs.evolve(error, attempts=(attempt,))
@@ -175,7 +175,7 @@ class Opening:
 
 @attrs.frozen(repr=False)
 class Decorated(Calling):
-    """A model under a policy: the port again. `declared` stands for the inner model's capabilities where they differ."""
+    """A model under a policy: the port again. `declared` replaces the inner model's capabilities where they differ."""
 
     inner: Model
     policy: Policy
@@ -211,9 +211,9 @@ class Decorated(Calling):
                         last = event
                         break
                     yield event
-            yield opened.ended(last, self.clock.now())
         finally:
             await opened.rest.aclose()
+        yield opened.ended(last, self.clock.now())
 
     def __repr__(self) -> str:
         return f"{self.policy!r}({self.inner!r})"
