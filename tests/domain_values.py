@@ -38,11 +38,11 @@ parts = st.one_of(
     media,
     st.builds(Reasoning, texts, metadata=metadata),
     calls,
-    st.builds(ToolResult, words, st.lists(st.builds(Text, texts) | media, max_size=2), st.none() | words, st.booleans()),
+    st.builds(
+        ToolResult, words, st.lists(st.builds(Text, texts) | media, max_size=2), st.none() | words, st.booleans()
+    ),
 )
-messages = st.builds(
-    Message, st.sampled_from(Role), st.lists(parts, max_size=3), st.none() | words, metadata=metadata
-)
+messages = st.builds(Message, st.sampled_from(Role), st.lists(parts, max_size=3), st.none() | words, metadata=metadata)
 stops = st.lists(words, max_size=3).map(lambda found: tuple(dict.fromkeys(found)))
 formats = st.one_of(
     st.just(Free()),
@@ -51,21 +51,35 @@ formats = st.one_of(
     st.builds(Regex, texts),
     st.builds(Grammar, texts, st.sampled_from(["lark", "gbnf", "ebnf"])),
 )
-tools = st.lists(st.builds(Tool, words, texts, objects), max_size=2, unique_by=lambda tool: tool.name)
-requests = st.builds(
-    Request, st.lists(messages, min_size=1, max_size=3), stops, tools, st.none(), formats, options
-)
+one_tool = st.builds(Tool, words, texts, objects)
+tools = st.lists(one_tool, max_size=2, unique_by=lambda tool: tool.name)
+requests = st.builds(Request, st.lists(messages, min_size=1, max_size=3), stops, tools, st.none(), formats, options)
 usages = st.builds(Usage, *[st.integers(0, 9)] * 5)
 attempts = st.builds(
-    Attempt, st.none() | words, st.none() | words, words, usage=st.none() | usages,
+    Attempt,
+    st.none() | words,
+    st.none() | words,
+    words,
+    usage=st.none() | usages,
     waits=st.lists(st.builds(Wait, words, st.floats(0, 9)), max_size=1).map(tuple),
 )
 responses = st.builds(
-    Response, st.builds(Message, st.just(Role.ASSISTANT), st.lists(parts, max_size=3)), st.sampled_from(FinishReason),
-    st.none() | words, st.none() | usages, st.none() | words, st.none() | words,
+    Response,
+    st.builds(Message, st.just(Role.ASSISTANT), st.lists(parts, max_size=3)),
+    st.sampled_from(FinishReason),
+    st.none() | words,
+    st.none() | usages,
+    st.none() | words,
+    st.none() | words,
     st.lists(attempts, max_size=2).map(tuple),
 )
 errors = st.builds(
-    ModelError, st.sampled_from(ErrorKind), texts, st.sampled_from(Scope), st.sampled_from(Sent),
-    st.none() | st.floats(0, 9), st.none() | st.integers(400, 599), attempts=st.lists(attempts, max_size=2).map(tuple),
+    ModelError,
+    st.sampled_from(ErrorKind),
+    texts,
+    st.sampled_from(Scope),
+    st.sampled_from(Sent),
+    st.none() | st.floats(0, 9),
+    st.none() | st.integers(400, 599),
+    attempts=st.lists(attempts, max_size=2).map(tuple),
 )

@@ -53,7 +53,9 @@ def test_merge_changes_neither_side(a: dict[str, Any], b: dict[str, Any]) -> Non
         ({}, {}, {}),
     ],
 )
-def test_the_call_beats_the_constructor(constructor: dict[str, Any], call: dict[str, Any], sent: dict[str, Any]) -> None:
+def test_the_call_beats_the_constructor(
+    constructor: dict[str, Any], call: dict[str, Any], sent: dict[str, Any]
+) -> None:
     """What is sent is the call's word, else the constructor's; OMIT takes an option away, None is a value."""
     assert resolve(constructor, call) == sent
 
