@@ -193,14 +193,14 @@ class Loopback:
             gone = asyncio.ensure_future(reader.read(1))
             saying = asyncio.ensure_future(self._say(answer, writer))
             await asyncio.wait((gone, saying), return_when=asyncio.FIRST_COMPLETED)
-            if not saying.done():
-                saying.cancel()
+            hung_up = not saying.done() or saying.exception() is not None
+            for task in (gone, saying):
+                task.cancel()
+            await asyncio.gather(gone, saying, return_exceptions=True)
+            if hung_up:
                 self._note(dropped=1)
                 return False
-            goes_on = saying.result()
-            gone.cancel()
-            await asyncio.wait((gone,))
-            return goes_on
+            return saying.result()
         finally:
             self._note(open=-1)
 

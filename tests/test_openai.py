@@ -1,0 +1,511 @@
+"""`OpenAIModel` over a real loopback server: every failure is a value of the right kind, and answers are lawful."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import pickle
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from loopback import DONE, USED, Answer, Loopback, Script, body, chunk, error, saying, sse, streamed, whole
+from returns.result import Failure, Success
+
+from modelport.adapters.openai import OpenAIModel, translate
+from modelport.domain.capability import Capabilities
+from modelport.domain.error import ErrorKind, ModelError, Sent
+from modelport.domain.event import Event, Failed, Finished, TextDelta
+from modelport.domain.message import Message
+from modelport.domain.option import OMIT
+from modelport.domain.request import Request
+from modelport.domain.response import FinishReason, Response
+from modelport.domain.usage import Usage
+
+KEY = "sk-secret-0123456789"
+HI = Request([Message("user", "hi")])
+
+
+def model(server: Loopback, model_id: str = "gpt-4o", **fields: Any) -> OpenAIModel:
+    return OpenAIModel(model_id, base_url=server.url, **{"api_key": KEY, **fields})
+
+
+async def heard(stream: AsyncIterator[Event]) -> list[Event]:
+    return [event async for event in stream]
+
+
+def ask(server: Loopback, request: Request = HI, **fields: Any) -> Response | ModelError:
+    result = asyncio.run(model(server, **fields).generate(request))
+    return result.unwrap() if isinstance(result, Success) else result.failure()
+
+
+def listen(server: Loopback, request: Request = HI, **fields: Any) -> list[Event]:
+    return asyncio.run(heard(model(server, **fields).stream(request)))
+
+
+def failed(server: Loopback, **fields: Any) -> ModelError:
+    found = ask(server, **fields)
+    assert isinstance(found, ModelError), found
+    return found
+
+
+def failed_stream(server: Loopback, **fields: Any) -> Failed:
+    *_, last = listen(server, **fields)
+    assert isinstance(last, Failed), last
+    return last
+
+
+LONG = "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."
+HTML = Answer(502, {"content-type": "text/html"}, b"<html><body>Bad gateway</body></html>")
+
+REFUSALS: list[tuple[str, Answer, str]] = [
+    ("400", error(400), "invalid_request"),
+    ("400 context", error(400, "context_length_exceeded"), "context_window"),
+    ("400 context in words", error(400, None, LONG), "context_window"),
+    ("400 content filter", error(400, "content_filter"), "content_filter"),
+    ("400 parameter", error(400, "unsupported_parameter"), "unsupported"),
+    ("401", error(401, "invalid_api_key"), "authentication"),
+    ("402", error(402), "quota_exhausted"),
+    ("403", error(403), "permission"),
+    ("404", error(404, "model_not_found"), "not_found"),
+    ("408", error(408), "timeout"),
+    ("409", error(409), "overloaded"),
+    ("413", error(413), "context_window"),
+    ("418", error(418), "invalid_request"),
+    ("422", body({"detail": [{"msg": "no"}]}, 422), "invalid_request"),
+    ("429", error(429, "rate_limit_exceeded"), "rate_limited"),
+    ("429 quota", error(429, "insufficient_quota"), "quota_exhausted"),
+    ("500", error(500), "server"),
+    ("502 HTML", HTML, "server"),
+    ("503", error(503), "overloaded"),
+    ("504", error(504), "timeout"),
+    ("529", error(529), "overloaded"),
+    ("599", error(599), "server"),
+    ("500 empty", Answer(500), "server"),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
+def test_a_refusal_is_of_this_kind_whole_and_streamed_in_one_request(answer: Answer, kind: str) -> None:
+    with Loopback(answer) as server:
+        found, last = failed(server), failed_stream(server)
+    assert (found.kind, found.status, found.sent) == (kind, answer.status, Sent.YES)
+    assert last == Failed(found)
+    assert (found.provider, found.model_id) == ("openai", "gpt-4o")
+    assert len(server.requests) == 2
+
+
+PARTIAL = (chunk({"content": "Hel"}), chunk({"content": "lo"}))
+
+FAULTS: list[tuple[str, Answer, str, str]] = [
+    ("reset before the answer", Answer(0, then="reset"), "interrupted", "perhaps"),
+    ("cut before the answer", Answer(0, then="cut"), "interrupted", "perhaps"),
+    ("reset in the answer", Answer(body=whole().body, then="reset"), "interrupted", "perhaps"),
+    ("cut in the answer", Answer(body=whole().body, then="cut"), "interrupted", "perhaps"),
+    ("no answer", Answer(0, then="stall"), "timeout", "perhaps"),
+    ("half an answer", Answer(body=whole().body, then="stall"), "timeout", "perhaps"),
+    ("empty", Answer(), "malformed_response", "yes"),
+    ("HTML", Answer(200, {"content-type": "text/html"}, b"<html>hello</html>"), "malformed_response", "yes"),
+    ("broken JSON", Answer(200, {"content-type": "application/json"}, b'{"choices": ['), "malformed_response", "yes"),
+    ("foreign JSON", body({"hello": "world"}), "malformed_response", "yes"),
+    ("a list", body([1]), "malformed_response", "yes"),
+    ("null choices", body({"choices": None}), "malformed_response", "yes"),
+    ("empty choices", body({"choices": []}), "malformed_response", "yes"),
+    ("null message", body({"choices": [{"message": None}]}), "malformed_response", "yes"),
+    ("an error under 200", body({"error": {"message": "busy", "code": 503}}), "overloaded", "yes"),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind", "sent"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
+def test_a_fault_is_of_this_kind_whole_and_streamed(answer: Answer, kind: str, sent: str) -> None:
+    with Loopback(answer) as server:
+        found, last = failed(server, timeout=0.2), failed_stream(server, timeout=0.2)
+    assert (found.kind, found.sent) == (kind, sent)
+    assert (last.error.kind, last.error.sent, last.partial) == (kind, sent, None)
+    assert len(server.requests) == 2
+
+
+BROKEN: list[tuple[str, Answer, str]] = [
+    ("cut cleanly", streamed(*PARTIAL), "interrupted"),
+    ("cut in an event", streamed(*PARTIAL, b'data: {"choices": [{"del'), "interrupted"),
+    ("cut", streamed(*PARTIAL, then="cut"), "interrupted"),
+    ("reset", streamed(*PARTIAL, then="reset"), "interrupted"),
+    ("stalled", streamed(*PARTIAL, then="stall"), "timeout"),
+    ("[DONE] without a reason", streamed(*PARTIAL, DONE), "interrupted"),
+    ("no JSON", streamed(*PARTIAL, b"data: what?\n\n"), "malformed_response"),
+    ("no object", streamed(*PARTIAL, sse([1])), "malformed_response"),
+    ("an error", streamed(*PARTIAL, sse({"error": {"message": "x", "type": "server_error"}})), "server"),
+    ("an error with a number", streamed(*PARTIAL, sse({"error": {"message": "x", "code": 429}})), "rate_limited"),
+    ("an error event", streamed(*PARTIAL, b'event: error\ndata: {"message": "x", "type": "overloaded_error"}\n\n'),
+     "overloaded"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "kind"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
+def test_a_stream_that_breaks_says_why_and_how_far_it_came(answer: Answer, kind: str) -> None:
+    with Loopback(answer) as server:
+        *shown, last = listen(server, timeout=0.2)
+    assert shown == [TextDelta("Hel"), TextDelta("lo")]
+    assert isinstance(last, Failed)
+    assert last.error.kind == kind
+    assert last.partial is not None
+    assert last.partial.content == "Hello"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": "0.25"}, 0.25),
+        ({"retry_after_ms": "1500", "retry_after": "9"}, 1.5),
+        ({"date": "Mon, 23 Nov 2026 10:00:00 GMT", "retry_after": "Mon, 23 Nov 2026 10:00:09 GMT"}, 9.0),
+        ({"retry_after": "Mon, 23 Nov 2020 10:00:00 GMT"}, 0.0),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "-3"}, None),
+        ({"retry_after": "nan"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_each_form(headers: dict[str, str], seconds: float | None) -> None:
+    with Loopback(error(429, **headers)) as server:
+        assert failed(server).retry_after == seconds
+
+
+def test_an_error_says_what_the_provider_said() -> None:
+    with Loopback(error(429, "slow_down", "take   it\neasy", x_request_id="req-1")) as server:
+        found = failed(server)
+    assert (found.message, found.code, found.request_id, found.scope) == ("take it easy", "slow_down", "req-1", "model")
+
+
+def test_a_refused_connection_was_never_sent() -> None:
+    with Loopback(whole()) as server:
+        pass
+    found, last = failed(server), failed_stream(server)
+    assert (found.kind, found.sent) == (ErrorKind.CONNECTION, Sent.NO)
+    assert last.error.kind == ErrorKind.CONNECTION
+
+
+def test_the_key_is_in_no_message_and_no_repr() -> None:
+    leaky = error(401, "invalid_api_key", f"Incorrect API key provided: {KEY}")
+    with Loopback(leaky) as server:
+        subject = model(server, extra_headers={"x-other": KEY})
+        found = failed(server)
+    assert KEY not in f"{subject!r} {subject} {found!r} {found}"
+    assert "Incorrect API key provided: ***" in found.message
+
+
+@pytest.mark.parametrize("key", [KEY + "\n", KEY + "é"])
+def test_a_key_that_no_header_can_carry_is_an_error_without_it(key: str) -> None:
+    with Loopback(whole()) as server:
+        found = failed(server, api_key=key)
+    assert found.kind in (ErrorKind.AUTHENTICATION, ErrorKind.INVALID_REQUEST)
+    assert found.sent == Sent.NO
+    assert KEY not in f"{found!r}"
+
+
+def test_a_missing_key_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with Loopback(whole()) as server:
+        found, last = failed(server, api_key=None), failed_stream(server, api_key=None)
+        assert (found.kind, found.sent) == (ErrorKind.AUTHENTICATION, Sent.NO)
+        assert "OPENAI_API_KEY" in found.message
+        assert last.error == found
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
+        assert isinstance(ask(server, api_key=None), Response)
+        assert server.requests[0].headers["authorization"] == "Bearer sk-from-the-environment"
+
+
+def test_a_key_may_be_asked_for_at_each_call() -> None:
+    keys = iter(["one", "two"])
+
+    async def ask_for_it() -> str:
+        return next(keys)
+
+    with Loopback(whole()) as server:
+        ask(server, api_key=ask_for_it)
+        ask(server, api_key=lambda: next(keys))
+        found = failed(server, api_key=lambda: next(keys))
+    assert [seen.headers["authorization"] for seen in server.requests] == ["Bearer one", "Bearer two"]
+    assert (found.kind, found.sent) == (ErrorKind.AUTHENTICATION, Sent.NO)
+
+
+def test_an_answer_is_read_whole() -> None:
+    with Loopback(whole("Hello!")) as server:
+        found = ask(server)
+    assert isinstance(found, Response)
+    assert (found.content, found.finish_reason, found.model_id, found.response_id) == ("Hello!", "stop", "m-1", "c1")
+    assert found.usage == Usage(7, 3)
+    assert server.requests[0].path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize("sizes", [(1,), (2, 5), (100,)])
+def test_a_stream_comes_to_what_the_whole_answer_is(sizes: tuple[int, ...]) -> None:
+    with Loopback(saying("Grüße, 안녕, 🙂!", sizes)) as server:
+        found, events = ask(server), listen(server)
+    assert isinstance(found, Response)
+    assert events[-1] == Finished(found)
+    assert server.requests[1].json["stream_options"] == {"include_usage": True}
+
+
+def test_a_server_that_answers_whole_when_asked_for_a_stream_is_understood() -> None:
+    with Loopback(whole("Hello!")) as server:
+        events = listen(server)
+    assert events[0] == TextDelta("Hello!")
+    assert isinstance(events[-1], Finished)
+
+
+def test_a_connection_that_breaks_after_the_finish_reason_breaks_nothing() -> None:
+    for then in ("reset", "cut", "stall"):
+        with Loopback(streamed(chunk({"content": "Hi"}), chunk(finish="stop"), then=then)) as server:
+            events = listen(server, timeout=0.2)
+        assert isinstance(events[-1], Finished), events
+        assert events[-1].response.content == "Hi"
+
+
+STOP = Request([Message("user", "hi")], ["이"])
+
+
+@pytest.mark.parametrize("sizes", [(1,), (2,), (3,), (50,)])
+def test_a_stop_is_enforced_where_the_server_ignores_it(sizes: tuple[int, ...]) -> None:
+    with Loopback(saying("안녕, 친구. 이것은 비밀", sizes)) as server:
+        found, events = ask(server, STOP), listen(server, STOP)
+    assert isinstance(found, Response)
+    assert (found.content, found.stopped_by, found.finish_reason) == ("안녕, 친구. ", "이", FinishReason.STOP)
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert (last.response.message, last.response.stopped_by) == (found.message, "이")
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "안녕, 친구. "
+    assert server.requests[0].json["stop"] == ["이"]
+
+
+def test_a_stop_over_chunk_borders_is_found() -> None:
+    pieces = [chunk({"content": piece}) for piece in ("one ST", "O", "P two")]
+    with Loopback(streamed(*pieces, chunk(finish="length"), DONE)) as server:
+        events = listen(server, Request([Message("user", "hi")], ["STOP"]))
+    assert events[0] == TextDelta("one ")
+    assert isinstance(events[1], Finished)
+    assert (events[1].response.content, events[1].response.finish_reason) == ("one ", "stop")
+
+
+def test_a_model_that_rejects_stops_gets_none() -> None:
+    def strict(seen: Any) -> Answer:
+        if "stop" in seen.json:
+            refusal = {"message": "Unsupported parameter: 'stop'", "param": "stop", "code": "unsupported_parameter"}
+            return body({"error": refusal}, 400)
+        return saying("one STOP two")(seen)
+
+    request = Request([Message("user", "hi")], ["STOP"])
+    with Loopback(strict) as server:
+        found = ask(server, request, model_id="gpt-5-mini")
+        refused = ask(server, request, model_id="my-own")
+        declared = ask(server, request, model_id="my-own", capabilities=Capabilities(max_stops=0))
+    assert isinstance(found, Response)
+    assert (found.content, found.stopped_by) == ("one ", "STOP")
+    assert isinstance(refused, ModelError)
+    assert refused.kind == ErrorKind.UNSUPPORTED
+    assert "max_stops=0" in refused.message
+    assert declared == found
+
+
+def test_at_most_four_stops_are_sent_and_all_are_enforced() -> None:
+    request = Request([Message("user", "hi")], ["1", "2", "3", "4", "five"])
+    with Loopback(saying("one five two")) as server:
+        found = ask(server, request)
+    assert server.requests[0].json["stop"] == ["1", "2", "3", "4"]
+    assert isinstance(found, Response)
+    assert (found.content, found.stopped_by) == ("one ", "five")
+
+
+def test_a_stop_drops_the_connection_at_once() -> None:
+    endless = streamed(*[chunk({"content": "a STOP b"})] * 3, then="stall")
+    with Loopback(endless) as server:
+        events = listen(server, Request([Message("user", "hi")], ["STOP"]))
+        assert server.until(lambda seen: seen.dropped == 1)
+    assert isinstance(events[-1], Finished)
+
+
+def test_closing_a_stream_drops_the_connection() -> None:
+    async def main(server: Loopback) -> None:
+        async with aclosing(model(server).stream(HI)) as stream:
+            assert await anext(stream) == TextDelta("Hel")
+        assert await asyncio.to_thread(server.until, lambda seen: seen.dropped == 1)
+
+    with Loopback(streamed(*PARTIAL, then="stall")) as server:
+        asyncio.run(main(server))
+
+
+@pytest.mark.parametrize("answer", [Answer(0, then="stall"), streamed(*PARTIAL, then="stall")])
+@pytest.mark.parametrize("how", ["generate", "stream"])
+def test_cancelling_a_call_drops_the_connection(answer: Answer, how: str) -> None:
+    async def main(server: Loopback) -> None:
+        subject = model(server)
+        task = asyncio.ensure_future(subject.generate(HI) if how == "generate" else heard(subject.stream(HI)))
+        assert await asyncio.to_thread(server.until, lambda seen: seen.open == 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(server.until, lambda seen: seen.dropped == 1)
+
+    with Loopback(answer) as server:
+        asyncio.run(main(server))
+
+
+def test_one_model_serves_two_event_loops_one_after_the_other_and_at_once() -> None:
+    with Loopback(saying("Hello!")) as server:
+        subject = model(server)
+        for _ in range(3):
+            assert asyncio.run(subject.generate(HI)).unwrap().content == "Hello!"
+        both = threading.Barrier(2)
+
+        async def meet() -> str:
+            await subject.generate(HI)
+            await asyncio.to_thread(both.wait)
+            return (await subject.generate(HI)).unwrap().content
+
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(lambda _: asyncio.run(meet()), range(2))) == ["Hello!"] * 2
+    gc.collect()
+
+
+def test_fifty_threads_call_one_model() -> None:
+    with Loopback(saying("Hello!")) as server:
+        subject = model(server)
+        with ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(lambda at: subject(f"hi {at}").content, range(50)))
+    assert answers == ["Hello!"] * 50
+    assert len(server.requests) == 50
+
+
+def test_a_connection_serves_the_next_call_after_a_stream() -> None:
+    async def main(server: Loopback) -> None:
+        subject = model(server)
+        for _ in range(3):
+            await heard(subject.stream(HI))
+            await subject.generate(HI)
+
+    with Loopback(saying("Hello!")) as server:
+        asyncio.run(main(server))
+    assert (len(server.requests), server.connections) == (6, 1)
+
+
+def test_an_injected_client_is_used_without_its_retries() -> None:
+    async def main(server: Loopback) -> ModelError:
+        from openai import AsyncOpenAI
+
+        async with AsyncOpenAI(api_key=KEY, base_url=server.url, max_retries=5) as client:
+            return (await OpenAIModel("gpt-4o", client=client).generate(HI)).failure()
+
+    with Loopback(error(500, None, f"no {KEY}")) as server:
+        found = asyncio.run(main(server))
+    assert (found.kind, found.message, len(server.requests)) == (ErrorKind.SERVER, "no ***", 1)
+
+
+def test_options_meet_and_the_call_wins() -> None:
+    with Loopback(whole()) as server:
+        subject = model(server, temperature=0.2, seed=7, max_tokens=9)
+        subject("hi", temperature=0.9, seed=OMIT, logit_bias={"1": 2}, extra_body={"guided": True})
+        subject("hi", max_new_tokens=5, extra_headers={"x-a": "b"}, extra_query={"c": "d"}, timeout=3)
+        model(server, "o3-mini", max_tokens=9)("hi")
+    first, second, third = server.requests
+    messages = [{"role": "user", "content": "hi"}]
+    assert first.json == {
+        "model": "gpt-4o",
+        "messages": messages,
+        "temperature": 0.9,
+        "max_tokens": 9,
+        "logit_bias": {"1": 2},
+        "guided": True,
+    }
+    assert second.json == {"model": "gpt-4o", "messages": messages, "temperature": 0.2, "seed": 7, "max_tokens": 5}
+    assert (second.headers["x-a"], second.path) == ("b", "/v1/chat/completions?c=d")
+    assert third.json == {"model": "o3-mini", "messages": messages, "max_completion_tokens": 9}
+
+
+def test_what_a_model_cannot_do_is_not_sent() -> None:
+    with Loopback(whole()) as server:
+        form = Request([Message("user", "hi")], response_format={"type": "json_object"})
+        found = ask(server, form, capabilities=Capabilities())
+        half = ask(server, Request([Message("user", "half \ud83d")]))
+        huge = ask(server, Request([Message("user", "hi")], options={"metadata": object()}))
+    assert isinstance(found, ModelError)
+    assert (found.kind, found.sent) == (ErrorKind.UNSUPPORTED, Sent.NO)
+    assert isinstance(half, ModelError)
+    assert (half.kind, half.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
+    assert "messages[0]" in half.message
+    assert isinstance(huge, ModelError)
+    assert huge.kind == ErrorKind.INVALID_REQUEST
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"model_id": ""}, "model_id"),
+        ({"base_url": "localhost:8000"}, "localhost:8000"),
+        ({"base_url": "http://h:99999"}, "base_url"),
+        ({"base_url": "http://a", "api_base": "http://b"}, "api_base"),
+        ({"base_url": "http://me:pw@h/v1"}, "api_key"),
+        ({"timeout": 0}, "timeout"),
+        ({"client_kwargs": {"max_retries": 3}}, "with_retry"),
+        ({"client": object()}, "AsyncOpenAI"),
+        ({"client": object(), "api_key": "x"}, "api_key"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"stop": ["x"]}, "stop_sequences"),
+    ],
+)
+def test_a_mistake_is_named_at_construction(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=says):
+        OpenAIModel(**{"model_id": "gpt-4o", **fields})
+
+
+def test_models_are_values() -> None:
+    one, two = (OpenAIModel("gpt-4o", api_key="a", client_kwargs={"default_query": {"v": "1"}}) for _ in range(2))
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one != OpenAIModel("gpt-4o", api_key="b")
+    assert pickle.loads(pickle.dumps(one)) == one
+
+
+def test_the_table_covers_every_exception_of_the_sdk_and_its_http_library() -> None:
+    import openai
+
+    httpx = pytest.importorskip("httpx2" if openai.__version__[0] >= "3" else "httpx")
+    request = httpx.Request("POST", "http://h")
+    response = httpx.Response(500, request=request)
+    seen = 0
+    for module in (openai, openai._exceptions, httpx):
+        for cls in list(vars(module).values()):
+            if not (isinstance(cls, type) and issubclass(cls, Exception)) or cls.__name__.startswith("_"):
+                continue
+            exception = cls.__new__(cls)
+            exception.__dict__.update(response=response, request=request, body=None, message="x")
+            assert isinstance(translate(exception), ModelError), cls
+            seen += 1
+    assert seen > 40
+
+
+def test_what_the_table_does_not_know_is_a_bug_and_raised() -> None:
+    with pytest.raises(KeyError):
+        translate(KeyError("x"))
+    assert isinstance(translate(json.JSONDecodeError("x", "", 0)), ModelError)
+
+
+def test_scripts_may_change_from_call_to_call() -> None:
+    script: list[Script] = [error(503), whole("second")]
+    with Loopback(*script) as server:
+        assert isinstance(asyncio.run(model(server).generate(HI)), Failure)
+        assert isinstance(asyncio.run(model(server).generate(HI)), Success)
+
+
+def test_events_without_choices_are_skipped() -> None:
+    filters = sse({"id": "", "choices": [], "prompt_filter_results": []})
+    with Loopback(streamed(filters, chunk({"content": "Hi"}), chunk(finish="stop"), USED, DONE)) as server:
+        events = listen(server)
+    assert events[0] == TextDelta("Hi")
+    assert isinstance(events[1], Finished)
+    assert events[1].response.usage == Usage(7, 3)
