@@ -26,6 +26,9 @@ from .policy import Call, Decorated, T, waited
 
 _HOLDS_BACK = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED})
 
+_SLIGHT = 1_000_000
+"""Nanoseconds by which any timer may be late, and no provider notices."""
+
 _LONGEST = 1e9
 """The longest pause, in seconds: thirty years are for ever, and infinity is no number of nanoseconds."""
 
@@ -64,6 +67,8 @@ class Limiter:
         self._state = Pacing()
         self._begun: deque[int] = deque(maxlen=burst)
         self._waiting: dict[_Seat, None] = {}
+        self._late = 0
+        self._tolerated = max(self.pace.window // 20, _SLIGHT)
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -73,8 +78,8 @@ class Limiter:
 
     async def acquire(self) -> float | ModelError:
         """Waits for a permit and gives the seconds that it took; or the error, when the wait would be too long."""
-        asked = nanoseconds(self.clock.now())
         with self._lock:
+            asked = self._now()
             state, start = reserve(self.pace, self._state, asked)
             refusal = self._refusal(start, asked)
             if refusal is not None:
@@ -85,33 +90,41 @@ class Limiter:
                 return 0.0
             seat = _Seat(start)
             self._waiting[seat] = None
+            asked += self._late
         return await self._wait(seat, asked)
 
     async def _wait(self, seat: _Seat, asked: int) -> float | ModelError:
         try:
             while True:
-                start = seat.start
-                await self.clock.sleep(max(0.0, start / 1e9 - self.clock.now()))
+                start, late = seat.start, self._late
+                await self.clock.sleep(max(0.0, (start + late) / 1e9 - self.clock.now()))
                 with self._lock:
-                    if seat.start == start:
+                    if (seat.start, self._late) == (start, late):
+                        behind = self._now() - start
+                        if behind > self._tolerated:
+                            self._late += behind
                         self._begun.append(start)
                         del self._waiting[seat]
-                        return (start - asked) / 1e9
-                    refusal = self._refusal(seat.start, asked)
+                        return (start + self._late - asked) / 1e9
+                    refusal = self._refusal(seat.start, asked - self._late)
                 if refusal is not None:
                     return refusal
         finally:
             with self._lock:
                 if seat in self._waiting:
                     del self._waiting[seat]
-                    self._state = release(self._state, seat.start, nanoseconds(self.clock.now()))
+                    self._state = release(self._state, seat.start, self._now())
+
+    def _now(self) -> int:
+        """The limiter's own time, which stands still while a call is late to start, so that calls never bunch up."""
+        return nanoseconds(self.clock.now()) - self._late
 
     def hold_back(self, seconds: float) -> None:
         """Let nothing start for so long: the provider has asked for it. Those who wait keep their order."""
         if not seconds > 0:
             return
         with self._lock:
-            now = nanoseconds(self.clock.now())
+            now = self._now()
             state = pause(self._state, now, now + nanoseconds(min(seconds, _LONGEST)), self._begun)
             if state is not self._state:
                 self._state = state
@@ -123,7 +136,7 @@ class Limiter:
         if wait > self.max_wait:
             message = f"the wait would be {wait:.3g} s, more than max_wait={self.max_wait:g}"
             return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO, retry_after=wait)
-        if start / 1e9 - self.clock.now() > deadline.left():
+        if (start - self._now()) / 1e9 > deadline.left():
             message = f"the limiter's next permit comes after {wait:.3g} s, past the deadline"
             return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO)
         return None
@@ -183,7 +196,8 @@ def with_rate_limit(
 
     No window of a minute holds more than `rpm` starts, retries included. `max_wait` is in seconds: a call that would
     wait longer is refused (`limiter_full`) without being sent. In place of a rate, a `Limiter` that several models
-    share, or an `aiolimiter.AsyncLimiter` (anything with `acquire()`). Raises ValueError on a rate that lets nothing through.
+    share, or an `aiolimiter.AsyncLimiter` (anything with `acquire()`). Raises ValueError on a rate that lets
+    nothing through.
     """
     if isinstance(rpm, (int, float)):
         rpm = Limiter(rpm, burst=burst, max_wait=max_wait, clock=clock)

@@ -377,3 +377,22 @@ def test_all_is_freed_before_the_last_event_is_seen():
         return type(seen[-1]).__name__, model.open, await stream.aclose()
 
     assert asyncio.run(main()) == ("Finished", 0, None)
+
+
+def test_calls_that_start_late_do_not_bunch_up():
+    clock, starts = VirtualClock(), []
+    limiter = Limiter(60, clock=clock)
+
+    async def call():
+        waited = await limiter.acquire()
+        starts.append((clock.now(), waited))
+
+    async def main():
+        calls = [asyncio.create_task(call()) for _ in range(6)]
+        await asyncio.sleep(1.5)
+        clock.advance(2.3)  # something else keeps the loop busy
+        await asyncio.gather(*calls)
+
+    clock.run(main())
+    assert [start for start, _ in starts] == pytest.approx([0.0, 1.0, 3.8, 4.8, 5.8, 6.8])
+    assert [waited for _, waited in starts] == pytest.approx([0.0, 1.0, 3.8, 4.8, 5.8, 6.8])
