@@ -1,7 +1,7 @@
 """Models that run on this machine in OpenVINO GenAI: a folder of its own format, a GGUF file, or the embedded default.
 
-Its pipeline answers one call at a time, so calls queue for the model's one thread, and each may leave the queue. Text is
-decoded and scanned for stops in that thread, token by token, so that generation ends with the token that ends the text.
+Its pipeline answers one call at a time, so calls queue for the model's one thread, and each may leave the queue. Text
+is decoded and scanned for stops in that thread, token by token: generation ends with the token that ends the text.
 """
 
 from __future__ import annotations
@@ -172,8 +172,8 @@ class _Runtime:
 class OpenVINOModel(Calling):
     """A model in OpenVINO GenAI.
 
-    `model_id` is a folder in OpenVINO's format, a GGUF file, or `default`: SmolLM2-135M-Instruct, which is fetched where
-    it isn't on this machine. It is loaded on first use, once; `model_kwargs` go to `LLMPipeline`. A `pipeline` that is
+    `model_id` is a folder in OpenVINO's format, a GGUF file, or `default`: SmolLM2-135M-Instruct, fetched where it is
+    not on this machine. It is loaded on first use, once; `model_kwargs` go to `LLMPipeline`. A `pipeline` that is
     loaded already can be given instead. Options are defaults for every call.
     """
 

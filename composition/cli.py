@@ -33,10 +33,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupted)
     try:
         import rich
-        import typer  # noqa: F401
+        import typer
     except ImportError as absent:
         _complain(f"the command line can't start ({absent}): pip install 'modelport[cli]'")
         sys.exit(1)
+    del rich, typer
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -88,7 +89,7 @@ def _app() -> Any:
         as_one: Annotated[bool, typer.Option("--json", help="Print the whole response as JSON.")] = False,
     ) -> None:
         """Ask a model one question, and print its answer while it arrives."""
-        given = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        given: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
         options = {name: value for name, value in given.items() if value is not None}
         text = sys.stdin.read() if prompt is None or prompt == "-" else prompt
         if not text.strip():

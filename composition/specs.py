@@ -18,7 +18,7 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
     >>> model_for("openvino:default")
     OpenVINOModel('default')
     """
-    adapter, colon, name = spec.partition(":")
+    adapter, _, name = spec.partition(":")
     make = _MAKERS.get(adapter)
     if make is None:
         near = difflib.get_close_matches(adapter, _MAKERS, n=1, cutoff=0.4)

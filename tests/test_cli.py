@@ -25,7 +25,14 @@ def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
         del more["stdin"]
     environment = {**os.environ, "OPENAI_API_KEY": "none", **more.pop("env", {})}
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, encoding="utf-8", env=environment, timeout=120, **more
+        [*COMMAND, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        timeout=120,
+        **more,
     )
 
 
@@ -172,6 +179,6 @@ from modelport.composition.cli import main
 
 main()
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "pip install 'modelport[cli]'" in done.stderr
