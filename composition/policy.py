@@ -7,6 +7,7 @@ until then and never after. Whoever makes the innermost call enters it into the 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol, TypeVar
 
@@ -144,7 +145,15 @@ class Whole:
             if response.attempts:
                 return result
             return Success(_Entry(model, started).answered(response, self.clock.now()))
+        if not isinstance(result, Failure):
+            raise _unlawful(model, "generate", result, "Success(Response) or Failure(ModelError)")
         return Failure(_Entry(model, started).failed(result.failure(), self.clock.now()))
+
+
+def _unlawful(model: Model, member: str, gave: object, due: str) -> TypeError:
+    if inspect.iscoroutine(gave):
+        gave.close()
+    return TypeError(f"{type(model).__name__}.{member} gave {type(gave).__name__}, not {due}; see from_function(...)")
 
 
 @attrs.frozen
@@ -157,6 +166,8 @@ class Opening:
         """The opened stream; or the error, when it failed before any content."""
         started = self.clock.now()
         stream = model.stream(request)
+        if not hasattr(stream, "aclose"):
+            raise _unlawful(model, "stream", stream, "an asynchronous generator of events")
         try:
             async for event in stream:
                 if isinstance(event, Failed):

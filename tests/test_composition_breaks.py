@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from tenacity import stop_after_delay, stop_before_delay, wait_fixed
 
 from modelport import (
+    Capabilities,
     Limiter,
     ModelError,
+    Response,
     ScriptedModel,
     Stall,
     VirtualClock,
@@ -396,3 +398,33 @@ def test_calls_that_start_late_do_not_bunch_up():
     clock.run(main())
     assert [start for start, _ in starts] == pytest.approx([0.0, 1.0, 3.8, 4.8, 5.8, 6.8])
     assert [waited for _, waited in starts] == pytest.approx([0.0, 1.0, 3.8, 4.8, 5.8, 6.8])
+
+
+class Unruly:
+    """A custom model that answers with plain values, as the port doesn't allow."""
+
+    capabilities = Capabilities()
+
+    async def generate(self, request):
+        return Response.of("Hi")
+
+    async def stream(self, request):
+        return []
+
+
+class Iterating(Unruly):
+    """A custom model whose stream can't be closed."""
+
+    def stream(self, request):
+        return iter(())
+
+
+def test_a_custom_model_that_gives_a_plain_response_is_named():
+    with pytest.raises(TypeError, match=r"Unruly.generate gave Response, not Success\(Response\) or Failure"):
+        compose(Unruly(), with_retry())("Hi")
+
+
+@pytest.mark.parametrize("model", [Unruly(), Iterating()])
+def test_a_custom_model_whose_stream_is_no_generator_is_named(model):
+    with pytest.raises(TypeError, match=f"{type(model).__name__}.stream gave .*, not an asynchronous generator"):
+        list(blocking(compose(model, with_retry())).stream(REQUEST))
