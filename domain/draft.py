@@ -120,11 +120,12 @@ def _cut_message(message: Message, stops: tuple[str, ...]) -> tuple[Message, str
     left = len(text)
     parts: list[Part] = []
     for part in message.content:
+        if left < 0:
+            continue  # it comes after the stop
         if isinstance(part, Text):
-            parts.append(attrs.evolve(part, text=part.text[:left]))
-            if len(part.text) > left:
-                break
-            left -= len(part.text)
+            if left or not part.text:
+                parts.append(attrs.evolve(part, text=part.text[:left]))
+            left = left - len(part.text) if len(part.text) <= left else -1
         else:
             parts.append(part)
-    return attrs.evolve(message, content=[part for part in parts if part != Text("")]), stop
+    return attrs.evolve(message, content=parts), stop

@@ -96,7 +96,7 @@ def _object(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
     """The object that begins here, and where it ends; or None."""
     try:
         value, end = _DECODER.raw_decode(text, at)
-    except (ValueError, RecursionError):
+    except ValueError:
         return _literal(text, at)
     return (value if isinstance(value, dict) else None), end
 

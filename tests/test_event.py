@@ -78,6 +78,12 @@ def test_gather_joins(deltas: list[Event]) -> None:
     assert gather(deltas).text == "".join(delta.text for delta in deltas if isinstance(delta, TextDelta))
 
 
+@given(deltas, responses)
+def test_gather_takes_a_whole_stream(deltas: list[Event], response: Response) -> None:
+    """The last event adds nothing to the deltas."""
+    assert gather([*deltas, Finished(response)]) == gather(deltas)
+
+
 def test_gather_keeps_an_id_that_is_repeated() -> None:
     """Some servers repeat the id and the name with every piece of a call; calls are in order of their numbers."""
     pieces: Iterable[Event] = [
