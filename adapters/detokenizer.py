@@ -1,5 +1,7 @@
 """Tokens become text as they come: never a half-decoded character, and at the same cost for each token.
 
+An answer that is cut off in the middle of a character ends before it.
+
 Text is decoded through a short window of the last tokens, because how a token reads can depend on those before it.
 """
 
@@ -28,7 +30,9 @@ class Detokenizer:
         self._window += tokens
         text = self._decode(self._window)
         unfinished = min(len(text) - len(text.rstrip(_BROKEN)), _UNFINISHED)
-        piece = self._give(text, len(text) - unfinished)
+        end = len(text) - unfinished
+        piece = text[self._shown : end]
+        self._shown = max(self._shown, end)
         if not unfinished:
             if len(self._window) > _WINDOW:
                 shorter = self._window[self._mark :]
@@ -36,14 +40,4 @@ class Detokenizer:
                 if length:
                     self._window, self._shown = shorter, length
             self._mark = len(self._window)
-        return piece
-
-    def close(self) -> str:
-        """What was held back, now that no more comes."""
-        text = self._decode(self._window) if self._window else ""
-        return self._give(text, len(text))
-
-    def _give(self, text: str, end: int) -> str:
-        piece = text[self._shown : end]
-        self._shown = max(self._shown, end)
         return piece

@@ -1,4 +1,4 @@
-"""How a blocking local runtime becomes an async stream: it produces in a thread, and its pieces are read on any event loop.
+"""How a blocking local runtime becomes an async stream: it produces in a thread, and any event loop reads its pieces.
 
 The producer is a plain function. It is given `give`, to hand over a piece, and a flag that it polls: the flag is set as
 soon as nobody reads any more (the generator is closed, the task is cancelled, the loop is gone).

@@ -1,7 +1,7 @@
 """Language models run in this process by Hugging Face transformers, answering text token by token.
 
-Generation runs in a thread. One stopping criterion does all that is done while generating: it reads the tokens that have
-come, shows their text, ends at a stop, and ends at once when nobody reads any more.
+Generation runs in a thread. One stopping criterion does all that is done meanwhile: it reads the tokens that have come,
+shows their text, ends at a stop, and ends at once when nobody reads any more.
 """
 
 from __future__ import annotations
@@ -131,7 +131,6 @@ class _Answer:
             self._say(self._text.feed(new))
 
     def close(self) -> None:
-        self._say(self._text.close())
         for event in self.draft.close():
             self._show(event)
 
@@ -176,7 +175,7 @@ class TransformersModel(Calling):
             raise ValueError("TransformersModel: model and tokenizer are given together, or neither is")
         found = {"device_map": device_map, "dtype": dtype if torch_dtype is None else torch_dtype}
         loading = {**(model_kwargs or {}), **{name: value for name, value in found.items() if value is not None}}
-        self.__attrs_init__(
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id,
             canonical(options, "TransformersModel"),
             Capabilities(),
@@ -257,7 +256,7 @@ class TransformersModel(Calling):
         return tensors, tensors["input_ids"].shape[1]
 
     def _arguments(self, loaded: Loaded, request: Request, room: int | None) -> dict[str, Any]:
-        """The arguments of `generate`: what was asked, over what the model's own configuration says, in the room left."""
+        """The arguments of `generate`: what was asked, over the model's own configuration, in the room left."""
         defaults = loaded.model.generation_config
         call = seeded(arguments(thaw(resolve(self.options, request.options))), defaults, loaded.model.device)
         if "max_length" not in call:

@@ -1,4 +1,4 @@
-"""How a model and its tokenizer are loaded with transformers: from a folder, the hub, or the embedded default's weights.
+"""How transformers loads a model and its tokenizer: from a folder, the hub, or the embedded default's weights.
 
 A local folder is read without the network. The default's weights are converted once into the cache folder.
 """

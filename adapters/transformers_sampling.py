@@ -1,7 +1,7 @@
 """How options are said to `generate` of transformers, and how a seed is honoured without a global generator.
 
-`generate` draws from torch's global generator, which all threads share. With a seed, the drawing is done here instead: the
-same warpers in the same order, then one draw from a generator of the call's own, and `generate` takes what was drawn.
+`generate` draws from torch's global generator, which all threads share. With a seed, the drawing is done here instead:
+the same warpers in the same order, then one draw from a generator of the call's own, which `generate` takes over.
 """
 
 from __future__ import annotations

