@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import queue
+import asyncio
+import threading
 from collections.abc import AsyncGenerator, Generator
+from queue import SimpleQueue
 
 import attrs
 from returns.result import Result
@@ -16,6 +18,9 @@ from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
 from .policy import Decorated, Direct
+
+_AHEAD = 256
+"""How many events a stream may run ahead of who reads it."""
 
 
 @attrs.frozen
@@ -35,30 +40,60 @@ class BlockingModel:
 
     def stream(self, request: Request, /) -> Generator[Event]:
         """The answer while it arrives. Closing the generator, or Ctrl-C, ends the call before it returns."""
-        arrived: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        pump = background.submit(_pump(self.model.stream(request), arrived))
+        queue = _Queue()
+        pump = background.submit(_pump(self.model.stream(request), queue))
         where = background.loop()
         over = False
         try:
-            while (event := arrived.get()) is not None:
+            while (event := queue.get(where)) is not None:
                 yield event
             over = True
             pump.result()
         finally:
             if not over and background.end(pump, where):
-                while arrived.get() is not None:
+                while queue.get(where) is not None:
                     pass
 
 
-async def _pump(stream: AsyncGenerator[Event], arrived: queue.SimpleQueue[Event | None]) -> None:
+class _Queue:
+    """What has arrived and isn't read yet: written on the loop, read on another thread. None is the end."""
+
+    def __init__(self) -> None:
+        self._arrived: SimpleQueue[Event | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._room = asyncio.Event()
+        self._full = False
+
+    async def put(self, event: Event) -> None:
+        with self._lock:
+            self._arrived.put(event)
+            self._full = self._arrived.qsize() >= _AHEAD
+            if not self._full:
+                return
+            self._room.clear()
+        await self._room.wait()
+
+    def end(self) -> None:
+        self._arrived.put(None)
+
+    def get(self, writer: asyncio.AbstractEventLoop) -> Event | None:
+        event = self._arrived.get()
+        with self._lock:
+            if self._full and self._arrived.qsize() < _AHEAD // 2:
+                self._full = False
+                writer.call_soon_threadsafe(self._room.set)
+        return event
+
+
+async def _pump(stream: AsyncGenerator[Event], queue: _Queue) -> None:
     try:
         async for event in stream:
-            arrived.put(event)
+            await queue.put(event)
     finally:
         try:
             await stream.aclose()
         finally:
-            arrived.put(None)
+            queue.end()
 
 
 def blocking(model: Model) -> BlockingModel:

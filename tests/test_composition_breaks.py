@@ -17,11 +17,13 @@ from tenacity import stop_after_delay, stop_before_delay, wait_fixed
 
 from modelport import (
     Capabilities,
+    Finished,
     Limiter,
     ModelError,
     Response,
     ScriptedModel,
     Stall,
+    TextDelta,
     VirtualClock,
     as_request,
     blocking,
@@ -428,3 +430,42 @@ def test_a_custom_model_that_gives_a_plain_response_is_named():
 def test_a_custom_model_whose_stream_is_no_generator_is_named(model):
     with pytest.raises(TypeError, match=f"{type(model).__name__}.stream gave .*, not an asynchronous generator"):
         list(blocking(compose(model, with_retry())).stream(REQUEST))
+
+
+class Endless:
+    """A custom model that never stops talking; `said` counts how often it has spoken."""
+
+    capabilities = Capabilities()
+    said = 0
+
+    async def generate(self, request):
+        raise NotImplementedError
+
+    async def stream(self, request):
+        while True:
+            self.said += 1
+            yield TextDelta("a")
+            await asyncio.sleep(0)
+
+
+def test_a_stream_runs_only_so_far_ahead_of_its_reader():
+    model = Endless()
+    stream = blocking(model).stream(REQUEST)
+    for _ in range(1000):
+        next(stream)
+
+    async def settled():
+        before = -1
+        while before != model.said:
+            before = model.said
+            await asyncio.sleep(0.02)
+
+    background.run(settled())
+    stream.close()
+    assert 1000 <= model.said <= 1300
+
+
+def test_a_reader_that_keeps_up_with_a_long_stream_gets_all_of_it():
+    deltas = [TextDelta("a")] * 5000
+    events = list(blocking(ScriptedModel([*deltas, Finished(Response.of("a" * 5000))])).stream(REQUEST))
+    assert len(events) == 5001
