@@ -1,0 +1,102 @@
+"""What is true of models, whatever they stand on: frozen values and pure functions.
+
+The function `fingerprint` is in the file of its name, which it would hide here.
+"""
+
+from .attempt import Attempt, Wait
+from .capability import Capabilities, missing
+from .draft import Draft, trimmed
+from .error import MEANING, ErrorKind, Fault, Meaning, ModelError, ModelFailure, Scope, Sent, table
+from .event import (
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    cut_off,
+    gather,
+    replay,
+    settle,
+)
+from .facts import max_stops, rejects_stop
+from .frozen import FrozenDict, freeze, thaw
+from .message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from .model import Model
+from .option import OMIT, canonical, merge, resolve
+from .reading import as_messages
+from .request import Request
+from .response import FinishReason, Response
+from .response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat, as_response_format, feature
+from .stop import Scanner, as_stops, cut
+from .tool import Tool
+from .tool_text import parse_tool_calls
+from .usage import Usage
+
+__all__ = [
+    "MEANING",
+    "OMIT",
+    "Attempt",
+    "Audio",
+    "Capabilities",
+    "Delta",
+    "Document",
+    "Draft",
+    "ErrorKind",
+    "Event",
+    "Failed",
+    "Fault",
+    "FinishReason",
+    "Finished",
+    "Free",
+    "FrozenDict",
+    "Grammar",
+    "Image",
+    "JsonObject",
+    "JsonSchema",
+    "Meaning",
+    "Message",
+    "Model",
+    "ModelError",
+    "ModelFailure",
+    "Part",
+    "Reasoning",
+    "ReasoningDelta",
+    "Regex",
+    "Request",
+    "Response",
+    "ResponseFormat",
+    "Role",
+    "Scanner",
+    "Scope",
+    "Sent",
+    "Text",
+    "TextDelta",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolResult",
+    "Usage",
+    "Wait",
+    "as_messages",
+    "as_response_format",
+    "as_stops",
+    "canonical",
+    "cut",
+    "cut_off",
+    "feature",
+    "freeze",
+    "gather",
+    "max_stops",
+    "merge",
+    "missing",
+    "parse_tool_calls",
+    "rejects_stop",
+    "replay",
+    "resolve",
+    "settle",
+    "table",
+    "thaw",
+    "trimmed",
+]

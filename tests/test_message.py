@@ -44,7 +44,7 @@ def test_content_is_read(content: Any, parts: tuple[Any, ...]) -> None:
         (lambda: Message("user", b"abc"), TypeError, "content: bytes is no text"),
         (lambda: ToolResult("1", {"a": 1}), TypeError, "content: dict is no text"),
         (lambda: Text(3), TypeError, "text"),
-        (lambda: Image(), ValueError, "Image takes exactly one of data= and url="),
+        (Image, ValueError, "Image takes exactly one of data= and url="),
         (lambda: Audio(b"", url="x"), ValueError, "Audio takes exactly one of data= and url="),
         (lambda: Document("text"), TypeError, "data= takes bytes, not str; an address goes into url="),
         (lambda: ToolCall("1", "f", {"x": float("nan")}), ValueError, "JSON"),

@@ -104,8 +104,13 @@ def test_bad_response_formats(make: Any, error: type[Exception], words: str) -> 
 
 @pytest.mark.parametrize(
     ("form", "name"),
-    [(Free(), None), (JsonObject(), "json_object"), (JsonSchema({}), "json_schema"), (Regex(""), "regex")]
-    + [(Grammar(""), "grammar")],
+    [
+        (Free(), None),
+        (JsonObject(), "json_object"),
+        (JsonSchema({}), "json_schema"),
+        (Regex(""), "regex"),
+        (Grammar(""), "grammar"),
+    ],
 )
 def test_the_feature_of_a_form(form: Any, name: str | None) -> None:
     """Each form asks for the capability of its name."""

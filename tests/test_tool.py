@@ -1,22 +1,23 @@
 """Tools, made of functions."""
 
+# ruff: noqa: UP007, UP045, PYI061 -- the older spellings are what is tested here
+
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import functools
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NewType, Optional, TypedDict, TypeVar, Union
+from typing import Annotated, Any, Literal, NewType, NotRequired, Optional, TypedDict, TypeVar, Union
 
 import attrs
 import pytest
-from typing_extensions import NotRequired, ReadOnly, TypeAliasType
+from typing_extensions import ReadOnly, TypeAliasType
 
 from modelport.domain.frozen import thaw
 from modelport.domain.tool import Tool
-from modelport.domain.tool_docstring import read_docstring
 
 
 class Unit(enum.StrEnum):
@@ -125,49 +126,99 @@ def schema_of(hint: Any) -> Any:
 @pytest.mark.parametrize(
     ("hint", "schema"),
     [
-        (str, STRING), (int, INTEGER), (float, NUMBER), (bool, {"type": "boolean"}), (None, NULL), (Any, {}), (object, {}),
+        (str, STRING),
+        (int, INTEGER),
+        (float, NUMBER),
+        (bool, {"type": "boolean"}),
+        (None, NULL),
+        (Any, {}),
+        (object, {}),
         (Optional[int], {"anyOf": [INTEGER, NULL]}),
         (int | None, {"anyOf": [INTEGER, NULL]}),
         (Union[int, str, None], {"anyOf": [INTEGER, STRING, NULL]}),
         (Optional[Any], {}),
-        (list[Optional[Literal["a", "b"]]],
-         {"type": "array", "items": {"anyOf": [{"type": "string", "enum": ["a", "b"]}, NULL]}}),
+        (
+            list[Optional[Literal["a", "b"]]],
+            {"type": "array", "items": {"anyOf": [{"type": "string", "enum": ["a", "b"]}, NULL]}},
+        ),
         (Literal["a", 1, None], {"enum": ["a", 1, None]}),
         (Literal[1, 2], {"type": "integer", "enum": [1, 2]}),
         (Literal[Unit.C], {"type": "string", "enum": ["celsius"]}),
         (Unit, {"type": "string", "enum": ["celsius", "fahrenheit"]}),
         (Mixed, {"enum": [1, "b"]}),
-        (list, {"type": "array"}), (list[Any], {"type": "array"}), (Sequence[int], {"type": "array", "items": INTEGER}),
+        (list, {"type": "array"}),
+        (list[Any], {"type": "array"}),
+        (Sequence[int], {"type": "array", "items": INTEGER}),
         (Iterable[list[int]], {"type": "array", "items": {"type": "array", "items": INTEGER}}),
         (set[str], {"type": "array", "items": STRING, "uniqueItems": True}),
         (frozenset, {"type": "array", "uniqueItems": True}),
         (tuple, {"type": "array"}),
         (tuple[int, ...], {"type": "array", "items": INTEGER}),
         (tuple[int, str], {"type": "array", "prefixItems": [INTEGER, STRING], "minItems": 2, "maxItems": 2}),
-        (dict, {"type": "object"}), (dict[str, int], {"type": "object", "additionalProperties": INTEGER}),
+        (dict, {"type": "object"}),
+        (dict[str, int], {"type": "object", "additionalProperties": INTEGER}),
         (Mapping[str, Any], {"type": "object", "additionalProperties": {}}),
-        (dict[Unit, int], {"type": "object", "propertyNames": {"type": "string", "enum": ["celsius", "fahrenheit"]},
-                           "additionalProperties": INTEGER}),
+        (
+            dict[Unit, int],
+            {
+                "type": "object",
+                "propertyNames": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+                "additionalProperties": INTEGER,
+            },
+        ),
         (Annotated[int, "how many"], {"type": "integer", "description": "how many"}),
         (Annotated[int, 3, Note()], {"type": "integer", "description": "from a note"}),
         (Annotated[int, 3], INTEGER),
         (Optional[Annotated[int, "how many"]], {"anyOf": [{"type": "integer", "description": "how many"}, NULL]}),
-        (datetime.datetime, {"type": "string", "format": "date-time"}), (uuid.UUID, {"type": "string", "format": "uuid"}),
+        (dt.datetime, {"type": "string", "format": "date-time"}),
+        (uuid.UUID, {"type": "string", "format": "uuid"}),
         (decimal.Decimal, NUMBER),
-        (T, {}), (B, INTEGER), (UserId, INTEGER), (Alias2, {"type": "array", "items": INTEGER}),
-        (Place, {"type": "object", "description": "A place.", "properties": {"city": STRING, "country": STRING, "zip": INTEGER},
-                 "required": ["city", "zip"]}),
+        (T, {}),
+        (B, INTEGER),
+        (UserId, INTEGER),
+        (Alias2, {"type": "array", "items": INTEGER}),
+        (
+            Place,
+            {
+                "type": "object",
+                "description": "A place.",
+                "properties": {"city": STRING, "country": STRING, "zip": INTEGER},
+                "required": ["city", "zip"],
+            },
+        ),
         (Point, POINT),
         (Bare, {"type": "object", "properties": {"x": INTEGER}, "required": ["x"]}),
-        (Box, {"type": "object", "properties": {"at": POINT, "size": {"type": "integer", "default": 1},
-                                                 "names": {"type": "array", "items": STRING}}, "required": ["at"]}),
+        (
+            Box,
+            {
+                "type": "object",
+                "properties": {
+                    "at": POINT,
+                    "size": {"type": "integer", "default": 1},
+                    "names": {"type": "array", "items": STRING},
+                },
+                "required": ["at"],
+            },
+        ),
         (Own, {"type": "object", "properties": {"n": {"$ref": "#/$defs/N"}}, "$defs": {"N": INTEGER}}),
-        (Tree, {"$ref": "#/$defs/Tree", "$defs": {"Tree": {
-            "type": "object",
-            "properties": {"value": INTEGER, "children": {"type": "array", "items": {"$ref": "#/$defs/Tree"}}},
-            "required": ["value", "children"]}}}),
+        (
+            Tree,
+            {
+                "$ref": "#/$defs/Tree",
+                "$defs": {
+                    "Tree": {
+                        "type": "object",
+                        "properties": {
+                            "value": INTEGER,
+                            "children": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
+                        },
+                        "required": ["value", "children"],
+                    }
+                },
+            },
+        ),
     ],
-)  # fmt: skip
+)
 def test_annotations_become_schemas(hint: Any, schema: Any) -> None:
     """Each annotation says which JSON values there may be."""
     assert schema_of(hint) == schema
@@ -199,6 +250,7 @@ def weather(city: str, unit: Unit = Unit.C, days: Annotated[int, "1 to 9"] = 1, 
             by name
         unit: in what
         days: how long
+        at: from when
     Returns:
         It.
     """
@@ -216,14 +268,17 @@ def test_a_function_is_told() -> None:
             "properties": {
                 "city": {"type": "string", "description": "where, by name"},
                 "unit": {
-                    "type": "string", "enum": ["celsius", "fahrenheit"], "description": "in what", "default": "celsius",
+                    "type": "string",
+                    "enum": ["celsius", "fahrenheit"],
+                    "description": "in what",
+                    "default": "celsius",
                 },
                 "days": {"type": "integer", "description": "1 to 9", "default": 1},
-                "at": {},
+                "at": {"description": "from when"},
             },
             "required": ["city"],
         },
-    )  # fmt: skip
+    )
     assert json.loads(json.dumps(tool.parameters))["required"] == ["city"]
     assert Tool.from_function(weather, name="w", description="d", strict=True).description == "d"
 
@@ -254,7 +309,7 @@ def test_what_can_be_called_is_a_function(function: Callable[..., Any], name: st
     assert (tool.name, list(tool.parameters["properties"])) == (name, names)
 
 
-def bare(x, y: int = 1):  # type: ignore[no-untyped-def]  # noqa: ANN
+def bare(x, y: int = 1):  # type: ignore[no-untyped-def]
     ...
 
 
@@ -315,25 +370,3 @@ def test_a_tool_without_input() -> None:
     """No parameters are an empty object."""
     assert Tool("f") == Tool("f", parameters={})
     assert Tool("f").parameters["type"] == "object"
-
-
-@pytest.mark.parametrize(
-    ("text", "summary", "said"),
-    [
-        ("", "", {}),
-        ("Only words:\nand more.", "Only words:\nand more.", {}),
-        ("S.\n\n:param x: the x\n    and on\n:param int y: the y\n:type x: int\n:returns: it\n    all", "S.",
-         {"x": "the x and on", "y": "the y"}),
-        ("S.\n\nParameters\n----------\nx : int\n    the x\n\n    and on\ny\n    the y\n\nReturns\n-------\nint\n    it", "S.",
-         {"x": "the x and on", "y": "the y"}),
-        ("S.\n\nParameters\n----------\nx : int\n    the x\nReturns\n-------\nint", "S.", {"x": "the x"}),
-        ("S.\n\nArgs:\n    x: the x: really\n      no: not one\n    *y (int, optional): the y\n\n    z:\n        the z\n\nMore.",
-         "S.", {"x": "the x: really no: not one", "y": "the y", "z": "the z"}),
-        ("S.\n\nReturns: it\n\nArgs:\n    x: the x\n    y:", "S.", {"x": "the x"}),
-        ("S.\n\nRaises:\n    ValueError: never\n\nExample:\n    >>> f()", "S.", {}),
-        ("S.\n\nArgs:", "S.", {}),
-    ],
-)  # fmt: skip
-def test_docstrings(text: str, summary: str, said: dict[str, str]) -> None:
-    """The description ends where the sections begin, whatever their style."""
-    assert read_docstring(text) == (summary, said)

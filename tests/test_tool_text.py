@@ -24,12 +24,15 @@ def found(text: str) -> list[tuple[str, object]]:
     ("text", "calls"),
     [
         ('<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>', [F]),
-        ('<tool_call>{"name":"f","arguments":{"x":1}}</tool_call>\n<tool_call>{"name":"g","arguments":{}}</tool_call>', [F, G]),
+        (
+            '<tool_call>{"name":"f","arguments":{"x":1}}</tool_call>\n<tool_call>{"name":"g","arguments":{}}</tool_call>',
+            [F, G],
+        ),
         ('<tool_call>{"name": "g"}</tool_call>', [G]),
         ('<tool_call>{"name": "f", "arguments": {"x": 1}', [F]),
         ('<tool_call>{"name": "f", "arguments": {"x": 1}</tool_call>', [F]),
         ("<tool_call>{'name': 'f', 'arguments': {'x': 1}}</tool_call>", [F]),
-        ("<tool_call>[{\"name\": \"f\", \"arguments\": {\"x\": 1}}, {\"name\": \"g\", \"arguments\": {}}]</tool_call>", [F, G]),
+        ('<tool_call>[{"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": {}}]</tool_call>', [F, G]),
         ('<|tool_call|>[{"name": "f", "arguments": {"x": 1}}]<|/tool_call|>', [F]),
         ('{"name": "f", "arguments": {"x": 1}}', [F]),
         ('{"name": "f", "parameters": {"x": 1}}', [F]),
@@ -37,7 +40,10 @@ def found(text: str) -> list[tuple[str, object]]:
         ('{"type": "function", "name": "f", "parameters": {"x": 1}}', [F]),
         ('{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}', [F]),
         ('{"function": "f", "arguments": {"x": 1}}', [F]),
-        ('{"tool_calls": [{"name": "f", "arguments": {"x": 1}}, {"function": {"name": "g", "arguments": "{}"}}]}', [F, G]),
+        (
+            '{"tool_calls": [{"name": "f", "arguments": {"x": 1}}, {"function": {"name": "g", "arguments": "{}"}}]}',
+            [F, G],
+        ),
         ('{"name": "f", "arguments": "{\\"x\\": 1}"}', [F]),
         ('{"name": "g", "arguments": null}', [G]),
         ('{"name": "g", "arguments": ""}', [G]),
@@ -47,7 +53,7 @@ def found(text: str) -> list[tuple[str, object]]:
         ('```\n[{"name": "f", "arguments": {"x": 1}}]\n```', [F]),
         ('<|python_tag|>{"name": "f", "parameters": {"x": 1}}; {"name": "g", "parameters": {}}<|eom_id|>', [F, G]),
         ('<|python_tag|>brave_search.call(query="a b")', [("brave_search.call", {"query": "a b"})]),
-        ('<|tool_call_start|>[f(x=1), g()]<|tool_call_end|>done', [F, G]),
+        ("<|tool_call_start|>[f(x=1), g()]<|tool_call_end|>done", [F, G]),
         ("```tool_code\nf(x=1)\ng()\n```", [F, G]),
         ("[f(x=1), g()]", [F, G]),
         ('[TOOL_CALLS][{"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": {}}]', [F, G]),
@@ -56,8 +62,10 @@ def found(text: str) -> list[tuple[str, object]]:
         ('<function=f>{"x": 1}</function><function=g>{}</function>', [F, G]),
         ("<function=g></function>", [G]),
         ("<tool_call>\n<function=f>\n<parameter=x>\n1\n</parameter>\n</function>\n</tool_call>", [F]),
-        ("<function=f><parameter=x>[1, \"a\"]</parameter><parameter=y>\nto be\nsaid\n</parameter></function>",
-         [("f", {"x": [1, "a"], "y": "to be\nsaid"})]),
+        (
+            '<function=f><parameter=x>[1, "a"]</parameter><parameter=y>\nto be\nsaid\n</parameter></function>',
+            [("f", {"x": [1, "a"], "y": "to be\nsaid"})],
+        ),
         ("<function=f><parameter=x>1", [F]),
         ('<think>I could say {"name": "g", "arguments": {}}</think>{"name": "f", "arguments": {"x": 1}}', [F]),
         ('so {"name": "g", "arguments": {}}, no</think>\n\n[f(x=1)]', [F]),
@@ -67,7 +75,7 @@ def found(text: str) -> list[tuple[str, object]]:
         ('{"name": "날씨", "arguments": {"도시": "서울"}}', [("날씨", {"도시": "서울"})]),
         ('{ broken {"name": "f", "arguments": {"x": 1}}', [F]),
     ],
-)  # fmt: skip
+)
 def test_calls_are_found(text: str, calls: list[tuple[str, object]]) -> None:
     """Every form that small models write, once or several times, with words around."""
     assert found(text) == calls

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from domain_values import attempts, errors, formats, messages, requests, responses, one_tool, usages
+from domain_values import attempts, errors, formats, messages, one_tool, requests, responses, usages
 from hypothesis import given
 from hypothesis import strategies as st
 
