@@ -113,7 +113,7 @@ _REASONS = {"STOP": FinishReason.STOP, "LENGTH": FinishReason.LENGTH, "TOOL_CALL
 # What OpenVINO says, and what it means. Its exceptions are RuntimeErrors with the C++ source's place in them.
 _WORDS = (
     ("could not find a model in the directory", ErrorKind.NOT_FOUND, Scope.MODEL),
-    ("gguf", ErrorKind.NOT_FOUND, Scope.MODEL),
+    ("gguf", ErrorKind.UNSUPPORTED, Scope.MODEL),
     ("unsupported property", ErrorKind.INVALID_REQUEST, Scope.MODEL),
     ("has not been registered", ErrorKind.INVALID_REQUEST, Scope.MODEL),
     ("xgrammar", ErrorKind.INVALID_REQUEST, Scope.REQUEST),
@@ -198,7 +198,10 @@ class OpenVINOModel(Calling):
             raise ValueError("OpenVINOModel: model_id is empty; give a folder, a GGUF file, or 'default'")
         kwargs = FrozenDict(model_kwargs or {})
         runtime = _Runtime(Threads("modelport-openvino", 1), pipeline)
-        self.__attrs_init__(name, device, CAN, canonical(options, "OpenVINOModel"), kwargs, runtime)
+        given = canonical(options, "OpenVINOModel")
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            name, device, CAN, given, kwargs, runtime
+        )
 
     @property
     def provider(self) -> str:
@@ -338,7 +341,7 @@ def _generate(
     written = 0
 
     class Streamer(openvino_genai.StreamerBase):  # type: ignore[misc]
-        def write(self, token: int | list[int]) -> Any:
+        def write(self, token: Any) -> Any:
             nonlocal written
             if cancelled.is_set() or draft.stopped_by is not None:
                 return status.CANCEL
@@ -361,7 +364,7 @@ def _generate(
     if cancelled.is_set():
         return
     if draft.stopped_by is None:
-        for event in draft.text(said.close()) + draft.close():
+        for event in draft.close():
             give(event)
     usage = Usage(read, written)
     give(draft.finish(decode(results.finish_reasons[0]), usage=usage, model_id=model_id))

@@ -6,6 +6,7 @@ is written as it is, and nothing else goes to standard output.
 
 # The annotations of commands are read by typer, which is imported inside a function: they can't be texts.
 
+import io
 import json
 import os
 import signal
@@ -39,7 +40,7 @@ def main() -> None:
         sys.exit(1)
     del rich, typer
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
     _app()()
 
@@ -156,7 +157,7 @@ def _fetched(spec: str) -> ModelError | None:
 
 @contextmanager
 def _bar(title: str) -> Iterator[Any]:
-    """A progress function, whose bar appears with its first news."""
+    """A progress function, whose bar, or line where there is no terminal, appears with its first news."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -167,7 +168,10 @@ def _bar(title: str) -> Iterator[Any]:
     def progress(done: int, total: int) -> None:
         nonlocal task
         if task is None:
-            bar.start()
+            if bar.console.is_terminal:
+                bar.start()
+            else:
+                _complain(f"{title} ({total / 1e6:.0f} MB)")
             task = bar.add_task(title, total=total)
         bar.update(task, completed=done)
 

