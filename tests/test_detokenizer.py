@@ -70,3 +70,7 @@ def test_a_token_costs_the_same_however_long_the_answer_is() -> None:
 
     fed(decode, [[byte] for byte in "가나다라 hello ".encode() * 200])
     assert max(sizes) < 40
+    korean = ("가나다라" * 300).encode()
+    split = [list(korean[:1]), *(list(korean[at : at + 3]) for at in range(1, len(korean), 3))]  # never at a border
+    assert "".join(fed(decode, split)) == korean.decode()
+    assert max(sizes) < 300

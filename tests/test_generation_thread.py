@@ -56,10 +56,10 @@ def test_what_the_producer_raises_comes_after_its_pieces() -> None:
         raise OSError("broken")
 
     async def main() -> list[int]:
-        seen = []
+        stream = pieces(Threads("t", 1), produce)
+        seen = [await anext(stream)]
         with pytest.raises(OSError, match="broken"):
-            async for piece in pieces(Threads("t", 1), produce):
-                seen.append(piece)
+            await anext(stream)
         return seen
 
     assert asyncio.run(main()) == [1]
