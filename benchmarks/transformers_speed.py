@@ -61,9 +61,8 @@ def main(rounds: int, dtype: str) -> None:
                 rates[name].append(count / (time.perf_counter() - start))
                 costs[name].append((time.process_time() - cpu) / count)
     print(f"SmolLM2-135M, {dtype}, greedy, {TOKENS} tokens, {rounds} rounds, {torch.get_num_threads()} threads\n")
-    print(
-        "| run | tokens/s, median | of bare | best | of bare | CPU ms a token | of bare |\n|---|---|---|---|---|---|---|"
-    )
+    print("| run | tokens/s, median | of bare | best | of bare | CPU ms a token | of bare |")
+    print("|---|---|---|---|---|---|---|")
     columns = {
         name: (statistics.median(rates[name]), max(rates[name]), statistics.median(costs[name])) for name in runs
     }
