@@ -6,6 +6,7 @@ nothing else is left to do: an hour of waiting takes no time, and happens to the
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Coroutine
@@ -104,17 +105,20 @@ def _virtual_loop(clock: VirtualClock) -> asyncio.AbstractEventLoop:
     import asyncio
     import selectors
 
+    began = clock.now()
+
     class Jump(selectors.DefaultSelector):
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
             ready = super().select(0)
             if not ready and timeout is None:
                 raise RuntimeError("every task waits, and no timer will wake any of them")
             if not ready and timeout:
-                clock.advance(timeout)
+                # A time so large that so little can't be added to it goes on by the least that can.
+                clock.advance(max(timeout, math.ulp(clock.now())))
             return ready
 
     class Loop(asyncio.SelectorEventLoop):
         def time(self) -> float:
-            return clock.now()
+            return clock.now() - began  # small, so that asyncio's own tolerance of a nanosecond counts
 
     return Loop(Jump())

@@ -47,3 +47,14 @@ def test_the_system_clock_moves_on_while_it_sleeps():
 
 def test_chance_is_a_share():
     assert 0 <= system_chance() < 1
+
+
+@pytest.mark.parametrize("begin", [-1e6, 1e9, 1e12])
+def test_virtual_time_passes_wherever_it_begins(begin):
+    clock = VirtualClock(begin)
+
+    async def many():
+        await asyncio.gather(*(clock.sleep(at / 10) for at in range(20)))
+
+    clock.run(many())
+    assert clock.now() - begin == pytest.approx(1.9, abs=1e-2)
