@@ -29,7 +29,7 @@ from ..domain.request import Request
 from ..domain.response import Response
 from . import sse
 from .calling import Calling
-from .chat_answers import Arriving, Malformed, Reported, decode, decode_event
+from .chat_answers import Arriving, Malformed, Reported, decode, decode_event, parse
 from .chat_completions import Unsupported, encode
 from .openai_errors import KeyUnavailable, translate
 from .per_loop import PerLoop
@@ -64,7 +64,8 @@ class OpenAIModel(Calling):
     Keyword arguments that aren't named here are options of every call (`temperature=0.2`). `timeout` is how many
     seconds the server may be silent; connecting gets 5 of them. `api_key` may be a callable, sync or async; without it
     the SDK reads OPENAI_API_KEY. A `client` that is passed in (an `openai.AsyncOpenAI`, which belongs to one event
-    loop) is used as it is, but for its retries.
+    loop) is used as it is, but for its retries. `client_kwargs` go to the client that is made for each event loop; a
+    class or function given there as `http_client` (`openai.DefaultAioHttpClient`) is called for each.
 
     >>> OpenAIModel("gpt-4o", temperature=0.2).options
     {'temperature': 0.2}
@@ -151,7 +152,6 @@ class OpenAIModel(Calling):
             body, sdk_options = self._encoded(request, stream=True)
             client = client or await self._clients.get(self._connect, _close)
             from openai import AsyncStream
-            from orjson import loads
 
             answer = await client.post(
                 _PATH, cast_to=_response_type(), content=body, options=sdk_options, stream=True, stream_cls=AsyncStream
@@ -169,7 +169,7 @@ class OpenAIModel(Calling):
                     if said.data == b"[DONE]":
                         done = True
                         break
-                    for event in decode_event(_object(said, loads), arriving):
+                    for event in decode_event(_object(said), arriving):
                         yield event
                     if arriving.draft.stopped_by is not None:
                         break
@@ -179,7 +179,7 @@ class OpenAIModel(Calling):
                 for said in sse.end(state):
                     with contextlib.suppress(ValueError):  # half an event: the stream was cut
                         if said.data != b"[DONE]":
-                            for event in decode_event(_object(said, loads), arriving):
+                            for event in decode_event(_object(said), arriving):
                                 yield event
                         begun = True
             if not begun:
@@ -228,6 +228,9 @@ class OpenAIModel(Calling):
         import openai
 
         key = self._api_key
+        kwargs = dict(self._client_kwargs)
+        if inspect.isroutine(kwargs.get("http_client")) or isinstance(kwargs.get("http_client"), type):
+            kwargs["http_client"] = kwargs["http_client"]()
         return openai.AsyncOpenAI(
             **{
                 "api_key": _asking(key) if callable(key) else key,
@@ -236,7 +239,7 @@ class OpenAIModel(Calling):
                 "project": self.project,
                 "timeout": _timeout(self.timeout),
                 "max_retries": 0,
-                **self._client_kwargs,
+                **kwargs,
             }
         )
 
@@ -325,8 +328,8 @@ async def _close(client: AsyncOpenAI) -> None:
     await client.close()
 
 
-def _object(said: sse.ServerEvent, loads: Callable[[bytes], Any]) -> Any:
-    chunk = loads(said.data)
+def _object(said: sse.ServerEvent) -> Any:
+    chunk = parse(said.data)
     if said.name == "error":
         raise Reported(chunk.get("error", chunk) if isinstance(chunk, dict) else chunk)
     return chunk

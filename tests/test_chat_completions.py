@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.adapters import chat_completions
-from modelport.adapters.chat_answers import Arriving, Malformed, Reported, decode, decode_event
+from modelport.adapters.chat_answers import Arriving, Malformed, Reported, decode, decode_event, parse
 from modelport.adapters.chat_completions import Unsupported, Unwritable, encode
 from modelport.domain.event import Event, Finished, TextDelta, ToolCallDelta, gather
 from modelport.domain.message import Audio, Document, Image, Message, Reasoning, Text, ToolCall, ToolResult
@@ -415,6 +415,17 @@ def test_an_error_in_place_of_an_answer_is_reported() -> None:
     assert whole.value.error == {"message": "busy"}
     with pytest.raises(Reported):
         decode_event({"error": "busy"}, Arriving())
+
+
+def test_a_character_that_was_cut_in_two_is_joined() -> None:
+    assert parse(b'"\\ud83d"') == "\ud83d"
+    assert decode(b'{"choices": [{"message": {"content": "a\\ud83d\\ude42b\\ud83d"}}]}').content == "a🙂b\ufffd"
+    found = stream({"content": "a\ud83d"}, {"content": "\ude42b"}, {"content": "이\ud83d"})
+    assert found.content == "a🙂b이\ufffd"
+    thought = stream({"reasoning": "\ud83d"}, {"reasoning": "\ude42"}, {"content": "x"})
+    assert thought.reasoning == "🙂"
+    parts = [piece(0, "a", "f", '{"x":"\ud83d'), piece(0, arguments='\ude42"}')]
+    assert stream({"tool_calls": parts}).tool_calls[0].input == {"x": "🙂"}
 
 
 JSON = st.recursive(

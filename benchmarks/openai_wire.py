@@ -1,0 +1,165 @@
+"""What a call over the OpenAI wire costs the client's CPU: ours against the SDK's own typed call.
+
+    python benchmarks/openai_wire.py
+
+One run, both sides by turns against one fast server in a process of its own, microseconds of `time.process_time`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import socket
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from openai import AsyncOpenAI
+
+from modelport.adapters.openai import OpenAIModel
+from modelport.domain.message import Message
+from modelport.domain.request import Request
+
+WORDS = "The quick brown fox jumps over the lazy dog, and nobody minds at all. "
+EVENTS = 400
+TARGETS = {"1 message": 0.7, "50 messages": 0.3, "500 messages": 0.05, "per event": 0.3}
+
+
+def _answers() -> tuple[bytes, bytes]:
+    # The members that OpenAI's own answers have: platform.openai.com/docs/api-reference/chat/object
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 9,
+        "total_tokens": 18,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+    common = {"id": "chatcmpl-1", "created": 1, "model": "m", "service_tier": "default", "system_fingerprint": "fp_1"}
+    message = {"role": "assistant", "content": WORDS, "refusal": None, "annotations": []}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    body = json.dumps({**common, "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    events = []
+    for at in range(EVENTS + 1):
+        delta = {"content": " word"} if at < EVENTS else {}
+        part = {"index": 0, "delta": delta, "finish_reason": None if delta else "stop", "logprobs": None}
+        event = {**common, "object": "chat.completion.chunk", "choices": [part]}
+        data = b"data: %s\n\n" % json.dumps(event).encode()
+        events.append(b"%x\r\n%s\r\n" % (len(data), data))
+    done = b"data: [DONE]\n\n"
+    events.append(b"%x\r\n%s\r\n0\r\n\r\n" % (len(done), done))
+    stream_head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    return head + body, stream_head + b"".join(events)
+
+
+class _Fast(asyncio.Protocol):
+    """Answers as soon as a request is complete, without reading what it says."""
+
+    whole, streamed = _answers()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.transport, self.left, self.buffer = transport, 0, b""
+
+    def data_received(self, data: bytes) -> None:
+        if not self.left:
+            self.buffer += data
+            head, found, rest = self.buffer.partition(b"\r\n\r\n")
+            if not found:
+                return
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            self.left, self.tail, self.buffer, data = length, b"", b"", rest
+        self.left -= len(data)
+        self.tail = (self.tail + data)[-200:]
+        if not self.left:
+            self.transport.write(self.streamed if b'"stream":true' in self.tail else self.whole)
+
+
+def serve(port: Connection) -> None:
+    """The server's process."""
+
+    async def main() -> None:
+        server = await asyncio.get_running_loop().create_server(_Fast, "127.0.0.1", 0)
+        port.send(server.sockets[0].getsockname()[1])
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+async def cpu(call: Callable[[], Awaitable[object]], times: int) -> float:
+    """Microseconds of CPU a call."""
+    start = time.process_time()
+    for _ in range(times):
+        await call()
+    return (time.process_time() - start) / times * 1e6
+
+
+async def compare(url: str) -> dict[str, tuple[float, float]]:
+    """Ours and the SDK's, by what is measured."""
+    model = OpenAIModel("m", base_url=url, api_key="k")
+    client = AsyncOpenAI(base_url=url, api_key="k", max_retries=0)
+    found: dict[str, tuple[float, float]] = {}
+    for count, times in ((1, 40), (50, 15), (500, 4)):
+        said = [("user" if at % 2 == 0 else "assistant", WORDS) for at in range(count)]
+        request = Request([Message(role, text) for role, text in said])
+        plain: Any = [{"role": role, "content": text} for role, text in said]
+
+        async def ours(request: Request = request) -> object:
+            return (await model.generate(request)).unwrap()
+
+        async def theirs(plain: Any = plain) -> object:
+            return await client.chat.completions.create(model="m", messages=plain)
+
+        found[f"{count} message{'s' if count > 1 else ''}"] = await by_turns(ours, theirs, times)
+
+    question: Any = [{"role": "user", "content": "hi"}]
+
+    async def our_stream() -> object:
+        return [event async for event in model.stream(Request([Message("user", "hi")]))]
+
+    async def their_stream() -> object:
+        stream = await client.chat.completions.create(model="m", messages=question, stream=True)
+        return [chunk async for chunk in stream]
+
+    one, other = await by_turns(our_stream, their_stream, 4)
+    found["per event"] = (one / EVENTS, other / EVENTS)
+    await client.close()
+    return found
+
+
+async def by_turns(
+    ours: Callable[[], Awaitable[object]], theirs: Callable[[], Awaitable[object]], times: int, rounds: int = 21
+) -> tuple[float, float]:
+    """The medians of both, measured alternately after a warm-up."""
+    await cpu(ours, 2)
+    await cpu(theirs, 2)
+    pairs = [(await cpu(ours, times), await cpu(theirs, times)) for _ in range(rounds)]
+    return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
+
+
+def main() -> None:
+    """Print the table."""
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
+    server.start()
+    try:
+        found = asyncio.run(compare(f"http://127.0.0.1:{here.recv()}/v1"))
+    finally:
+        server.terminate()
+        server.join()
+    print(f"{'client CPU, microseconds':<26}{'modelport':>11}{'SDK, typed':>12}{'ratio':>8}{'target':>8}")
+    for name, (one, other) in found.items():
+        print(f"{name:<26}{one:>11.1f}{other:>12.1f}{one / other:>8.3f}{TARGETS[name]:>8}")
+
+
+if __name__ == "__main__":
+    main()
