@@ -144,12 +144,20 @@ def _parts(content: str | Part | Iterable[Part]) -> tuple[Any, ...]:
     return tuple(content)
 
 
+def _check_parts(_: object, __: object, content: Any) -> None:
+    for at, part in enumerate(content):
+        if not isinstance(part, PARTS):
+            raise TypeError(f"content[{at}]: {type(part).__name__} is not a part; see as_messages(...)")
+
+
 @attrs.frozen
 class ToolResult:
     """What a tool gave back for the call with the id `call_id`."""
 
     call_id: str
-    content: tuple[Text | Image | Audio | Document, ...] = attrs.field(default=(), converter=_parts)
+    content: tuple[Text | Image | Audio | Document, ...] = attrs.field(
+        default=(), converter=_parts, validator=_check_parts
+    )
     name: str | None = None
     is_error: bool = False
     metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
@@ -173,15 +181,9 @@ class Message:
     """
 
     role: Role = attrs.field(converter=Role)
-    content: tuple[Part, ...] = attrs.field(converter=_parts)
+    content: tuple[Part, ...] = attrs.field(converter=_parts, validator=_check_parts)
     name: str | None = None
     metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
-
-    @content.validator
-    def _check_content(self, _: object, content: tuple[object, ...]) -> None:
-        for at, part in enumerate(content):
-            if not isinstance(part, PARTS):
-                raise TypeError(f"content[{at}]: {type(part).__name__} is not a part; see as_messages(...)")
 
     @property
     def text(self) -> str:

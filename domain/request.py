@@ -38,6 +38,33 @@ def _options(options: Mapping[str, Any]) -> FrozenDict:
     return canonical(options)
 
 
+def _check_messages(_: object, __: object, messages: Any) -> None:
+    if not messages:
+        raise ValueError("messages: there are none; a model needs at least one")
+    for at, message in enumerate(messages):
+        if not isinstance(message, Message):
+            raise TypeError(f"messages[{at}]: {type(message).__name__} is not a Message; see as_messages(...)")
+
+
+def _check_tools(_: object, __: object, tools: Any) -> None:
+    names: set[str] = set()
+    for at, tool in enumerate(tools):
+        if not isinstance(tool, Tool):
+            raise TypeError(f"tools[{at}]: {tool!r} is not a Tool; see Tool.from_function(...)")
+        if tool.name in names:
+            raise ValueError(f"tools[{at}]: {tool.name!r} is there already; each name stands for one tool")
+        names.add(tool.name)
+
+
+def _check_tool_choice(request: Request, _: object, choice: Any) -> None:
+    if choice is None or choice in ("auto", "none"):
+        return
+    names = [tool.name for tool in request.tools]
+    if choice == "required" and names or choice in names:
+        return
+    raise ValueError(f"tool_choice: {choice!r} is not auto, none, required or one of the tools: {names}")
+
+
 @attrs.frozen
 class Request:
     """What is asked of a model.
@@ -48,36 +75,9 @@ class Request:
     Raises ValueError or TypeError, naming the place, for what no model could answer.
     """
 
-    messages: tuple[Message, ...] = attrs.field(converter=_messages)
+    messages: tuple[Message, ...] = attrs.field(converter=_messages, validator=_check_messages)
     stop_sequences: tuple[str, ...] = attrs.field(default=(), converter=as_stops)
-    tools: tuple[Tool, ...] = attrs.field(default=(), converter=_tools)
-    tool_choice: str | None = attrs.field(default=None, converter=_tool_choice)
+    tools: tuple[Tool, ...] = attrs.field(default=(), converter=_tools, validator=_check_tools)
+    tool_choice: str | None = attrs.field(default=None, converter=_tool_choice, validator=_check_tool_choice)
     response_format: ResponseFormat = attrs.field(factory=Free, converter=as_response_format)
     options: FrozenDict = attrs.field(default=EMPTY, converter=_options)
-
-    @messages.validator
-    def _check_messages(self, _: object, messages: tuple[object, ...]) -> None:
-        if not messages:
-            raise ValueError("messages: there are none; a model needs at least one")
-        for at, message in enumerate(messages):
-            if not isinstance(message, Message):
-                raise TypeError(f"messages[{at}]: {type(message).__name__} is not a Message; see as_messages(...)")
-
-    @tools.validator
-    def _check_tools(self, _: object, tools: tuple[object, ...]) -> None:
-        names: set[str] = set()
-        for at, tool in enumerate(tools):
-            if not isinstance(tool, Tool):
-                raise TypeError(f"tools[{at}]: {tool!r} is not a Tool; see Tool.from_function(...)")
-            if tool.name in names:
-                raise ValueError(f"tools[{at}]: {tool.name!r} is there already; each name stands for one tool")
-            names.add(tool.name)
-
-    @tool_choice.validator
-    def _check_tool_choice(self, _: object, choice: object) -> None:
-        if choice is None or choice in ("auto", "none"):
-            return
-        names = [tool.name for tool in self.tools]
-        if choice == "required" and names or choice in names:
-            return
-        raise ValueError(f"tool_choice: {choice!r} is not auto, none, required or one of the tools: {names}")

@@ -9,7 +9,7 @@ import attrs
 
 from .frozen import FrozenDict, freeze_mapping
 
-_NO_INPUT: Mapping[str, Any] = {"type": "object", "properties": {}}
+_NO_INPUT = freeze_mapping({"type": "object", "properties": {}})
 
 
 def _name(_: object, __: object, name: Any) -> None:

@@ -42,6 +42,7 @@ def test_content_is_read(content: Any, parts: tuple[Any, ...]) -> None:
         (lambda: Message("user", ["hi"]), TypeError, r"content\[0\]: str is not a part; see as_messages"),
         (lambda: Message("user", 3), TypeError, "content: int is no text"),
         (lambda: Message("user", b"abc"), TypeError, "content: bytes is no text"),
+        (lambda: ToolResult("1", ["x"]), TypeError, r"content\[0\]: str is not a part"),
         (lambda: ToolResult("1", {"a": 1}), TypeError, "content: dict is no text"),
         (lambda: Text(3), TypeError, "text"),
         (Image, ValueError, "Image takes exactly one of data= and url="),
