@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from ..domain.error import ErrorKind, Scope
@@ -16,7 +17,7 @@ from ..domain.frozen import FrozenDict
 
 _K = ErrorKind
 
-STATUS: Final[Mapping[int, ErrorKind]] = FrozenDict(
+STATUS: Final[Mapping[int, ErrorKind]] = MappingProxyType(
     {
         400: _K.INVALID_REQUEST,
         401: _K.AUTHENTICATION,
@@ -92,7 +93,7 @@ _TOO_LONG: Final = re.compile(
     re.IGNORECASE,
 )
 
-SCOPES: Final[Mapping[ErrorKind, Scope]] = FrozenDict(
+SCOPES: Final[Mapping[ErrorKind, Scope]] = MappingProxyType(
     {
         _K.AUTHENTICATION: Scope.ACCOUNT,
         _K.QUOTA_EXHAUSTED: Scope.ACCOUNT,

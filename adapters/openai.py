@@ -116,7 +116,7 @@ class OpenAIModel(Calling):
                 raise ValueError(f"{where}: client= brings its own {', '.join(said)}; leave them out")
             if not inspect.iscoroutinefunction(getattr(client, "post", None)):
                 raise TypeError(f"{where}: client= takes an openai.AsyncOpenAI, not {type(client).__name__}")
-        self.__attrs_init__(
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id,
             address,
             organization,
@@ -202,7 +202,7 @@ class OpenAIModel(Calling):
         else:
             for event in arriving.draft.close():
                 yield event
-            yield arriving.draft.fail(self._cut(answer.headers))
+            yield arriving.draft.fail(self._cut(answer.headers if answer is not None else None))
 
     def _encoded(self, request: Request, *, stream: bool) -> tuple[bytes, dict[str, Any]]:
         """The body, and the SDK's own options for this call."""
@@ -256,7 +256,7 @@ class OpenAIModel(Calling):
         secret = key if isinstance(key, str) else None
         return translate(error, model_id=self.model_id, headers=headers, secret=secret)
 
-    def _cut(self, headers: Mapping[str, str]) -> ModelError:
+    def _cut(self, headers: Mapping[str, str] | None) -> ModelError:
         message = "the stream ended without a finish reason"
         return attrs.evolve(
             translate(Malformed(message), model_id=self.model_id, headers=headers), kind=ErrorKind.INTERRUPTED
@@ -266,15 +266,17 @@ class OpenAIModel(Calling):
 def _address(address: str | None, where: str) -> str | None:
     if address is None:
         return None
+    secret = False
     try:
         parts = urlsplit(address)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        secret = bool(parts.username or parts.password)
     except ValueError:
         good = False
+    if secret:
+        raise ValueError(f"{where}: base_url shows in messages, so no password stands in it; use api_key=")
     if not good:
         raise ValueError(f"{where}: base_url is an address such as 'http://127.0.0.1:8000/v1', not {address!r}")
-    if parts.username or parts.password:
-        raise ValueError(f"{where}: base_url shows in messages, so no password stands in it; use api_key=")
     return address
 
 

@@ -99,7 +99,7 @@ def translate(
     kind, sent = meaning
     response: Any = getattr(exception, "response", None)
     status: int | None = getattr(response, "status_code", None)
-    headers = getattr(response, "headers", headers) or {}
+    found: Mapping[str, str] = getattr(response, "headers", headers) or {}
     body = getattr(exception, "error", None) or getattr(exception, "body", None)
     if kind is None:
         kind = chat_errors.kind_of(status, body)
@@ -111,12 +111,12 @@ def translate(
         _without(message, secret),
         scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
         sent=sent,
-        retry_after=chat_errors.retry_after(headers, time.time() if now is None else now),
+        retry_after=chat_errors.retry_after(found, time.time() if now is None else now),
         status=status,
         code=_without(chat_errors.code_of(body) or "", secret) or None,
         provider=provider,
         model_id=model_id,
-        request_id=chat_errors.request_id(headers),
+        request_id=chat_errors.request_id(found),
     )
 
 

@@ -8,7 +8,7 @@ anywhere.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -102,8 +102,8 @@ def _plain(chunk: bytes) -> list[ServerEvent] | None:
     return events
 
 
-def _joined(held: _Held) -> bytes:
-    pieces = []
+def _joined(held: Any) -> bytes:
+    pieces: list[bytes] = []
     while held:
         pieces.append(held[0])
         held = held[1]

@@ -43,7 +43,7 @@ def _answers() -> tuple[bytes, bytes]:
         },
     }
     common = {"id": "chatcmpl-1", "created": 1, "model": "m", "service_tier": "default", "system_fingerprint": "fp_1"}
-    message = {"role": "assistant", "content": WORDS, "refusal": None, "annotations": []}
+    message: dict[str, Any] = {"role": "assistant", "content": WORDS, "refusal": None, "annotations": []}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     body = json.dumps({**common, "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
