@@ -29,8 +29,9 @@ from ..domain.request import Request
 from ..domain.response import Response
 from . import sse
 from .calling import Calling
-from .chat_answers import Arriving, Malformed, Reported, decode, decode_event, parse
+from .chat_answers import Arriving, Malformed, Reported, decode, decode_event
 from .chat_completions import Unsupported, encode
+from .chat_json import parse
 from .openai_errors import KeyUnavailable, translate
 from .per_loop import PerLoop
 
@@ -128,6 +129,11 @@ class OpenAIModel(Calling):
             client,
             kwargs,
         )
+
+    @property
+    def provider(self) -> str:
+        """The name in the ledger of attempts."""
+        return "openai"
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer, in one physical request."""

@@ -186,6 +186,11 @@ class TransformersModel(Calling):
             ),
         )
 
+    @property
+    def provider(self) -> str:
+        """The name in the ledger of attempts."""
+        return PROVIDER
+
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
         async with aclosing(self.stream(request)) as events:

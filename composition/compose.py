@@ -33,9 +33,13 @@ def _apply(model: Model, place: tuple[int, Layer]) -> Model:
     number, layer = place
     name = getattr(layer, "__name__", repr(layer))
     where = f"compose: layer {number} ({name})"
-    if isinstance(layer, Model) or not callable(layer):
+    if not callable(layer) or isinstance(layer, Model) and not isinstance(layer, type):
         raise TypeError(f"{where} is not a layer; a second model goes into with_fallback(...)")
-    better = layer(model)
+    try:
+        better = layer(model)
+    except TypeError as error:
+        error.add_note(f"{where} was called with the model; does it want its own arguments first: {name}(...)?")
+        raise
     if not isinstance(better, Model) and callable(better):
         raise TypeError(f"{where} gave another function, not a model; call it first: {name}(...)")
     _expect_model(better, where + " gave")

@@ -118,6 +118,33 @@ def test_what_does_not_fit_is_named_at_once(parts, said):
         compose(*parts)
 
 
+class Shouting:
+    """Somebody's layer, written as a class that is a model."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.capabilities = inner.capabilities
+
+    async def generate(self, request):
+        return (await self.inner.generate(request)).map(lambda response: Response.of(response.content.upper()))
+
+    def stream(self, request):
+        return self.inner.stream(request)
+
+
+def test_a_class_of_models_is_a_layer():
+    assert compose(ScriptedModel("Hello!"), Shouting)("Hi").content == "HELLO!"
+
+
+def test_a_layer_that_was_not_called_first_is_told_to_be():
+    with pytest.raises(TypeError) as caught:
+        compose(ScriptedModel("Hi"), with_retry)
+    assert caught.value.__notes__ == [
+        "compose: layer 1 (with_retry) was called with the model; "
+        "does it want its own arguments first: with_retry(...)?"
+    ]
+
+
 def test_a_layer_of_somebody_else_s_is_taken():
     response = compose(ScriptedModel("x"), lambda model: SimpleModel("other"))("Hi")
     assert (response.content, response.attempts[0].model_id) == ("Hi", "other")
