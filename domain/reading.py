@@ -34,9 +34,19 @@ _ROLES: Final[Mapping[str, Role]] = FrozenDict(
     }
 )
 
-_MEMBERS = ("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content", "reasoning", "metadata")
+_MEMBERS = (
+    "role",
+    "content",
+    "refusal",
+    "name",
+    "tool_calls",
+    "tool_call_id",
+    "reasoning_content",
+    "reasoning",
+    "metadata",
+)
 # What SDKs and smolagents write beside these, and what no model needs back.
-_IGNORED = ("refusal", "annotations", "raw", "token_usage", "is_error")
+_IGNORED = ("annotations", "raw", "token_usage", "is_error")
 
 
 def as_messages(value: Any, *, read: Read | None = None) -> tuple[Message, ...]:
@@ -84,6 +94,8 @@ def _message(value: Any, where: str, read: Read | None) -> Message:
     fields = _fields(value, where)
     role = _role(fields["role"], f"{where}.role")
     given = fields.get("content")
+    if given is None:
+        given = fields.get("refusal")
     content = [] if given is None else _content(given, f"{where}.content", read)
     for member in ("reasoning", "reasoning_content"):
         if fields.get(member):

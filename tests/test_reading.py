@@ -57,6 +57,7 @@ def test_messages_are_left_as_they_are(given_: list[Message]) -> None:
         ({"role": "developer", "content": "x"}, Message("system", "x")),
         ({"role": "assistant", "content": None, "refusal": None, "audio": None}, Message("assistant", ())),
         ({"role": "assistant"}, Message("assistant", ())),
+        ({"role": "assistant", "content": None, "refusal": "no"}, Message("assistant", "no")),
         ({"role": "user", "content": "", "name": "Ann"}, Message("user", "", "Ann")),
         ({"role": Role.USER, "content": "x"}, Message("user", "x")),
         ({"role": "user", "content": ["a", Text("b")]}, Message("user", [Text("a"), Text("b")])),
