@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeGuard
 
 from ..adapters.calling import as_request
 from ..adapters.weights import default_gguf
@@ -39,10 +39,13 @@ def main() -> None:
         _complain(f"the command line can't start ({absent}): pip install 'modelport[cli]'")
         sys.exit(1)
     del rich, typer
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
+    for stream in filter(_is_text, (sys.stdin, sys.stdout, sys.stderr)):
+        stream.reconfigure(encoding="utf-8", errors="replace")
     _app()()
+
+
+def _is_text(stream: object) -> TypeGuard[io.TextIOWrapper]:
+    return isinstance(stream, io.TextIOWrapper)
 
 
 def _app() -> Any:
@@ -52,7 +55,6 @@ def _app() -> Any:
 
     @app.callback(invoke_without_command=True)
     def modelport(
-        context: typer.Context,
         version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     ) -> None:
         """Language models from the command line."""
@@ -64,8 +66,6 @@ def _app() -> Any:
             except metadata.PackageNotFoundError:  # part of another package
                 print("modelport (not installed on its own)")
             raise typer.Exit
-        if context.invoked_subcommand is None:
-            raise typer.BadParameter("say what to do: modelport ask PROMPT")
 
     @app.command()
     def errors() -> None:
@@ -116,7 +116,7 @@ def _app() -> Any:
 
 def _told(model: Model, request: Request, as_one: bool) -> ModelError | None:
     """Prints the answer; gives the error where there is none."""
-    shown = ""
+    shown, error = "", None
     with closing(blocking(model).stream(request)) as events:
         for event in events:
             match event:
@@ -124,23 +124,15 @@ def _told(model: Model, request: Request, as_one: bool) -> ModelError | None:
                     shown = event.text
                     sys.stdout.write(shown)
                     sys.stdout.flush()
-                case Finished():
-                    if as_one:
-                        shown = json.dumps(as_json(event.response), ensure_ascii=False, indent=2)
-                        sys.stdout.write(shown)
-                    _end_line(shown)
-                    return None
+                case Finished() if as_one:
+                    shown = json.dumps(as_json(event.response), ensure_ascii=False, indent=2)
+                    sys.stdout.write(shown)
                 case Failed():
-                    if shown:
-                        _end_line(shown)
-                    return event.error
-    return None
-
-
-def _end_line(shown: str) -> None:
-    if not shown.endswith("\n"):
+                    error = event.error
+    if not shown.endswith("\n") and (shown or error is None):
         sys.stdout.write("\n")
     sys.stdout.flush()
+    return error
 
 
 def _fetched(spec: str) -> ModelError | None:
@@ -178,7 +170,7 @@ def _bar(title: str) -> Iterator[Any]:
     try:
         yield progress
     finally:
-        if task is not None:
+        if bar.live.is_started:
             bar.stop()
 
 

@@ -14,6 +14,11 @@ from typing import Any
 import loopback
 import pytest
 
+from modelport import Image, Message, Response
+from modelport.composition.as_json import as_json
+from modelport.composition.cli import _bar
+from modelport.composition.specs import model_for
+
 pytest.importorskip("typer")
 
 COMMAND = [sys.executable, "-m", "modelport.composition.cli"]
@@ -93,6 +98,42 @@ def test_a_model_s_error_exits_with_1_and_says_what_to_do() -> None:
     assert "\nadvice: check the key" in done.stderr
 
 
+def test_an_answer_that_breaks_off_ends_its_line_before_the_error() -> None:
+    broken = loopback.streamed(loopback.chunk({"content": "So"}), then="reset")
+    with loopback.Loopback(broken) as server:
+        done = served(server, WHY)
+    assert (done.returncode, done.stdout) == (1, "So\n")
+    assert done.stderr.startswith("interrupted: ")
+
+
+def test_an_answer_that_ends_its_line_gets_no_other_line() -> None:
+    with loopback.Loopback(loopback.saying("So\n")) as server:
+        assert served(server, WHY).stdout == "So\n"
+
+
+def test_a_spec_is_an_adapter_and_a_model() -> None:
+    assert type(model_for("transformers:default")).__name__ == "TransformersModel"
+    assert repr(model_for("openvino:C:/a.gguf")) == "OpenVINOModel('C:/a.gguf')"
+
+
+def test_bytes_are_base64_in_json() -> None:
+    (part,) = as_json(Response(Message("assistant", [Image(data=b"abc")])))["message"]["content"]
+    assert (part["type"], part["data"]) == ("image", "YWJj")
+
+
+def test_a_terminal_sees_a_bar_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with _bar("fetching it") as progress:
+        progress(1_000_000, 2_000_000)
+        progress(2_000_000, 2_000_000)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "fetching it" in err
+    assert "2.0 MB" in err
+
+
 def test_a_folder_that_isn_t_there_is_the_model_s_error() -> None:
     done = run("ask", WHY, "--model", "openvino:/no/such/folder")
     assert (done.returncode, done.stdout) == (1, "")
@@ -157,11 +198,17 @@ def test_ctrl_c_stops_waiting_for_a_server_at_once() -> None:
     with loopback.Loopback(silent) as server:
         arguments = ["ask", WHY, "--model", "openai:m", "--base-url", server.url]
         environment = {**os.environ, "OPENAI_API_KEY": "none"}
-        with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, env=environment) as process:
+        screen, terminal = os.openpty()
+        with subprocess.Popen(
+            [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=terminal, env=environment
+        ) as process:
             assert process.stdout is not None
             assert process.stdout.read(2) == b"So"
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 130
+        os.close(terminal)
+        assert os.read(screen, 100) == b"\x1b[?25h"  # a progress bar hides the cursor
+        os.close(screen)
 
 
 def test_without_its_extra_it_prints_the_command_that_gets_it() -> None:
