@@ -7,8 +7,6 @@ where the answer should is `Reported`. What the domain has no word for is kept i
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +18,7 @@ from ..domain.frozen import FrozenDict
 from ..domain.message import Message, Part, Reasoning, Role, Text, ToolCall
 from ..domain.response import FinishReason, Response
 from ..domain.usage import Usage
+from .chat_json import Halves, parse
 
 
 class Malformed(ValueError):
@@ -88,45 +87,16 @@ def decode(body: bytes, stops: tuple[str, ...] = (), provider: str = "openai") -
     return trimmed(response, stops)
 
 
-def parse(data: bytes, *, mended: bool = False) -> Any:
-    r"""JSON as the servers of this wire write it. Raises ValueError.
-
-    Servers that cut a stream by UTF-16 units, as those in JavaScript do, send half a character as `"\ud83d"`. Where
-    no other half can come, `mended` makes it U+FFFD.
-    """
-    import orjson
-
-    try:
-        return orjson.loads(data)
-    except ValueError:
-        if not _HALF.search(data):
-            raise
-    value = json.loads(data)
-    return _mended(value) if mended else value
-
-
-_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-def _mended(value: Any) -> Any:
-    """The value with the halves of characters joined; a half that is alone becomes U+FFFD."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, list):
-        return [_mended(item) for item in value]
-    return {key: _mended(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
 class Arriving:
     """What a stream has said so far. It belongs to one call, and is fed by `decode_event`."""
 
     __slots__ = (
         "_calls",
         "_current",
-        "_halves",
         "_metadata",
         "draft",
         "finish_reason",
+        "halves",
         "model_id",
         "provider",
         "refused",
@@ -147,7 +117,7 @@ class Arriving:
         self.response_id: str | None = None
         self.refused = False
         self._calls: list[_Call] = []
-        self._halves: dict[object, str] = {}  # the first half of a character, by what it is part of
+        self.halves = Halves()
         self._current: dict[int, _Call] = {}  # by the wire's index
         self._metadata: dict[int, dict[str, Any]] = {}  # by the call's number; of the message itself under -1
 
@@ -158,7 +128,7 @@ class Arriving:
 
     def finish(self) -> list[Event]:
         """The last events, once it is `complete`."""
-        events: list[Event] = [*self.draft.text("\ufffd")] if self._halves.get("text") else []
+        events: list[Event] = [*self.draft.text("\ufffd")] if self.halves.left("text") else []
         events += self.draft.close()
         reason = _finish_reason(self.finish_reason, bool(self._calls), self.refused)
         message = self._message() if self._metadata else None
@@ -186,22 +156,6 @@ class Arriving:
         own = self._metadata.get(-1)
         return attrs.evolve(whole, content=parts, metadata={self.provider: own} if own else {})
 
-    def joined(self, channel: object, piece: str) -> str:
-        """The piece with whole characters alone: half a one at its end waits for the next piece."""
-        half = self._halves.pop(channel, "") if self._halves else ""
-        if not half:
-            try:
-                piece.encode()
-            except UnicodeEncodeError:
-                pass
-            else:
-                return piece
-        piece = half + piece
-        if "\ud800" <= piece[-1:] <= "\udbff":
-            self._halves[channel], piece = piece[-1], piece[:-1]
-        mended: str = _mended(piece)
-        return mended
-
     def call(self, piece: Mapping[str, Any]) -> list[Event]:
         """Events for one entry of a delta's `tool_calls`."""
         function = piece.get("function")
@@ -213,8 +167,8 @@ class Arriving:
             new_id = call.id = id_ or f"call_{call.number}"  # its result must be able to name it
         if not call.name and name:
             new_name = call.name = name
-        if arguments and not arguments.isascii():
-            arguments = self.joined(call.number, arguments)
+        if arguments and (self.halves or not arguments.isascii()):
+            arguments = self.halves.joined(call.number, arguments)
         call.arguments += arguments
         own = {key: value for key, value in piece.items() if key not in _OF_A_CALL and value is not None}
         if own:
@@ -284,19 +238,19 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
         return ()
     content = delta.get("content")
     if type(content) is str and len(delta) == 1:  # nearly every chunk
-        if not content.isascii() or arriving._halves:
-            content = arriving.joined("text", content)
+        if not content.isascii() or arriving.halves:
+            content = arriving.halves.joined("text", content)
         return arriving.draft.text(content) if content else ()
     events: list[Event] = []
     reasoning, text = _words(delta)
     if reasoning:
-        events += arriving.draft.reasoning(arriving.joined("reasoning", reasoning))
+        events += arriving.draft.reasoning(arriving.halves.joined("reasoning", reasoning))
     if text:
-        events += arriving.draft.text(arriving.joined("text", text))
+        events += arriving.draft.text(arriving.halves.joined("text", text))
     refusal = _text(delta.get("refusal"))
     if refusal:
         arriving.refused = True
-        events += arriving.draft.text(arriving.joined("text", refusal))
+        events += arriving.draft.text(arriving.halves.joined("text", refusal))
     calls = delta.get("tool_calls")
     if isinstance(calls, list):
         for piece in calls:

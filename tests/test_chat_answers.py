@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelport.adapters.chat_answers import Arriving, Malformed, Reported, decode, decode_event, parse
+from modelport.adapters.chat_answers import Arriving, Malformed, Reported, decode, decode_event
 from modelport.adapters.chat_completions import encode
+from modelport.adapters.chat_json import parse
 from modelport.domain.event import Event, Finished, TextDelta, ToolCallDelta, gather
 from modelport.domain.message import Reasoning, Text, ToolCall
 from modelport.domain.request import Request

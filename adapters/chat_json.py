@@ -1,0 +1,67 @@
+r"""JSON as the servers of the chat-completions wire write it: with characters that were cut in two.
+
+Servers that cut a stream by UTF-16 units, as those in JavaScript do, send one half of a character as `"\ud83d"` and
+the other with the next chunk. Strict JSON libraries refuse both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parse(data: bytes, *, mended: bool = False) -> Any:
+    """The value. Raises ValueError. Where no other half can come, `mended` makes half a character U+FFFD."""
+    import orjson
+
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        if not _HALF.search(data):
+            raise
+    value = json.loads(data)
+    return _mended(value) if mended else value
+
+
+class Halves:
+    """First halves of characters, waiting for the second, by what they are part of; true if there are any."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: dict[object, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def left(self, channel: object) -> bool:
+        """Whether half a character is left over there."""
+        return channel in self._waiting
+
+    def joined(self, channel: object, piece: str) -> str:
+        """The piece with whole characters alone: half a one at its end waits for the next piece."""
+        half = self._waiting.pop(channel, "") if self._waiting else ""
+        if not half:
+            try:
+                piece.encode()
+            except UnicodeEncodeError:
+                pass
+            else:
+                return piece
+        piece = half + piece
+        if "\ud800" <= piece[-1:] <= "\udbff":
+            self._waiting[channel], piece = piece[-1], piece[:-1]
+        mended: str = _mended(piece)
+        return mended
+
+
+def _mended(value: Any) -> Any:
+    """The value with the halves of characters joined; a half that is alone becomes U+FFFD."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    return {key: _mended(item) for key, item in value.items()} if isinstance(value, dict) else value
