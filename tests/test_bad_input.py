@@ -54,7 +54,7 @@ def test_a_request_that_no_model_could_answer_is_refused_before_it_is_sent(messa
     [
         (lambda: with_rate_limit(-60), "above 0, not -60"),
         (lambda: with_retry(attempts=0), "attempts must be at least 1"),
-        (lambda: with_fallback(), "fall back to which model"),
+        (with_fallback, "fall back to which model"),
     ],
 )
 def test_a_layer_that_makes_no_sense_is_refused_at_construction(layer, said):

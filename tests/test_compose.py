@@ -139,10 +139,8 @@ def test_a_class_of_models_is_a_layer():
 def test_a_layer_that_was_not_called_first_is_told_to_be():
     with pytest.raises(TypeError) as caught:
         compose(ScriptedModel("Hi"), with_retry)
-    assert caught.value.__notes__ == [
-        "compose: layer 1 (with_retry) was called with the model; "
-        "does it want its own arguments first: with_retry(...)?"
-    ]
+    (note,) = caught.value.__notes__
+    assert note.endswith("does it want its own arguments first: with_retry(...)?")
 
 
 def test_a_layer_of_somebody_else_s_is_taken():
