@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import pickle
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -307,6 +308,15 @@ def test_what_a_model_cannot_do_is_not_sent() -> None:
 def test_a_mistake_is_named_at_construction(fields: dict[str, Any], says: str) -> None:
     with pytest.raises((ValueError, TypeError), match=says):
         OpenAIModel(**{"model_id": "gpt-4o", **fields})
+
+
+@pytest.mark.parametrize("package", ["openai", "orjson"])
+def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with Loopback(whole()) as server:
+        found, last = failed(server), failed_stream(server)
+    assert (found.kind, found.sent, last.error) == (ErrorKind.MISSING_DEPENDENCY, Sent.NO, found)
+    assert "pip install 'modelport[openai]'" in found.message
 
 
 def test_models_are_values() -> None:
