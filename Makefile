@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 PROMPT ?= Why is the sky blue?
-ASK ?=
+ASK ?= --max-tokens 200
 TESTS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -76,7 +76,9 @@ contracts: .venv/package-dev
 	$(BIN)/lint-imports
 
 tests: .venv/package-dev .venv/aimock
+	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(TESTS)
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 bench: .venv/package-dev
