@@ -54,7 +54,7 @@ def main(rounds: int, dtype: str) -> None:
     rates: dict[str, list[float]] = {name: [] for name in runs}
     costs: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(rounds + 1):
-        for name in sorted(runs, key=lambda name: (hash(name) + turn) % 3):
+        for name in (*runs, *runs)[turn % 3 : turn % 3 + 3]:
             start, cpu = time.perf_counter(), time.process_time()
             count = runs[name]()
             if turn:  # the first round warms up
