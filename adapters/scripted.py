@@ -84,7 +84,7 @@ class _Record:
             self.open += change
 
 
-async def _sleep(seconds: float) -> None:
+async def _asleep(seconds: float) -> None:
     import anyio
 
     await anyio.sleep(seconds)
@@ -122,7 +122,7 @@ class ScriptedModel(Calling):
         capabilities: Capabilities = EVERYTHING,
         model_id: str | None = None,
         provider: str | None = None,
-        sleep: Callable[[float], Awaitable[None]] = _sleep,
+        sleep: Callable[[float], Awaitable[None]] = _asleep,
     ) -> None:
         if not answers:
             raise ValueError("ScriptedModel: the script is empty; give it at least one answer: ScriptedModel('Hello!')")
@@ -132,7 +132,9 @@ class ScriptedModel(Calling):
         if not sizes or min(sizes) < 1:
             raise ValueError(f"chunk: a piece of text has at least one character, so it can't be {chunk!r}")
         frozen = tuple(tuple(answer) if isinstance(answer, list) else answer for answer in answers)
-        self.__attrs_init__(frozen, repeat, sizes, capabilities, model_id, provider, sleep, _Record())
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            frozen, repeat, sizes, capabilities, model_id, provider, sleep, _Record()
+        )
 
     @property
     def requests(self) -> tuple[Request, ...]:
