@@ -1,6 +1,6 @@
 """What retry, rate limit and fallback together add to a call that succeeds, and to each streamed event.
 
-Run it with `python benchmarks/layers.py`. The targets: under 10 microseconds a call, under 0.3 a streamed event and layer.
+Run it with `python benchmarks/layers.py`. The targets: under 10 microseconds a call, under 0.3 an event and layer.
 """
 
 from __future__ import annotations

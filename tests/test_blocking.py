@@ -130,7 +130,7 @@ def test_a_blocking_call_inside_a_model_is_an_error_instead_of_a_deadlock():
     async def asks_again(messages, **_):
         return inner("Hello!").content
 
-    with pytest.raises(Exception, match="await model.generate"):
+    with pytest.raises(Exception, match=r"await model\.generate"):
         compose(from_function(asks_again))("Hi")
 
 

@@ -119,7 +119,7 @@ def test_a_candidate_must_be_a_model():
 
 def test_one_model_twice_is_an_error():
     model = ScriptedModel("Hi")
-    with pytest.raises(ValueError, match="candidate 2, .* stands there twice"):
+    with pytest.raises(ValueError, match=r"candidate 2, .* stands there twice"):
         with_fallback(model, model)
 
 
