@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 SDKS = {"openai", "huggingface_hub", "litellm", "boto3", "transformers", "torch", "openvino", "openvino_genai", "mlx"}
@@ -44,6 +45,21 @@ def test_the_installed_package_is_the_one_under_test() -> None:
     root = Path(importlib.import_module("modelport").__file__ or "").resolve().parent
     assert root.name == "modelport"
     assert not (root / "pyproject.toml").exists()
+
+
+def test_it_runs_as_a_part_of_another_package(tmp_path: Path) -> None:
+    """Copied somewhere without what pip notes about it, it works, and only can't tell its version."""
+    packages = Path(attrs.__file__).parents[1]
+    for path in packages.iterdir():
+        if not path.name.startswith("modelport-"):
+            (tmp_path / path.name).symlink_to(path)
+    code = (
+        f"import sys; sys.path = [path for path in sys.path if path != {str(packages)!r}] + [{str(tmp_path)!r}]\n"
+        "from modelport.composition.cli import main\n"
+        "sys.argv = ['modelport', '--version']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "modelport (not installed on its own)\n"
 
 
 def test_the_folders_claim_no_global_names() -> None:
