@@ -22,7 +22,7 @@ from returns.result import Result
 from ..domain.capability import Capabilities, missing
 from ..domain.draft import Draft
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from ..domain.event import Event, Failed, settle
+from ..domain.event import Event, Failed, Finished, settle
 from ..domain.frozen import FrozenDict, thaw
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
@@ -210,11 +210,14 @@ class OpenVINOModel(Calling):
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
-        async with aclosing(self.stream(request)) as events:
+        async with aclosing(self._events(request, deltas=False)) as events:
             return settle([event async for event in events])
 
-    async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
+    def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives. Closing it stops generation, or leaves the queue."""
+        return self._events(request, deltas=True)
+
+    async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
         lacking = missing(request, self.capabilities)
         if lacking:
             message = f"OpenVINOModel has no {', '.join(lacking)}"
@@ -223,7 +226,8 @@ class OpenVINOModel(Calling):
             return
 
         def produce(give: Callable[[Event], None], cancelled: threading.Event) -> None:
-            self._answer(request, give, cancelled)
+            # A whole call doesn't wake the event loop for each token: that would take time from the computation.
+            self._answer(request, give if deltas else lambda event: _give_end(event, give), cancelled)
 
         async with aclosing(pieces(self._runtime.threads, produce)) as events:
             async for event in events:
@@ -258,6 +262,11 @@ class OpenVINOModel(Calling):
         loaded = _Loaded(pipeline, tokenizer, _window(tokenizer, source))
         self._runtime.loaded[os.getpid()] = loaded
         return loaded
+
+
+def _give_end(event: Event, give: Callable[[Event], None]) -> None:
+    if isinstance(event, (Finished, Failed)):
+        give(event)
 
 
 def _no_statistics() -> None:

@@ -13,12 +13,12 @@ from contextlib import aclosing
 from typing import Any
 
 import attrs
-from returns.result import Failure, Result, Success
+from returns.result import Result
 
 from ..domain.capability import Capabilities, missing
 from ..domain.draft import Draft
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from ..domain.event import Event, Failed, Finished
+from ..domain.event import Event, Failed, Finished, settle
 from ..domain.frozen import FrozenDict, freeze_mapping, thaw
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
@@ -193,17 +193,14 @@ class TransformersModel(Calling):
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
-        async with aclosing(self.stream(request)) as events:
-            async for event in events:
-                match event:
-                    case Finished():
-                        return Success(event.response)
-                    case Failed():
-                        return Failure(event.error)
-        raise AssertionError("a stream ends in Finished or Failed")
+        async with aclosing(self._events(request, deltas=False)) as events:
+            return settle([event async for event in events])
 
-    async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
+    def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives."""
+        return self._events(request, deltas=True)
+
+    async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
         lacking = missing(request, self.capabilities)
         if lacking:
             message = f"this model takes text only, without {', '.join(lacking)}"
@@ -211,7 +208,8 @@ class TransformersModel(Calling):
             return
 
         def produce(show: Callable[[Event], None], cancelled: threading.Event) -> None:
-            last = self._answer(request, show, cancelled)
+            # A whole call doesn't wake the event loop for each token: that would take time from the computation.
+            last = self._answer(request, show if deltas else lambda _: None, cancelled)
             if last is not None:
                 show(last)
 
