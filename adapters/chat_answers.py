@@ -60,11 +60,11 @@ def decode(body: bytes, stops: tuple[str, ...] = (), provider: str = "openai") -
         raise Malformed(f"the answer is not JSON: {_shown(body)}" if body.strip() else "the answer is empty") from None
     if not isinstance(answer, dict):
         raise Malformed(f"the answer is not a JSON object: {_shown(body)}")
+    if answer.get("error"):
+        raise Reported(answer["error"])
     choice = _first_choice(answer)
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
-        if answer.get("error"):
-            raise Reported(answer["error"])
         what = "no choices" if choice is None else "a choice without a message"
         raise Malformed(f"the answer has {what}: {_shown(body)}")
     reasoning, text = _words(message)
@@ -128,7 +128,11 @@ class Arriving:
 
     def finish(self) -> list[Event]:
         """The last events, once it is `complete`."""
-        events: list[Event] = [*self.draft.text("\ufffd")] if self.halves.left("text") else []
+        left = self.halves.left
+        events: list[Event] = [*self.draft.reasoning("\ufffd")] if left("reasoning") else []
+        events += self.draft.text("\ufffd") if left("text") else ()
+        for call in self._calls if self.halves else ():
+            events += self.draft.tool_call(call.number, arguments="\ufffd") if left(call.number) else ()
         events += self.draft.close()
         reason = _finish_reason(self.finish_reason, bool(self._calls), self.refused)
         message = self._message() if self._metadata else None
@@ -230,7 +234,7 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
     choice = _first_choice(chunk)
     if choice is None:
         return ()
-    if choice.get("finish_reason") is not None:
+    if choice.get("finish_reason"):  # some say "" while they go on
         arriving.finish_reason = choice["finish_reason"]
         arriving.stopped_by = _stopped_by(choice, arriving.stops)
     delta = choice.get("delta")
@@ -358,7 +362,7 @@ def _stopped_by(choice: Mapping[str, Any], stops: tuple[str, ...]) -> str | None
 
 
 def _usage(usage: object) -> Usage | None:
-    if not isinstance(usage, dict):
+    if not isinstance(usage, dict) or not usage:
         return None
     read, written = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     of_prompt, of_answer = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")

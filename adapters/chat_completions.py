@@ -62,7 +62,10 @@ def encode(
     if stream:
         body["stream"] = True
     try:
-        return orjson.dumps(body)
+        try:
+            return orjson.dumps(body)
+        except TypeError:
+            return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # such as logit_bias={50256: -100}
     except TypeError as error:
         raise Unwritable(f"the options or tools can't be written as JSON: {error}") from None
 

@@ -14,7 +14,7 @@ import inspect
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -142,7 +142,8 @@ class OpenAIModel(Calling):
         try:
             body, sdk_options = self._encoded(request, stream=False)
             client = client or await self._clients.get(self._connect, _close)
-            answer = await client.post(_PATH, cast_to=_response_type(), content=body, options=sdk_options)
+            path = self._path()
+            answer = await client.post(path, cast_to=_response_type(), content=body, options=sdk_options)
             headers = answer.headers
             return Success(decode(answer.content, request.stop_sequences))
         except Exception as error:
@@ -160,7 +161,12 @@ class OpenAIModel(Calling):
             from openai import AsyncStream
 
             answer = await client.post(
-                _PATH, cast_to=_response_type(), content=body, options=sdk_options, stream=True, stream_cls=AsyncStream
+                self._path(),
+                cast_to=_response_type(),
+                content=body,
+                options=sdk_options,
+                stream=True,
+                stream_cls=AsyncStream,
             )
             if answer.headers.get("content-type", "").startswith(("application/json", "text/html")):
                 for event in replay(decode(await answer.aread(), request.stop_sequences)):
@@ -172,7 +178,7 @@ class OpenAIModel(Calling):
                 state, events = sse.feed(state, chunk)
                 for said in events:
                     begun = True
-                    if said.data == b"[DONE]":
+                    if said.data.startswith(b"[DONE]"):
                         done = True
                         break
                     for event in decode_event(_object(said), arriving):
@@ -184,7 +190,7 @@ class OpenAIModel(Calling):
             else:
                 for said in sse.end(state):
                     with contextlib.suppress(ValueError):  # half an event: the stream was cut
-                        if said.data != b"[DONE]":
+                        if not said.data.startswith(b"[DONE]"):
                             for event in decode_event(_object(said), arriving):
                                 yield event
                         begun = True
@@ -218,7 +224,8 @@ class OpenAIModel(Calling):
         options: Mapping[str, Any] = resolve(*((_WITH_USAGE,) if stream else ()), self.options, request.options)
         sdk_options: dict[str, Any] = {"max_retries": 0}
         if not _OF_THE_SDK.keys().isdisjoint(options):
-            sdk_options |= {_OF_THE_SDK[name]: options[name] for name in _OF_THE_SDK if name in options}
+            given = {name: options[name] for name in _OF_THE_SDK if name in options}
+            sdk_options |= {_OF_THE_SDK[at]: it for at, it in given.items() if it is not None or at == "timeout"}
             options = {name: value for name, value in options.items() if name not in _OF_THE_SDK}
         body = encode(
             request,
@@ -229,6 +236,12 @@ class OpenAIModel(Calling):
             max_tokens_name=_max_tokens_name(self.model_id),
         )
         return body, sdk_options
+
+    def _path(self) -> str:
+        client = self._client
+        if hasattr(client, "_azure_deployment") and "/deployments" not in str(client.base_url.path):
+            return f"/deployments/{quote(self.model_id, safe='')}{_PATH}"  # the SDK would look into its own body
+        return _PATH
 
     def _connect(self) -> AsyncOpenAI:
         import openai
@@ -325,9 +338,12 @@ def _asking(key: Callable[[], str | Awaitable[str]]) -> Callable[[], Awaitable[s
     async def ask() -> str:
         try:
             found = key()
-            return await found if inspect.isawaitable(found) else found
+            text = await found if inspect.isawaitable(found) else found
         except Exception as error:  # what it says may hold a secret
             raise KeyUnavailable(f"the callable given as api_key raised {type(error).__name__}") from error
+        if not isinstance(text, str) or not text:
+            raise KeyUnavailable(f"the callable given as api_key gave no key, but {type(text).__name__}")
+        return text
 
     return ask
 
@@ -337,6 +353,8 @@ async def _close(client: AsyncOpenAI) -> None:
 
 
 def _object(said: sse.ServerEvent) -> Any:
+    if not said.data.strip():
+        return {}  # a sign of life
     chunk = parse(said.data)
     if said.name == "error":
         raise Reported(chunk.get("error", chunk) if isinstance(chunk, dict) else chunk)

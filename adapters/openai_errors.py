@@ -5,6 +5,7 @@ Both are named rather than imported: openai 2 stands on httpx, openai 3 on httpx
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -60,6 +61,7 @@ EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
         "builtins.ConnectionRefusedError": (_K.CONNECTION, _S.NO),
         "socket.gaierror": (_K.CONNECTION, _S.NO),
         "ssl.SSLCertVerificationError": (_K.CONNECTION, _S.NO),
+        "builtins.RecursionError": (_K.MALFORMED_RESPONSE, _S.YES),  # an answer nested without end
         "builtins.TimeoutError": (_K.TIMEOUT, _S.PERHAPS),
         "builtins.OSError": (_K.INTERRUPTED, _S.PERHAPS),  # resets, broken pipes, ssl.SSLError
     }
@@ -143,9 +145,15 @@ def _message(exception: BaseException, cause: BaseException | None, body: object
     if type(exception).__module__.startswith("modelport"):
         return str(exception)
     detail = chat_errors.words(str(exception))
+    if name == "LocalProtocolError":
+        detail = detail.partition(" b")[0]  # it quotes the header, and a header may be a secret
     return f"{name}: {detail}" if detail else name
 
 
 def _without(message: str, secret: str | None) -> str:
     bare = (secret or "").strip()
-    return message.replace(bare, "***") if bare else message
+    if len(bare) < 8:  # such as "none": nothing is hidden in the midst of words
+        return re.sub(rf"(?<!\w){re.escape(bare)}(?!\w)", "***", message) if bare else message
+    for size in range(len(bare), 5, -1):  # the message may have been shortened in the midst of it
+        message = message.replace(bare if size == len(bare) else f"{bare[:size]}...", "***")
+    return message

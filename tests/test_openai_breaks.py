@@ -1,0 +1,147 @@
+"""What servers, keys and options did that once broke the OpenAI wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from loopback import DONE, Answer, Loopback, body, chunk, error, sse, streamed, whole
+from openai_calls import HI, KEY, ask, failed, failed_stream, listen
+
+from modelport.adapters.openai import OpenAIModel
+from modelport.domain.error import ErrorKind, Sent
+from modelport.domain.event import Finished
+from modelport.domain.response import Response
+
+JSON = {"content-type": "application/json"}
+HI_THERE = chunk({"content": "Hi"}, finish="stop")
+
+
+def test_a_client_of_azure_finds_the_deployment() -> None:
+    async def main(server: Loopback) -> None:
+        from openai import AsyncAzureOpenAI
+
+        at = {"api_key": KEY, "azure_endpoint": server.url, "api_version": "1"}
+        for more in ({}, {"azure_deployment": "mine"}):
+            async with AsyncAzureOpenAI(**at, **more) as client:
+                subject = OpenAIModel("gpt-4o", client=client)
+                assert (await subject.generate(HI)).unwrap().content == "Hello!"
+                assert isinstance([event async for event in subject.stream(HI)][-1], Finished)
+
+    with Loopback(whole()) as server:
+        asyncio.run(main(server))
+    names = [seen.path.split("/deployments/")[1] for seen in server.requests]
+    assert names == [f"{name}/chat/completions?api-version=1" for name in ("gpt-4o", "gpt-4o", "mine", "mine")]
+
+
+def test_numbers_may_be_the_keys_of_an_option() -> None:
+    with Loopback(whole()) as server:
+        assert isinstance(ask(server, logit_bias={50256: -100}), Response)
+    assert server.requests[0].json["logit_bias"] == {"50256": -100}
+
+
+def test_headers_and_a_query_of_none_are_none() -> None:
+    with Loopback(whole()) as server:
+        assert isinstance(ask(server, extra_headers=None, extra_query=None, extra_body=None, timeout=None), Response)
+
+
+@pytest.mark.parametrize("key", [None, "", b"bytes"])
+def test_a_callable_that_gives_no_key_is_an_error_of_authentication(key: Any) -> None:
+    with Loopback(whole()) as server:
+        found, last = failed(server, api_key=lambda: key), failed_stream(server, api_key=lambda: key)
+    assert (found.kind, found.sent, last.error) == (ErrorKind.AUTHENTICATION, Sent.NO, found)
+    assert f"gave no key, but {type(key).__name__}" in found.message
+    assert server.requests == []
+
+
+def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
+    with Loopback(whole()) as server:
+        found = failed(server, extra_headers={"x-key": "hidden\n"})
+    assert found.kind == ErrorKind.INVALID_REQUEST
+    assert "Illegal header value" in found.message
+    assert "hidden" not in found.message
+
+
+@pytest.mark.parametrize("room", range(290 - len(KEY), 300))
+def test_a_key_that_a_long_message_is_cut_in_is_not_shown(room: int) -> None:
+    with Loopback(error(401, None, "x" * room + KEY + "y" * 60)) as server:
+        assert KEY[:6] not in failed(server).message
+
+
+def test_a_short_key_leaves_the_words_as_they_are() -> None:
+    with Loopback(error(401, "some_code", "what a key: a")) as server:
+        found = failed(server, api_key="a")
+    assert (found.message, found.code) == ("what *** key: ***", "some_code")
+
+
+def nested(deep: int) -> Any:
+    value: Any = 1
+    for _ in range(deep):
+        value = {"a": value}
+    return value
+
+
+def test_an_answer_nested_without_end_is_malformed() -> None:
+    half = b'{"choices":[{"message":{"content":"\\ud83d","x":' + b"[" * 50_000 + b"]" * 50_000 + b"}}]}"
+    with Loopback(Answer(200, JSON, half)) as server:
+        assert failed(server).kind == failed_stream(server).error.kind == ErrorKind.MALFORMED_RESPONSE
+    said = {"content": "x", "extra_content": nested(600)}
+    with Loopback(body({"choices": [{"message": said, "finish_reason": "stop"}]})) as server:
+        assert failed(server).kind == ErrorKind.MALFORMED_RESPONSE
+
+
+def test_an_empty_finish_reason_is_none() -> None:
+    with Loopback(streamed(chunk({"content": "Hi"}, finish=""), then="cut")) as server:
+        assert failed_stream(server).error.kind == ErrorKind.INTERRUPTED
+    with Loopback(streamed(HI_THERE, chunk(finish=""), DONE)) as server:
+        last = listen(server)[-1]
+    assert isinstance(last, Finished)
+    assert last.response.finish_reason == "stop"
+
+
+@pytest.mark.parametrize("more", [(b"data: [DONE] \n\n",), (b"data:\n\n", DONE), (b"data:  \n\n", DONE)])
+def test_blanks_in_a_stream_mean_nothing(more: tuple[bytes, ...]) -> None:
+    with Loopback(streamed(HI_THERE, *more)) as server:
+        assert isinstance(listen(server)[-1], Finished)
+
+
+def test_half_characters_end_alike_whole_and_streamed() -> None:
+    half = json.loads('"\\ud83d"')
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": half}}
+    said = {"reasoning": half, "content": half, "tool_calls": [call]}
+
+    def answer(seen: Any) -> Answer:
+        choice = {"delta" if seen.json.get("stream") else "message": said, "finish_reason": "stop"}
+        whole = json.dumps({"choices": [choice]}).encode()
+        return streamed(b"data: " + whole + b"\n\n", DONE) if seen.json.get("stream") else Answer(200, JSON, whole)
+
+    with Loopback(answer) as server:
+        found, last = ask(server), listen(server)[-1]
+    assert isinstance(found, Response)
+    assert (found.content, found.reasoning, found.tool_calls[0].arguments) == ("\ufffd",) * 3
+    assert last == Finished(found)
+
+
+@pytest.mark.parametrize("usage", [{}, None])
+def test_usage_that_says_nothing_is_unknown_whole_and_streamed(usage: Any) -> None:
+    def answer(seen: Any) -> Answer:
+        if seen.json.get("stream"):
+            return streamed(sse({"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}], "usage": usage}))
+        return body({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "usage": usage})
+
+    with Loopback(answer) as server:
+        found, last = ask(server), listen(server)[-1]
+    assert isinstance(found, Response)
+    assert found.usage is None
+    assert last == Finished(found)
+
+
+def test_an_error_beside_an_answer_is_an_error() -> None:
+    choice = {"message": {"content": "hal"}, "delta": {"content": "hal"}, "finish_reason": "error"}
+    said = {"choices": [choice], "error": {"message": "broke", "code": 502}}
+    with Loopback(body(said), streamed(sse(said))) as server:
+        found, last = failed(server), failed_stream(server)
+    assert (found.kind, found.message) == (ErrorKind.SERVER, "broke")
+    assert last.error == found
