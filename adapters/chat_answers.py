@@ -225,9 +225,9 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
         raise Malformed(f"a chunk of the stream is not a JSON object: {_shown(repr(chunk).encode())}")
     if chunk.get("error"):
         raise Reported(chunk["error"])
-    if arriving.model_id is None:
-        arriving.model_id = _known_text(chunk.get("model"))
-        arriving.response_id = _known_text(chunk.get("id"))
+    if arriving.model_id is None or arriving.response_id is None:
+        arriving.model_id = arriving.model_id or _known_text(chunk.get("model"))
+        arriving.response_id = arriving.response_id or _known_text(chunk.get("id"))
     usage = chunk.get("usage")
     if usage:
         arriving.usage = _usage(usage) or arriving.usage  # where it comes more than once, it grows
@@ -272,7 +272,9 @@ def _first_choice(answer: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
     first: dict[str, Any] = choices[0]
-    return None if first.get("index") else first  # `n` answers share a stream: the first is the answer
+    if first.get("index"):  # `n` answers share a stream: the first is the answer
+        return next((choice for choice in choices if isinstance(choice, dict) and not choice.get("index")), None)
+    return first
 
 
 def _words(message: Mapping[str, Any]) -> tuple[str, str]:

@@ -355,7 +355,12 @@ async def _close(client: AsyncOpenAI) -> None:
 def _object(said: sse.ServerEvent) -> Any:
     if not said.data.strip():
         return {}  # a sign of life
-    chunk = parse(said.data)
+    try:
+        chunk = parse(said.data)
+    except ValueError:
+        if said.name == "error":
+            raise Reported(said.text) from None
+        raise
     if said.name == "error":
         raise Reported(chunk.get("error", chunk) if isinstance(chunk, dict) else chunk)
     return chunk

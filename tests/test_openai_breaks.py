@@ -145,3 +145,30 @@ def test_an_error_beside_an_answer_is_an_error() -> None:
         found, last = failed(server), failed_stream(server)
     assert (found.kind, found.message) == (ErrorKind.SERVER, "broke")
     assert last.error == found
+
+
+def test_the_first_of_several_answers_is_found_wherever_it_stands() -> None:
+    choices = [
+        {"index": at, "message": {"content": text}, "delta": {"content": text}, "finish_reason": "stop"}
+        for at, text in ((1, "b"), (0, "a"))
+    ]
+    with Loopback(body({"choices": choices}), streamed(sse({"choices": choices}), DONE)) as server:
+        found, last = ask(server), listen(server)[-1]
+    assert isinstance(found, Response)
+    assert found.content == "a"
+    assert last == Finished(found)
+
+
+def test_an_id_that_comes_after_the_name_of_the_model_is_kept() -> None:
+    first = sse({"id": "", "model": "m-1", "choices": []})
+    with Loopback(whole("Hi"), streamed(first, HI_THERE, sse({"choices": [], "usage": {}}), DONE)) as server:
+        found, last = ask(server), listen(server)[-1]
+    assert isinstance(found, Response)
+    assert isinstance(last, Finished)
+    assert last.response.response_id == found.response_id == "c1"
+
+
+def test_an_error_event_may_hold_plain_words() -> None:
+    with Loopback(streamed(b"event: error\ndata: out of memory\n\n")) as server:
+        found = failed_stream(server).error
+    assert (found.kind, found.message) == (ErrorKind.SERVER, "out of memory")
