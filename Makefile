@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 PROMPT ?= Why is the sky blue?
-ASK ?= --max-tokens 200
+ASK ?=
 TESTS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

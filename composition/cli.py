@@ -23,7 +23,7 @@ from ..domain.model import Model
 from ..domain.request import Request
 from .as_json import as_json
 from .blocking import blocking
-from .specs import DEFAULT, model_for, needs_default_weights
+from .specs import DEFAULT, model_for, most_tokens, needs_default_weights
 
 _INTERRUPTED = 130
 _SHOW_CURSOR = "\x1b[?25h"
@@ -84,13 +84,16 @@ def _app() -> Any:
         stop: Annotated[
             list[str] | None, typer.Option(help="End the answer before this text; can be repeated.")
         ] = None,
-        max_tokens: Annotated[int | None, typer.Option(help="The most tokens of an answer.")] = None,
+        max_tokens: Annotated[
+            int | None, typer.Option(help="The most tokens of an answer; 512 for a model on this machine.")
+        ] = None,
         temperature: Annotated[float | None, typer.Option(help="0 always takes the likeliest token.")] = None,
         seed: Annotated[int | None, typer.Option(help="The same seed draws the same answer.")] = None,
         as_one: Annotated[bool, typer.Option("--json", help="Print the whole response as JSON.")] = False,
     ) -> None:
         """Ask a model one question, and print its answer while it arrives."""
-        given: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        most = most_tokens(model) if max_tokens is None else max_tokens
+        given: dict[str, Any] = {"max_tokens": most, "temperature": temperature, "seed": seed}
         options = {name: value for name, value in given.items() if value is not None}
         text = sys.stdin.read() if prompt is None or prompt == "-" else prompt
         if not text.strip():

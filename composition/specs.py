@@ -31,6 +31,15 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
     return make(name, base_url, options)
 
 
+def most_tokens(spec: str) -> int | None:
+    """How long an answer may get where nobody says: small models on this machine may repeat themselves without end.
+
+    >>> most_tokens("openvino:default")
+    512
+    """
+    return None if spec.startswith("openai:") else 512
+
+
 def needs_default_weights(spec: str) -> bool:
     """Whether the spec's model is the embedded default."""
     adapter, _, name = spec.partition(":")

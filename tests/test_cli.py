@@ -17,7 +17,7 @@ import pytest
 from modelport import Image, Message, Response
 from modelport.composition.as_json import as_json
 from modelport.composition.cli import _bar
-from modelport.composition.specs import model_for
+from modelport.composition.specs import model_for, most_tokens
 
 pytest.importorskip("typer")
 
@@ -256,3 +256,8 @@ main()
         env={**os.environ, **environment},
         timeout=60,
     )
+
+
+def test_only_a_model_on_this_machine_is_kept_short() -> None:
+    """A provider has a limit of its own; a small model may repeat itself without end."""
+    assert (most_tokens("transformers:default"), most_tokens("openai:gpt-4o")) == (512, None)
