@@ -95,7 +95,7 @@ def _app() -> Any:
         most = most_tokens(model) if max_tokens is None else max_tokens
         given: dict[str, Any] = {"max_tokens": most, "temperature": temperature, "seed": seed}
         options = {name: value for name, value in given.items() if value is not None}
-        text = sys.stdin.read() if prompt is None or prompt == "-" else prompt
+        text = _standard_input() if prompt is None or prompt == "-" else prompt
         if not text.strip():
             raise typer.BadParameter("the prompt is empty; give it as an argument or on standard input")
         messages = [{"role": "user", "content": text}]
@@ -106,10 +106,15 @@ def _app() -> Any:
             chosen = model_for(model, base_url=base_url)
         except (ValueError, TypeError) as mistake:
             raise typer.BadParameter(str(mistake)) from mistake
+        if sys.stdout is None:  # closed before we began
+            _complain("the answer can't be written: standard output is closed")
+            raise typer.Exit(1)
         try:
             error = _fetched(model) or _told(chosen, request, as_one)
         except BrokenPipeError:
             _reader_is_gone()
+        except OSError as full:
+            _cannot_write(full)
         if error is not None:
             _complain(f"{error.kind}: {error.message}\nadvice: {error.meaning.advice}")
             raise typer.Exit(1)
@@ -187,6 +192,16 @@ def _interrupted(*_: object) -> NoReturn:
 def _reader_is_gone() -> NoReturn:
     """Whoever reads our output has had enough of it, which is no error."""
     os._exit(0)
+
+
+def _cannot_write(error: OSError) -> NoReturn:
+    """Leaves at once: what is still in the buffer would fail a second time."""
+    _complain(f"the answer can't be written: {error.strerror or error}")
+    os._exit(1)
+
+
+def _standard_input() -> str:
+    return "" if sys.stdin is None else sys.stdin.read()  # None: it was closed before we began
 
 
 def _complain(text: str) -> None:

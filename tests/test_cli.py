@@ -261,3 +261,29 @@ main()
 def test_only_a_model_on_this_machine_is_kept_short() -> None:
     """A provider has a limit of its own; a small model may repeat itself without end."""
     assert (most_tokens("transformers:default"), most_tokens("openai:gpt-4o")) == (512, None)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shells close streams so")
+def test_a_closed_standard_input_is_an_empty_prompt() -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", *COMMAND, "ask"], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "the prompt is empty" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full")
+@pytest.mark.parametrize("where", [">&-", ">/dev/full"])
+def test_output_that_can_not_be_written_is_told_in_one_line(server: loopback.Loopback, where: str) -> None:
+    command = [*COMMAND, "ask", WHY, "--model", "openai:m", "--base-url", server.url]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {where}', "sh", *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OPENAI_API_KEY": "none"},
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("the answer can't be written")
+    assert len(done.stderr.splitlines()) == 1
