@@ -42,6 +42,7 @@ CAN = Capabilities(json_object=True, json_schema=True, regex=True, grammar=True)
 
 _NAMES = {"max_tokens": "max_new_tokens", "seed": "rng_seed"}
 _OURS = frozenset({"structured_output_config", "echo", "num_return_sequences", "include_stop_str_in_output"})
+_ENDLESS = frozenset({"assistant_confidence_threshold"})  # generation with it never ends, and can't be stopped
 
 
 def encode(request: Request, options: Mapping[str, Any], config: Any) -> Any:
@@ -62,7 +63,7 @@ def encode(request: Request, options: Mapping[str, Any], config: Any) -> Any:
         if value is None:
             continue
         attribute = _NAMES.get(name, name)
-        if name in _OURS or name.startswith("_") or not hasattr(type(config), attribute):
+        if name in _OURS | _ENDLESS or name.startswith("_") or not hasattr(type(config), attribute):
             raise _refused(ErrorKind.INVALID_REQUEST, f"OpenVINO has no option {name!r}; remove it")
         try:
             setattr(config, attribute, thaw(value))
@@ -116,6 +117,8 @@ _WORDS = (
     ("gguf", ErrorKind.UNSUPPORTED, Scope.MODEL),
     ("unsupported property", ErrorKind.INVALID_REQUEST, Scope.MODEL),
     ("has not been registered", ErrorKind.INVALID_REQUEST, Scope.MODEL),
+    ("streaming is possible only", ErrorKind.INVALID_REQUEST, Scope.REQUEST),  # beams
+    ("'max_length' must be", ErrorKind.INVALID_REQUEST, Scope.REQUEST),
     ("xgrammar", ErrorKind.INVALID_REQUEST, Scope.REQUEST),
     ("template", ErrorKind.INVALID_REQUEST, Scope.REQUEST),
 )

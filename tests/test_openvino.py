@@ -17,6 +17,7 @@ from modelport.adapters.calling import as_request
 from modelport.adapters.openvino import OpenVINOModel, translate
 from modelport.domain.error import ErrorKind, ModelError
 from modelport.domain.event import Event, Failed, Finished, TextDelta
+from modelport.domain.option import OMIT
 from modelport.domain.response import FinishReason, Response
 from modelport.domain.response_format import Grammar, JsonSchema, Regex
 
@@ -105,6 +106,9 @@ def test_the_call_beats_the_constructor_and_one_of_both_is_left(model: OpenVINOM
         ({"repetition_penalty": "x"}, "repetition_penalty='x'"),
         ({"top_p": 2.0, "temperature": 1.0}, "top_p"),
         ({"response_format": Regex("(")}, "parenthesis"),
+        ({"assistant_confidence_threshold": 0.4}, "assistant_confidence_threshold"),
+        ({"num_beams": 2}, "greedy or multinomial"),
+        ({"max_length": 3, "max_tokens": OMIT}, "max_length"),
     ],
 )
 def test_what_the_runtime_can_t_take_is_an_invalid_request_that_names_it(
