@@ -1,7 +1,7 @@
 """How a blocking local runtime becomes an async stream: it produces in a thread, and any event loop reads its pieces.
 
 The producer is a plain function. It is given `give`, to hand over a piece, and a flag that it polls: the flag is set as
-soon as nobody reads any more (the generator is closed, the task is cancelled, the loop is gone).
+soon as nobody reads any more (the generator is closed, the task is cancelled, the loop is gone, the program ends).
 """
 
 from __future__ import annotations
@@ -19,6 +19,18 @@ import anyio
 
 T = TypeVar("T")
 Producer = Callable[[Callable[[T], None], threading.Event], None]
+
+_running: set[threading.Event] = set()
+
+
+def _end_all() -> None:
+    for cancelled in list(_running):
+        cancelled.set()
+
+
+# When a program ends, Python waits for the threads of pools, and only then comes to `atexit`: too late to stop them.
+if (_before_threads := getattr(threading, "_register_atexit", None)) is not None:
+    _before_threads(_end_all)
 
 
 class Threads:
@@ -63,6 +75,8 @@ async def pieces(threads: Threads, produce: Producer[T], *, patience: float = 10
 
     context = contextvars.copy_context()
     job = threads.submit(lambda: context.run(produce, give, cancelled))
+    _running.add(cancelled)
+    job.add_done_callback(lambda _: _running.discard(cancelled))
     job.add_done_callback(wake)
     try:
         while True:

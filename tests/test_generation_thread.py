@@ -6,6 +6,8 @@ import asyncio
 import contextvars
 import gc
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -266,3 +268,25 @@ def test_a_forked_child_makes_threads_of_its_own() -> None:
     if pid == 0:
         os._exit(0 if asyncio.run(listed(threads, 3)) == [0, 1, 2] else 1)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+LEAVES = """
+import asyncio, threading
+from modelport.adapters.generation_thread import Threads, pieces
+
+def produce(give, cancelled):
+    give(0)
+    cancelled.wait(60)
+
+async def read():
+    async for _ in pieces(Threads("t", 1), produce):
+        begun.set()
+
+begun = threading.Event()
+threading.Thread(target=lambda: asyncio.run(read()), daemon=True).start()
+begun.wait(30)
+"""
+
+
+def test_a_program_that_ends_with_a_stream_open_does_not_wait_for_its_answer() -> None:
+    subprocess.run([sys.executable, "-c", LEAVES], check=True, capture_output=True, timeout=20)
