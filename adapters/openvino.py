@@ -29,7 +29,7 @@ from ..domain.request import Request
 from ..domain.response import FinishReason, Response
 from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
 from ..domain.usage import Usage
-from . import cache
+from . import cache, gguf
 from .calling import Calling
 from .detokenizer import Detokenizer
 from .generation_thread import Threads, pieces
@@ -132,7 +132,7 @@ def translate(exception: Exception, model_id: str | None = None) -> ModelError:
         case ImportError():
             kind, scope = ErrorKind.MISSING_DEPENDENCY, Scope.MODEL
             text = f"OpenVINO GenAI can't be imported ({exception}): pip install 'modelport[openvino]'"
-        case FileNotFoundError():
+        case FileNotFoundError() | gguf.NotWhole():
             kind, scope, text = ErrorKind.NOT_FOUND, Scope.MODEL, str(exception)
         case _:
             words = str(exception).lower()
@@ -294,6 +294,8 @@ def _open(path: Path, device: str, kwargs: dict[str, Any]) -> tuple[Any, Path]:
     state = path.stat()
     mark = repr((str(path.resolve()), state.st_size, state.st_mtime_ns, openvino_genai.__version__))
     target = cache.folder() / f"{path.stem}-openvino-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
+    if not target.exists():
+        gguf.check(path)
     made = []
 
     def convert(folder: Path) -> None:
