@@ -61,7 +61,7 @@ if sys.platform == "win32":
                 msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
                 return
             except OSError:
-                time.sleep(0.1)
+                time.sleep(0.1)  # this system's waiting lock gives up after ten seconds; a conversion may take longer
 
 else:
 

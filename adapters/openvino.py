@@ -274,6 +274,7 @@ def _give_end(event: Event, give: Callable[[Event], None]) -> None:
 
 def _no_statistics() -> None:
     """Keeps OpenVINO from counting its use: importing it would write an id into the home folder and may send it."""
+    # None is how Python marks a module that must not be imported, which the types of sys.modules don't say.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 

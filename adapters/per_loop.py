@@ -56,7 +56,7 @@ class _Shelf(Generic[T]):
     def put(self, loop: asyncio.AbstractEventLoop, made: tuple[T, AsyncGenerator[None]]) -> None:
         with self._lock:
             # A client holds its connections, and they hold the loop: a closed loop's entry would stay for ever.
-            for old in [other for other in self.of.keys() if other.is_closed()]:  # noqa: SIM118
+            for old in [other for other in list(self.of) if other.is_closed()]:
                 self.of.pop(old, None)
             self.of[loop] = made
 

@@ -27,6 +27,7 @@ class FrozenDict(dict[str, Any]):
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = _refuse
     setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
 
+    # A dict says that it has no hash, because it can be changed; this one can't.
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
