@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .adapters.calling import as_request
+    from .adapters.clock import Chance, Clock, SystemClock, VirtualClock
     from .adapters.function import from_function
+    from .adapters.limiter import Limiter
     from .adapters.scripted import Break, ScriptedModel, Stall
+    from .adapters.secret import Env
     from .composition.blocking import BlockingModel, blocking
-    from .composition.clock import Chance, Clock, SystemClock, VirtualClock
     from .composition.compose import Layer, compose, describe
     from .composition.fallback import Fallback, with_fallback
     from .composition.policy import Call, Decorated, Policy
-    from .composition.rate_limit import Limiter, RateLimit, with_rate_limit
+    from .composition.rate_limit import RateLimit, with_rate_limit
     from .composition.retry import Retry, with_retry
     from .domain.attempt import Attempt, Wait
     from .domain.capability import Capabilities, missing
@@ -48,6 +50,7 @@ __all__ = [
     "Clock",
     "Decorated",
     "Document",
+    "Env",
     "ErrorKind",
     "Event",
     "Failed",
@@ -112,7 +115,15 @@ __all__ = [
 # Where each name lives: what type checkers read above, once more for the interpreter.
 _HOME = {
     "adapters.calling": ("as_request",),
+    "adapters.clock": (
+        "Chance",
+        "Clock",
+        "SystemClock",
+        "VirtualClock",
+    ),
     "adapters.function": ("from_function",),
+    "adapters.limiter": ("Limiter",),
+    "adapters.secret": ("Env",),
     "adapters.scripted": (
         "Break",
         "ScriptedModel",
@@ -121,12 +132,6 @@ _HOME = {
     "composition.blocking": (
         "BlockingModel",
         "blocking",
-    ),
-    "composition.clock": (
-        "Chance",
-        "Clock",
-        "SystemClock",
-        "VirtualClock",
     ),
     "composition.compose": (
         "Layer",
@@ -143,7 +148,6 @@ _HOME = {
         "Policy",
     ),
     "composition.rate_limit": (
-        "Limiter",
         "RateLimit",
         "with_rate_limit",
     ),

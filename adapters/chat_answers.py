@@ -18,7 +18,7 @@ from ..domain.frozen import FrozenDict
 from ..domain.message import Message, Part, Reasoning, Role, Text, ToolCall
 from ..domain.response import FinishReason, Response
 from ..domain.usage import Usage
-from .chat_json import Halves, parse
+from .chat_json import Halves, parse, shown
 
 
 class Malformed(ValueError):
@@ -57,16 +57,21 @@ def decode(body: bytes, stops: tuple[str, ...] = (), provider: str = "openai") -
     try:
         answer = parse(body, mended=True)
     except ValueError:
-        raise Malformed(f"the answer is not JSON: {_shown(body)}" if body.strip() else "the answer is empty") from None
+        raise Malformed(f"the answer is not JSON: {shown(body)}" if body.strip() else "the answer is empty") from None
     if not isinstance(answer, dict):
-        raise Malformed(f"the answer is not a JSON object: {_shown(body)}")
+        raise Malformed(f"the answer is not a JSON object: {shown(body)}")
+    return decode_answer(answer, stops, provider)
+
+
+def decode_answer(answer: Mapping[str, Any], stops: tuple[str, ...] = (), provider: str = "openai") -> Response:
+    """The same, of an answer that is read already."""
     if answer.get("error"):
         raise Reported(answer["error"])
     choice = _first_choice(answer)
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
         what = "no choices" if choice is None else "a choice without a message"
-        raise Malformed(f"the answer has {what}: {_shown(body)}")
+        raise Malformed(f"the answer has {what}: {shown(answer)}")
     reasoning, text = _words(message)
     refusal = _text(message.get("refusal"))
     calls = _whole_calls(message, provider)
@@ -94,6 +99,7 @@ class Arriving:
         "_calls",
         "_current",
         "_metadata",
+        "done",
         "draft",
         "finish_reason",
         "halves",
@@ -110,6 +116,7 @@ class Arriving:
         self.draft = Draft(stops)
         self.stops = stops
         self.provider = provider
+        self.done = False  # the server said `[DONE]`
         self.finish_reason: object = None
         self.stopped_by: str | None = None
         self.usage: Usage | None = None
@@ -222,7 +229,7 @@ class _Call:
 def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
     """The events of one chunk. Raises `Malformed` or `Reported`."""
     if not isinstance(chunk, dict):
-        raise Malformed(f"a chunk of the stream is not a JSON object: {_shown(repr(chunk).encode())}")
+        raise Malformed(f"a chunk of the stream is not a JSON object: {shown(chunk)}")
     if chunk.get("error"):
         raise Reported(chunk["error"])
     if arriving.model_id is None or arriving.response_id is None:
@@ -391,8 +398,3 @@ def _text(value: object) -> str:
 
 def _known_text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _shown(body: bytes) -> str:
-    text = " ".join(body[:400].decode("utf-8", "replace").split())
-    return repr(text if len(text) <= 120 else text[:117] + "...")

@@ -12,14 +12,12 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, assert_never
 
+from ..domain.capability import Unsupported
+from ..domain.frozen import thaw
 from ..domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from ..domain.request import Request
 from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
 from ..domain.tool import Tool
-
-
-class Unsupported(ValueError):
-    """The wire has no way to say this."""
 
 
 class Unwritable(ValueError):
@@ -43,7 +41,57 @@ def encode(
     """
     import orjson
 
-    body: dict[str, Any] = {"model": model_id, "messages": orjson.Fragment(_messages(request.messages, provider))}
+    messages = orjson.Fragment(_messages(request.messages, provider))
+    body = _body(request, model_id, messages, options, max_stops, stream, max_tokens_name)
+    try:
+        try:
+            return orjson.dumps(body)
+        except TypeError:
+            return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # such as logit_bias={50256: -100}
+    except TypeError as error:
+        raise Unwritable(f"the options or tools can't be written as JSON: {error}") from None
+
+
+def wire_body(
+    request: Request,
+    model_id: str,
+    options: Mapping[str, Any],
+    *,
+    max_stops: int | None = 4,
+    stream: bool = False,
+    provider: str = "openai",
+    max_tokens_name: str = "max_tokens",
+) -> dict[str, Any]:
+    """The same as `encode`, for an SDK that wants values: a dict that the receiver may change."""
+    messages = wire_messages(request.messages, provider)
+    body: dict[str, Any] = thaw(_body(request, model_id, messages, options, max_stops, stream, max_tokens_name))
+    return body
+
+
+def wire_messages(messages: tuple[Message, ...], provider: str = "openai") -> list[dict[str, Any]]:
+    """The wire's messages as values. Raises `Unsupported` for what it can't hold."""
+    out: list[dict[str, Any]] = []
+    waiting: list[dict[str, Any]] = []
+    for at, message in enumerate(messages):
+        objects, media = _message(message, provider, f"messages[{at}]")
+        if waiting and message.role is not Role.TOOL:
+            out.append({"role": "user", "content": waiting})
+            waiting = []
+        out += objects
+        waiting += media
+    return [*out, {"role": "user", "content": waiting}] if waiting else out
+
+
+def _body(
+    request: Request,
+    model_id: str,
+    messages: Any,
+    options: Mapping[str, Any],
+    max_stops: int | None,
+    stream: bool,
+    max_tokens_name: str,
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": model_id, "messages": messages}
     stops = request.stop_sequences if max_stops is None else request.stop_sequences[:max_stops]
     if stops:
         body["stop"] = stops
@@ -61,13 +109,7 @@ def encode(
             body[max_tokens_name if name == "max_tokens" else name] = value
     if stream:
         body["stream"] = True
-    try:
-        try:
-            return orjson.dumps(body)
-        except TypeError:
-            return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # such as logit_bias={50256: -100}
-    except TypeError as error:
-        raise Unwritable(f"the options or tools can't be written as JSON: {error}") from None
+    return body
 
 
 class _Encoded(NamedTuple):

@@ -65,3 +65,11 @@ def _mended(value: Any) -> Any:
     if isinstance(value, list):
         return [_mended(item) for item in value]
     return {key: _mended(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def shown(value: object) -> str:
+    """The beginning of what a server sent, bytes or a value that was read, quoted for a message."""
+    if not isinstance(value, bytes):
+        value = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace")
+    text = " ".join(value[:400].decode("utf-8", "replace").split())
+    return repr(text if len(text) <= 120 else text[:117] + "...")

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 import attrs
 from returns.result import Failure, Result, Success
 
-from ..domain.capability import Capabilities, missing
+from ..domain.capability import Capabilities, Unsupported, missing
 from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import Event, replay
 from ..domain.facts import max_stops
@@ -27,11 +27,10 @@ from ..domain.frozen import FrozenDict, freeze_mapping
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import Response
-from . import sse
 from .calling import Calling
-from .chat_answers import Arriving, Malformed, Reported, decode, decode_event
-from .chat_completions import Unsupported, encode
-from .chat_json import parse
+from .chat_answers import Arriving, Malformed, decode, decode_event
+from .chat_completions import encode
+from .chat_stream import arriving_events
 from .openai_errors import KeyUnavailable, translate
 from .per_loop import PerLoop
 
@@ -172,31 +171,11 @@ class OpenAIModel(Calling):
                 for event in replay(decode(await answer.aread(), request.stop_sequences)):
                     yield event  # a server that doesn't stream
                 return
-            state, begun, done = sse.START, False, False
             chunks = answer.aiter_bytes()
-            async for chunk in chunks:
-                state, events = sse.feed(state, chunk)
-                for said in events:
-                    begun = True
-                    if said.data.startswith(b"[DONE]"):
-                        done = True
-                        break
-                    for event in decode_event(_object(said), arriving):
-                        yield event
-                    if arriving.draft.stopped_by is not None:
-                        break
-                if done or arriving.draft.stopped_by is not None:
-                    break
-            else:
-                for said in sse.end(state):
-                    with contextlib.suppress(ValueError):  # half an event: the stream was cut
-                        if not said.data.startswith(b"[DONE]"):
-                            for event in decode_event(_object(said), arriving):
-                                yield event
-                        begun = True
-            if not begun:
-                raise Malformed("the answer is empty: no event in the stream")
-            if done:
+            async with contextlib.aclosing(arriving_events(chunks, arriving)) as events:
+                async for event in events:
+                    yield event
+            if arriving.done:
                 await _drained(chunks)
         except Exception as error:
             failure = self._translated(error, client, answer.headers if answer is not None else None)
@@ -350,20 +329,6 @@ def _asking(key: Callable[[], str | Awaitable[str]]) -> Callable[[], Awaitable[s
 
 async def _close(client: AsyncOpenAI) -> None:
     await client.close()
-
-
-def _object(said: sse.ServerEvent) -> Any:
-    if not said.data.strip():
-        return {}  # a sign of life
-    try:
-        chunk = parse(said.data)
-    except ValueError:
-        if said.name == "error":
-            raise Reported(said.text) from None
-        raise
-    if said.name == "error":
-        raise Reported(chunk.get("error", chunk) if isinstance(chunk, dict) else chunk)
-    return chunk
 
 
 async def _drained(chunks: AsyncGenerator[bytes]) -> None:

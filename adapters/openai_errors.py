@@ -5,7 +5,6 @@ Both are named rather than imported: openai 2 stands on httpx, openai 3 on httpx
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.frozen import FrozenDict
 from . import chat_errors
+from .secret import hidden
 
 _K, _S = ErrorKind, Sent
 
@@ -32,6 +32,7 @@ EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
         "openai.WebSocketConnectionClosedError": (_K.INTERRUPTED, _S.PERHAPS),
         "openai.WebSocketQueueFullError": (_K.OVERLOADED, _S.NO),
         "modelport.KeyUnavailable": (_K.AUTHENTICATION, _S.NO),
+        "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
         "modelport.Reported": (None, _S.YES),
         "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
         "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
@@ -110,12 +111,12 @@ def translate(
         kind, message = _K.UNSUPPORTED, message + _NO_STOPS
     return ModelError(
         kind,
-        _without(message, secret),
+        hidden(message, [secret]),
         scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
         sent=sent,
         retry_after=chat_errors.retry_after(found, time.time() if now is None else now),
         status=status,
-        code=_without(chat_errors.code_of(body) or "", secret) or None,
+        code=hidden(chat_errors.code_of(body) or "", [secret]) or None,
         provider=provider,
         model_id=model_id,
         request_id=chat_errors.request_id(found),
@@ -148,12 +149,3 @@ def _message(exception: BaseException, cause: BaseException | None, body: object
     if name == "LocalProtocolError":
         detail = detail.partition(" b")[0]  # it quotes the header, and a header may be a secret
     return f"{name}: {detail}" if detail else name
-
-
-def _without(message: str, secret: str | None) -> str:
-    bare = (secret or "").strip()
-    if len(bare) < 8:  # such as "none": nothing is hidden in the midst of words
-        return re.sub(rf"(?<!\w){re.escape(bare)}(?!\w)", "***", message) if bare else message
-    for size in range(len(bare), 5, -1):  # the message may have been shortened in the midst of it
-        message = message.replace(bare if size == len(bare) else f"{bare[:size]}...", "***")
-    return message

@@ -13,13 +13,13 @@ from functools import reduce
 import attrs
 from returns.result import Failure, Result, Success
 
+from ..adapters import deadline
+from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Attempt
 from ..domain.capability import Capabilities
 from ..domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
 from ..domain.model import Model
 from ..domain.request import Request
-from . import deadline
-from .clock import SYSTEM_CLOCK, Clock
 from .compose import Layer
 from .kinds import On, acts_on, as_on
 from .policy import Call, Decorated, T, after

@@ -15,6 +15,7 @@ import attrs
 from returns.result import Failure, Result, Success
 
 from ..adapters.calling import Calling
+from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Attempt, Wait
 from ..domain.capability import Capabilities
 from ..domain.error import ErrorKind, ModelError
@@ -22,7 +23,6 @@ from ..domain.event import Event, Failed, Finished, ToolCallDelta, cut_off
 from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
-from .clock import SYSTEM_CLOCK, Clock
 
 _REFUSALS = frozenset(
     {ErrorKind.LIMITER_FULL, ErrorKind.CIRCUIT_OPEN, ErrorKind.BUDGET_EXCEEDED, ErrorKind.DEADLINE_EXCEEDED}

@@ -14,12 +14,12 @@ from typing import Any
 import attrs
 from returns.result import Failure, Result
 
+from ..adapters import deadline as deadlines
+from ..adapters.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
 from ..domain.attempt import Attempt, Wait
 from ..domain.error import MEANING, ErrorKind, ModelError, ModelFailure
 from ..domain.model import Model
 from ..domain.request import Request
-from . import deadline as deadlines
-from .clock import SYSTEM_CLOCK, Chance, Clock, system_chance
 from .compose import Layer
 from .kinds import On, acts_on, as_on
 from .policy import Call, Decorated, T, after, waited

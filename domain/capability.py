@@ -29,6 +29,10 @@ class Capabilities:
     context_window: int | None = None
 
 
+class Unsupported(ValueError):
+    """The request holds what this model, or the wire to it, has no way to say."""
+
+
 def missing(request: Request, capabilities: Capabilities) -> tuple[str, ...]:
     """The capabilities that this request needs and the model hasn't, in the order of their declaration.
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from modelport.composition.clock import SystemClock, VirtualClock, system_chance
+from modelport.adapters.clock import SystemClock, VirtualClock, system_chance
 
 
 def test_virtual_time_jumps_to_the_next_timer():
