@@ -1,7 +1,7 @@
 """A conversation: messages, each of one role, each made of parts.
 
 Every part and message can carry `metadata`: what one provider wants back unread (thought signatures, encrypted
-reasoning, cache markers), under that provider's name.
+reasoning), under that provider's name. A cache marker concerns them all, and stands under `cache_control`.
 """
 
 from __future__ import annotations

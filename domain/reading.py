@@ -14,6 +14,7 @@ import attrs
 
 from .frozen import FrozenDict
 from .message import PARTS, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from .preparation import CACHE_CONTROL
 from .reading_media import Read, found, need, read_audio, read_file, read_image, read_media, read_text
 from .response import Response
 
@@ -38,6 +39,7 @@ _MEMBERS = (
     "tool_call_id",
     "reasoning_content",
     "reasoning",
+    "cache_control",
     "metadata",
 )
 # What SDKs and smolagents write beside these, and what no model needs back.
@@ -124,7 +126,12 @@ def _metadata(fields: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     metadata = fields.get("metadata") or {}
     if not isinstance(metadata, Mapping):
         raise TypeError(f"{where}.metadata: a dict by provider, not {found(metadata)}")
-    return metadata
+    marker = fields.get(CACHE_CONTROL)
+    if marker is None:
+        return metadata
+    if not isinstance(marker, Mapping):
+        raise TypeError(f"{where}.cache_control: a dict such as {{'type': 'ephemeral'}}, not {found(marker)}")
+    return {**metadata, CACHE_CONTROL: marker}
 
 
 def _spelled(role: Any) -> Any:
@@ -155,9 +162,11 @@ def _tool_call(value: Any, where: str) -> ToolCall:
     elif not isinstance(arguments, Mapping):
         raise TypeError(f"{where}.arguments: JSON text or a dict, not {found(arguments)}")
     try:
-        return ToolCall(call_id, read_text(name, f"{where}.name"), arguments)
+        call = ToolCall(call_id, read_text(name, f"{where}.name"), arguments)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{where}.arguments: {error}") from None
+    metadata = _metadata(value, where) if isinstance(value, Mapping) else None
+    return attrs.evolve(call, metadata=metadata) if metadata else call
 
 
 def _get(value: Any, name: str) -> Any:
@@ -170,7 +179,16 @@ def _tool_result(call_id: Any, content: list[Part], name: Any, is_error: bool, w
     for at, part in enumerate(content):
         if isinstance(part, (Reasoning, ToolCall)):
             raise TypeError(f"{where}.content[{at}]: a tool can't give back a {type(part).__name__}")
-    return ToolResult(call_id, content, name, is_error)
+    marked = [part.metadata for part in content if CACHE_CONTROL in part.metadata]
+    if not marked:
+        return ToolResult(call_id, content, name, is_error)
+    # Providers take the marker on the result as a whole, not within it.
+    plain = [attrs.evolve(part, metadata=_without_marker(part.metadata)) for part in content]
+    return ToolResult(call_id, plain, name, is_error, metadata={CACHE_CONTROL: marked[-1][CACHE_CONTROL]})
+
+
+def _without_marker(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in metadata.items() if name != CACHE_CONTROL}
 
 
 def _content(value: Any, where: str, read: Read | None) -> list[Part]:

@@ -160,6 +160,14 @@ def _address(url: str, where: str) -> tuple[str | None, bytes | None, str | None
     return read_text(url, where), None, None
 
 
+def held(url: str, where: str) -> tuple[bytes, str | None] | None:
+    """The bytes that a `data:` URL holds, and their media type; None for any other address."""
+    if url[:5].lower() != "data:":
+        return None
+    _, data, media_type = _address(url, where)
+    return data or b"", media_type
+
+
 def _unescaped(text: str) -> bytes:
     return re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes.fromhex(code[1].decode()), text.encode())
 
