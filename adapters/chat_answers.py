@@ -13,12 +13,15 @@ from typing import Any, Final
 import attrs
 
 from ..domain.draft import Draft, trimmed
-from ..domain.event import Event
+from ..domain.event import Event, Finished
 from ..domain.frozen import FrozenDict
 from ..domain.message import Message, Part, Reasoning, Role, Text, ToolCall
 from ..domain.response import FinishReason, Response
 from ..domain.usage import Usage
+from .chat_errors import said
 from .chat_json import Halves, parse, shown
+from .chat_raw import FILTERS, Raw, filtered_by
+from .chat_usage import usage_of
 
 
 class Malformed(ValueError):
@@ -66,7 +69,7 @@ def decode(body: bytes, stops: tuple[str, ...] = (), provider: str = "openai") -
 def decode_answer(answer: Mapping[str, Any], stops: tuple[str, ...] = (), provider: str = "openai") -> Response:
     """The same, of an answer that is read already."""
     if answer.get("error"):
-        raise Reported(answer["error"])
+        raise Reported(said(answer))
     choice = _first_choice(answer)
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
@@ -82,9 +85,9 @@ def decode_answer(answer: Mapping[str, Any], stops: tuple[str, ...] = (), provid
         parts.append(Text(text + refusal))
     response = Response(
         Message(Role.ASSISTANT, [*parts, *calls], metadata=_kept(message, _KEPT_OF_MESSAGE, provider)),
-        _finish_reason(choice.get("finish_reason"), bool(calls), bool(refusal)),
+        _finish_reason(choice.get("finish_reason"), bool(calls), bool(refusal or filtered_by(choice.get(FILTERS)))),
         _stopped_by(choice, stops),
-        _usage(answer.get("usage")),
+        usage_of(answer.get("usage")),
         _known_text(answer.get("model")),
         _known_text(answer.get("id")),
         raw=answer,
@@ -105,6 +108,7 @@ class Arriving:
         "halves",
         "model_id",
         "provider",
+        "raw",
         "refused",
         "response_id",
         "stopped_by",
@@ -122,6 +126,7 @@ class Arriving:
         self.usage: Usage | None = None
         self.model_id: str | None = None
         self.response_id: str | None = None
+        self.raw = Raw()
         self.refused = False
         self._calls: list[_Call] = []
         self.halves = Halves()
@@ -141,7 +146,7 @@ class Arriving:
         for call in self._calls if self.halves else ():
             events += self.draft.tool_call(call.number, arguments="\ufffd") if left(call.number) else ()
         events += self.draft.close()
-        reason = _finish_reason(self.finish_reason, bool(self._calls), self.refused)
+        reason = _finish_reason(self.finish_reason, bool(self._calls), self.refused or self.raw.filtered)
         message = self._message() if self._metadata else None
         last = self.draft.finish(
             reason,
@@ -151,7 +156,7 @@ class Arriving:
             response_id=self.response_id,
             message=message,
         )
-        return [*events, last]
+        return [*events, Finished(attrs.evolve(last.response, raw=self.raw.answer))]
 
     def _message(self) -> Message:
         whole = self.draft.gathered()
@@ -231,19 +236,26 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
     if not isinstance(chunk, dict):
         raise Malformed(f"a chunk of the stream is not a JSON object: {shown(chunk)}")
     if chunk.get("error"):
-        raise Reported(chunk["error"])
+        raise Reported(said(chunk))
+    choice = _first_choice(chunk)
     if arriving.model_id is None or arriving.response_id is None:
         arriving.model_id = arriving.model_id or _known_text(chunk.get("model"))
         arriving.response_id = arriving.response_id or _known_text(chunk.get("id"))
+        arriving.raw.heed(chunk, choice)
     usage = chunk.get("usage")
     if usage:
-        arriving.usage = _usage(usage) or arriving.usage  # where it comes more than once, it grows
-    choice = _first_choice(chunk)
+        arriving.usage = usage_of(usage) or arriving.usage  # where it comes more than once, it grows
     if choice is None:
+        arriving.raw.heed(chunk, None)
         return ()
     if choice.get("finish_reason"):  # some say "" while they go on
         arriving.finish_reason = choice["finish_reason"]
         arriving.stopped_by = _stopped_by(choice, arriving.stops)
+        arriving.raw.heed(chunk, choice)
+    if choice.get("logprobs"):
+        arriving.raw.logprobs(choice["logprobs"])
+    if choice.get(FILTERS):
+        arriving.raw.filters(choice[FILTERS])
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         return ()
@@ -368,28 +380,6 @@ def _stopped_by(choice: Mapping[str, Any], stops: tuple[str, ...]) -> str | None
         if isinstance(value, str) and value in stops:
             return value
     return None
-
-
-def _usage(usage: object) -> Usage | None:
-    if not isinstance(usage, dict) or not usage:
-        return None
-    read, written = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    of_prompt, of_answer = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    reasoning = _count(of_answer, "reasoning_tokens") or _count(usage, "reasoning_tokens")
-    if reasoning and _count(usage, "total_tokens") == read + written + reasoning:
-        written += reasoning  # xAI counts reasoning beside the answer, others as a part of it
-    return Usage(
-        read,
-        written,
-        _count(of_prompt, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens"),  # the latter is DeepSeek's
-        _count(of_prompt, "cache_write_tokens"),
-        reasoning,
-    )
-
-
-def _count(found: object, name: str) -> int:
-    value = found.get(name) if isinstance(found, dict) else None
-    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _text(value: object) -> str:

@@ -30,6 +30,7 @@ STATUS: Final[Mapping[int, ErrorKind]] = MappingProxyType(
         410: _K.NOT_FOUND,
         413: _K.CONTEXT_WINDOW,
         422: _K.INVALID_REQUEST,
+        424: _K.SERVER,  # TGI: the generation failed
         425: _K.OVERLOADED,
         429: _K.RATE_LIMITED,
         451: _K.CONTENT_FILTER,
@@ -79,6 +80,10 @@ CODES: Final[Mapping[str, ErrorKind]] = FrozenDict(
         "internal_server_error": _K.SERVER,
         "internalservererror": _K.SERVER,
         "api_error": _K.SERVER,
+        # Hugging Face's router, and TGI
+        "model_not_supported": _K.NOT_FOUND,
+        "generation": _K.SERVER,
+        "incomplete_generation": _K.SERVER,
     }
 )
 """What the provider's own word means, in lower case."""
@@ -104,6 +109,14 @@ SCOPES: Final[Mapping[ErrorKind, Scope]] = MappingProxyType(
     }
 )
 """How much a kind of refusal concerns; another concerns its request alone."""
+
+
+def said(body: Mapping[str, Any]) -> object:
+    """The error in a body. TGI writes words, and their type beside them; vLLM of old, its members without a cover."""
+    error, kind = body.get("error"), body.get("error_type")
+    if isinstance(error, str) and isinstance(kind, str):
+        return {"message": error, "type": kind}
+    return error or body
 
 
 def kind_of(status: int | None, body: object) -> ErrorKind:
