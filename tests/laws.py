@@ -72,6 +72,10 @@ class Subject(Protocol):
         """One that begins to answer, and doesn't end for as long as anybody waits."""
         ...
 
+    def breaking(self, after: int) -> Case:
+        """One that breaks off what `answering(TEXT)` says: after so many pieces, or in the midst of a whole answer."""
+        ...
+
 
 TEXT = "One two three. Four five six. Seven eight nine."
 
@@ -101,6 +105,27 @@ def failures_are_values(subject: Subject) -> None:
         assert isinstance(result.failure(), ModelError)
         events = await listen(case.model, case.request())
         assert isinstance(events[-1], Failed), events
+
+    asyncio.run(main())
+
+
+def a_break_at_each_point_is_a_failure(subject: Subject) -> None:
+    """Laws 1, 2, 5: an answer that breaks off is a failure with what was shown as its partial, and holds nothing."""
+
+    async def main() -> None:
+        case = subject.answering(TEXT)
+        does_as_told = (await case.model.generate(case.request())).unwrap().content == TEXT
+        for after in (0, 1, 3, 6):
+            case = subject.breaking(after)
+            whole = await case.model.generate(case.request())
+            assert isinstance(whole, Failure), (after, whole)
+            *shown, last = await listen(case.model, case.request())
+            assert isinstance(last, Failed), (after, last)
+            assert not any(isinstance(event, (Finished, Failed)) for event in shown)
+            text = "".join(event.text for event in shown if isinstance(event, TextDelta))
+            assert TEXT.startswith(text) or not does_as_told, (after, text)
+            assert (last.partial.content if last.partial is not None else "") == text
+            await case.until_open(0)
 
     asyncio.run(main())
 
@@ -261,6 +286,7 @@ def one_call_is_one_attempt(subject: Subject) -> None:
 
 LAWS: tuple[Callable[[Subject], None], ...] = (
     failures_are_values,
+    a_break_at_each_point_is_a_failure,
     a_stream_ends_once,
     the_stream_comes_to_the_whole,
     no_stop_is_shown,

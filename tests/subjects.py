@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import attrs
+from chat_provider import ChatProvider
 from laws import TEXT, Case, Subject
-from loopback import Loopback, Seen, chunk, error, saying, streamed, whole
+from loopback import Loopback
 
 from modelport import (
+    Break,
     Layer,
     Model,
     ModelError,
@@ -34,7 +36,7 @@ FAST = 6_000_000  # calls a minute: a limiter that is there, and keeps nobody wa
 class Scripted:
     """`ScriptedModel`, bare or under layers."""
 
-    def __init__(self, *layers: Callable[[], Layer]) -> None:
+    def __init__(self, *layers: Callable[[ScriptedModel], Layer]) -> None:
         self.layers = layers
 
     def answering(self, text: str, sizes: Sequence[int] = (8,)) -> Case:
@@ -46,8 +48,11 @@ class Scripted:
     def stalling(self) -> Case:
         return self._case(ScriptedModel(Stall(TEXT, after=1), repeat=True))
 
+    def breaking(self, after: int) -> Case:
+        return self._case(ScriptedModel(Break(TEXT, after), repeat=True))
+
     def _case(self, model: ScriptedModel) -> Case:
-        stack: Model = compose(model, *(layer() for layer in self.layers)) if self.layers else model
+        stack: Model = compose(model, *(layer(model) for layer in self.layers)) if self.layers else model
         return Case(stack, lambda: model.open, lambda: len(model.requests))
 
 
@@ -87,37 +92,12 @@ class Functions:
     def stalling(self) -> Case:
         return self._case(None)
 
+    def breaking(self, after: int) -> Case:
+        return self._case(BROKEN)
+
     def _case(self, says: str | ModelError | None) -> Case:
         function = Counted(says)
         return Case(from_function(function), lambda: function.open, lambda: function.asked)
-
-
-class Wire:
-    """`OpenAIModel` before a server that ignores stops, bare or under layers."""
-
-    def __init__(self, server: Loopback, *layers: Layer) -> None:
-        self.server = server
-        bare = OpenAIModel("m-1", base_url=server.url, api_key="none")
-        self.model: Model = compose(bare, *layers) if layers else bare
-
-    def answering(self, text: str, sizes: Sequence[int] = (8,)) -> Case:
-        return self._case(saying(text, sizes))
-
-    def failing(self) -> Case:
-        return self._case(lambda seen: error(400))
-
-    def stalling(self) -> Case:
-        def stall(seen: Seen) -> Any:
-            if seen.json.get("stream"):
-                return streamed(chunk({"content": "One two"}), then="stall")
-            return attrs.evolve(whole(TEXT), then="stall")
-
-        return self._case(stall)
-
-    def _case(self, script: Callable[[Seen], Any]) -> Case:
-        before = len(self.server.requests)
-        self.server.script = [script]
-        return Case(self.model, lambda: self.server.open, lambda: len(self.server.requests) - before)
 
 
 class Transformers:
@@ -141,6 +121,13 @@ class Transformers:
     def stalling(self) -> Case:
         return self._case(self.tokenizer(TEXT)["input_ids"] * 2000)
 
+    def breaking(self, after: int) -> Case:
+        def fail(step: int) -> None:
+            if step == after:
+                raise RuntimeError("the device is gone")
+
+        return self._case(self.tokenizer(TEXT)["input_ids"], fail)
+
     def _case(self, tokens: list[int], before: Callable[[int], None] = lambda step: None) -> Case:
         runtime = Counting(self.says(tokens, before))
         model = TransformersModel("told", model=runtime, tokenizer=self.tokenizer, max_tokens=len(tokens) or 1)
@@ -161,6 +148,9 @@ class OpenVINO:
 
     def stalling(self) -> Case:
         return self._case(self.pipeline, max_tokens=4000, ignore_eos=True)
+
+    def breaking(self, after: int) -> Case:
+        return self._case(Breaking(self.pipeline, after), max_tokens=12)
 
     def _case(self, pipeline: Any, broken: Exception | None = None, **options: Any) -> Case:
         runtime = Counting(pipeline, broken)
@@ -192,38 +182,69 @@ class Counting:
                 self.open -= 1
 
 
-def _paced() -> Layer:
+class Breaking:
+    """A runtime that stops after so many pieces and fails."""
+
+    def __init__(self, inner: Any, after: int) -> None:
+        self.inner, self.left = inner, after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def generate(self, inputs: Any, config: Any, streamer: Any) -> Any:
+        config.max_new_tokens = self.left
+        if self.left:
+            self.inner.generate(inputs, config, streamer)
+        raise RuntimeError("the device is gone")
+
+
+def _paced(_: object) -> Layer:
     return with_rate_limit(FAST)
 
 
-def _replaced() -> Layer:
-    return with_fallback(ScriptedModel("never asked", repeat=True))
+def _again(_: object) -> Layer:
+    return with_retry(base=0.001)
 
 
-@contextmanager
-def subject(name: str) -> Iterator[Subject]:
-    """The subject of this name."""
-    match name:
-        case "OpenAIModel":
-            with Loopback() as server:
-                yield Wire(server)
-        case "a stack on OpenAIModel":
-            with Loopback() as server:
-                yield Wire(server, _paced(), with_retry(), _replaced())
-        case _:
-            yield _SUBJECTS[name]()
+def _replaced(model: ScriptedModel) -> Layer:
+    return with_fallback(ScriptedModel(*model.answers, repeat=True))  # it fails where the first one does
 
 
+def _openai(server: Loopback, model_id: str = "m-1") -> OpenAIModel:
+    return OpenAIModel(model_id, base_url=server.url, api_key="none")
+
+
+def _stack(server: Loopback) -> Model:
+    bare = _openai(server)
+    return compose(bare, _paced(bare), _again(bare), with_fallback(_openai(server, "m-2")))
+
+
+PROVIDERS: dict[str, Callable[[], ChatProvider]] = {
+    "OpenAIModel": lambda: ChatProvider(_openai),
+    "a stack on OpenAIModel": lambda: ChatProvider(_stack),
+}
 _SUBJECTS: dict[str, Callable[[], Subject]] = {
     "ScriptedModel": Scripted,
     "from_function": Functions,
     "TransformersModel": Transformers,
     "OpenVINOModel": OpenVINO,
-    "with_retry": lambda: Scripted(with_retry),
+    "with_retry": lambda: Scripted(_again),
     "with_rate_limit": lambda: Scripted(_paced),
     "with_fallback": lambda: Scripted(_replaced),
-    "a stack": lambda: Scripted(_paced, with_retry, _replaced),
-    "a stack in a stack": lambda: Scripted(with_retry, _paced, lambda: lambda model: compose(model, _replaced())),
+    "a stack": lambda: Scripted(_paced, _again, _replaced),
+    "a stack in a stack": lambda: Scripted(
+        _again, _paced, lambda model: lambda inner: compose(inner, _replaced(model))
+    ),
 }
-NAMES = [*_SUBJECTS, "OpenAIModel", "a stack on OpenAIModel"]
+NAMES = [*_SUBJECTS, *PROVIDERS]
 TELLABLE = [name for name in NAMES if name != "OpenVINOModel"]  # they say what they are told
+
+
+@contextmanager
+def subject(name: str) -> Iterator[Subject]:
+    """The subject of this name."""
+    if name in PROVIDERS:
+        with PROVIDERS[name]() as provider:
+            yield provider
+    else:
+        yield _SUBJECTS[name]()
