@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .adapters.secret import Env
     from .composition.blocking import BlockingModel, blocking
     from .composition.compose import Layer, compose, describe
+    from .composition.configuration import from_dict, to_dict
     from .composition.fallback import Fallback, with_fallback
     from .composition.policy import Call, Decorated, Policy
     from .composition.rate_limit import RateLimit, with_rate_limit
@@ -102,11 +103,13 @@ __all__ = [
     "cut",
     "describe",
     "fingerprint",
+    "from_dict",
     "from_function",
     "merge",
     "missing",
     "replay",
     "settle",
+    "to_dict",
     "with_fallback",
     "with_rate_limit",
     "with_retry",
@@ -137,6 +140,10 @@ _HOME = {
         "Layer",
         "compose",
         "describe",
+    ),
+    "composition.configuration": (
+        "from_dict",
+        "to_dict",
     ),
     "composition.fallback": (
         "Fallback",

@@ -185,6 +185,7 @@ class OpenVINOModel(Calling):
     capabilities: Capabilities
     options: FrozenDict
     model_kwargs: FrozenDict
+    _pipeline: Any
     _runtime: _Runtime
 
     def __init__(
@@ -203,7 +204,7 @@ class OpenVINOModel(Calling):
         runtime = _Runtime(Threads("modelport-openvino", 1), pipeline)
         given = canonical(options, "OpenVINOModel")
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            name, device, CAN, given, kwargs, runtime
+            name, device, CAN, given, kwargs, pipeline, runtime
         )
 
     @property

@@ -150,7 +150,13 @@ class TransformersModel(Calling):
     model_id: str
     options: FrozenDict
     capabilities: Capabilities
+    device_map: Any = attrs.field(repr=False)
+    dtype: Any = attrs.field(repr=False)
+    trust_remote_code: bool = attrs.field(repr=False)
+    model_kwargs: FrozenDict = attrs.field(repr=False)
     apply_chat_template_kwargs: FrozenDict = attrs.field(repr=False)
+    _model: Any = attrs.field(repr=False)
+    _tokenizer: Any = attrs.field(repr=False)
     _runtime: _Runtime = attrs.field(repr=False)
 
     def __init__(
@@ -173,16 +179,23 @@ class TransformersModel(Calling):
             raise ValueError("TransformersModel: dtype and torch_dtype are two spellings of one thing; keep dtype")
         if (model is None) != (tokenizer is None):
             raise ValueError("TransformersModel: model and tokenizer are given together, or neither is")
-        found = {"device_map": device_map, "dtype": dtype if torch_dtype is None else torch_dtype}
-        loading = {**(model_kwargs or {}), **{name: value for name, value in found.items() if value is not None}}
+        dtype = dtype if torch_dtype is None else torch_dtype
+        placed = {name: value for name, value in (("device_map", device_map), ("dtype", dtype)) if value is not None}
+        kwargs = freeze_mapping(model_kwargs or {})
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id,
             canonical(options, "TransformersModel"),
             Capabilities(),
+            device_map,
+            dtype,
+            trust_remote_code,
+            kwargs,
             freeze_mapping(apply_chat_template_kwargs or {}),
+            model,
+            tokenizer,
             _Runtime(
                 None if model is None else Loaded(model, tokenizer),
-                lambda: load(model_id, trust_remote_code=trust_remote_code, **loading),
+                lambda: load(model_id, trust_remote_code=trust_remote_code, **{**thaw(kwargs), **placed}),
             ),
         )
 

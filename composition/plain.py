@@ -1,0 +1,156 @@
+"""A setting as a plain JSON value, and back; a secret is named by its environment variable and never written.
+
+What JSON has no word for is a mapping with one member that names it: `{"env": "MY_KEY"}`, `{"omit": true}`,
+`{"capabilities": {...}}`, `{"limiter": {...}}`. A mapping that looks like one of these, or whose names aren't text, is
+written as `{"map": [[name, value], ...]}`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+
+from ..adapters.clock import SYSTEM_CLOCK
+from ..adapters.limiter import Limiter
+from ..adapters.secret import Env
+from ..domain.capability import Capabilities
+from ..domain.fingerprint import is_secret
+from ..domain.option import OMIT
+
+# Words that stand where a key is asked for and none is needed.
+_NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})
+
+
+@attrs.define
+class Writer:
+    """Writes the settings of one stack. A limiter that stands in it twice gets a number; `again` writes it so."""
+
+    _limiters: dict[int, int] = attrs.field(factory=dict)
+    _shared: frozenset[int] = frozenset()
+
+    def again(self) -> Writer:
+        """A writer that knows which limiters this one has met more than once."""
+        return Writer(shared=frozenset(key for key, times in self._limiters.items() if times > 1))
+
+    def write(self, value: Any, where: str, *, secret: bool = False) -> Any:
+        """The value as JSON has it. Raises ValueError, naming the place, for what a configuration can't hold."""
+        if isinstance(value, Env):
+            return {"env": value.name}
+        if value is OMIT:
+            return {"omit": True}
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if isinstance(value, str):
+            return _text(str(value), where, secret)
+        if value is None or isinstance(value, (bool, int)) or isinstance(value, float) and math.isfinite(value):
+            return value
+        if isinstance(value, Capabilities):
+            return {"capabilities": attrs.asdict(value, filter=lambda field, item: item != field.default)}
+        if isinstance(value, Limiter):
+            return {"limiter": self.limiter(value, where)}
+        if isinstance(value, (frozenset, set)):
+            return sorted(self.write(item, where, secret=secret) for item in value)
+        if isinstance(value, (list, tuple)):
+            return [self.write(item, f"{where}[{at}]", secret=secret) for at, item in enumerate(value)]
+        if isinstance(value, Mapping):
+            items = {
+                name: self.write(item, f"{where}[{name!r}]", secret=secret or is_secret(name))
+                for name, item in value.items()
+            }
+            plain = all(isinstance(name, str) for name in items) and not (len(items) == 1 and items.keys() <= _TAGS)
+            return items if plain else {"map": [[name, item] for name, item in items.items()]}
+        raise ValueError(f"{where}: a configuration can't hold a {type(value).__name__}; leave it out and pass it anew")
+
+    def limiter(self, limiter: Limiter, where: str) -> dict[str, Any]:
+        """What a limiter is made of."""
+        key = id(limiter)
+        self._limiters[key] = self._limiters.get(key, 0) + 1
+        if limiter.clock != SYSTEM_CLOCK:
+            raise ValueError(f"{where}: a configuration can't hold a {type(limiter.clock).__name__}")
+        fields = {"rpm": limiter.pace.rpm, "burst": limiter.pace.burst, "max_wait": limiter.max_wait}
+        written = {name: value for name, value in fields.items() if value != _FREE[name]}
+        return {**written, "shared": sorted(self._shared).index(key) + 1} if key in self._shared else written
+
+
+_FREE: Final = {"rpm": None, "burst": 1, "max_wait": math.inf}
+
+
+def _text(text: str, where: str, secret: bool) -> Any:
+    if "://" in text:
+        parts = urlsplit(text)
+        if parts.password or any(is_secret(name) for name, _ in parse_qsl(parts.query)):
+            raise ValueError(f"{where}: this address has a secret in it, which no configuration may hold")
+    if not secret or text.lower() in _NO_SECRETS:
+        return text
+    names = sorted(name for name, value in os.environ.items() if value == text)
+    if not names:
+        fix = "pass Env('NAME'), or leave it out and set the environment variable that is read without it"
+        raise ValueError(f"{where}: a secret was given as text, and no configuration may hold one; {fix}")
+    return {"env": names[0]}
+
+
+@attrs.define
+class Reader:
+    """Reads the settings of one stack."""
+
+    _limiters: dict[object, Limiter] = attrs.field(factory=dict)
+
+    def read(self, value: Any, where: str) -> Any:
+        """The value that was written. Raises ValueError, naming the place, for what can't be read."""
+        if isinstance(value, list):
+            return [self.read(item, f"{where}[{at}]") for at, item in enumerate(value)]
+        if not isinstance(value, Mapping):
+            return value
+        if len(value) == 1 and value.keys() <= _TAGS:
+            (tag, inner), *_ = value.items()
+            return getattr(self, f"_{tag}")(inner, f"{where}.{tag}")
+        return {name: self.read(item, f"{where}[{name!r}]") for name, item in value.items()}
+
+    def _env(self, name: Any, where: str) -> Env:
+        return _made(Env, where, name)  # type: ignore[no-any-return]
+
+    def _omit(self, value: Any, where: str) -> Any:
+        return OMIT if value is True else _unreadable(value, where, "true")
+
+    def _map(self, items: Any, where: str) -> dict[Any, Any]:
+        if not isinstance(items, list) or not all(isinstance(item, (list, tuple)) and len(item) == 2 for item in items):
+            _unreadable(items, where, "a list of pairs")
+        return {name: self.read(item, f"{where}[{name!r}]") for name, item in items}
+
+    def _capabilities(self, fields: Any, where: str) -> Capabilities:
+        return _made(Capabilities, where, **_members(fields, where))  # type: ignore[no-any-return]
+
+    def _limiter(self, fields: Any, where: str) -> Limiter:
+        given = _members(fields, where)
+        number = given.pop("shared", None)
+        limiter = self._limiters.get(number)
+        if limiter is None:
+            limiter = _made(Limiter, where, **given)
+            if number is not None:
+                self._limiters[number] = limiter
+        return limiter
+
+
+_TAGS: Final = frozenset({"capabilities", "env", "limiter", "map", "omit"})
+
+
+def _members(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        _unreadable(value, where, "a mapping")
+    return dict(value)
+
+
+def _made(make: Callable[..., Any], where: str, *args: Any, **named: Any) -> Any:
+    try:
+        return make(*args, **named)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _unreadable(value: object, where: str, due: str) -> NoReturn:
+    raise ValueError(f"{where}: takes {due}, not {value!r}")

@@ -1,0 +1,254 @@
+"""A stack goes through JSON and back, and takes no secret along."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from modelport import (
+    OMIT,
+    Capabilities,
+    Decorated,
+    Env,
+    Limiter,
+    Model,
+    Response,
+    ScriptedModel,
+    VirtualClock,
+    compose,
+    describe,
+    from_dict,
+    from_function,
+    to_dict,
+    with_fallback,
+    with_rate_limit,
+    with_retry,
+)
+from modelport.adapters import OpenAIModel, OpenVINOModel, TransformersModel
+from modelport.composition.policy import Direct
+
+KEY = "sk-secret-0123456789"
+
+
+def again(model: Model) -> Model:
+    """The model that comes out of the JSON of its configuration."""
+    text = json.dumps(to_dict(model), allow_nan=False)
+    read = from_dict(json.loads(text))
+    assert json.dumps(to_dict(read)) == text
+    return read
+
+
+def test_an_adapter_is_its_arguments_without_those_at_their_defaults() -> None:
+    model = OpenAIModel(
+        "gpt-4o", api_base="http://127.0.0.1:1/v1", organization="org", temperature=0.2, max_new_tokens=9
+    )
+    assert to_dict(model) == {
+        "adapter": "OpenAIModel",
+        "model_id": "gpt-4o",
+        "base_url": "http://127.0.0.1:1/v1",
+        "organization": "org",
+        "options": {"temperature": 0.2, "max_tokens": 9},
+    }
+    assert again(model) == model
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        OpenAIModel("gpt-4o"),
+        OpenAIModel("gpt-4o", timeout=None, client_kwargs={"default_headers": {"x-team": "red"}}),
+        OpenAIModel("gpt-4o", api_key=Env("MY_KEY"), extra_headers={"authorization": Env("OTHER")}),
+        OpenAIModel("my-deployment", capabilities=Capabilities(tools=True, max_stops=0)),
+        OpenAIModel("local", api_key="none", logit_bias={50256: -100}, stream_options=OMIT, extra_body={"env": 1}),
+        OpenAIModel("local", requests_per_minute=60),
+    ],
+    ids=lambda model: repr(model)[:70],
+)
+def test_an_adapter_comes_back_as_it_was(model: Model) -> None:
+    assert again(model) == model
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        TransformersModel("org/name", device_map="cpu", torch_dtype="bfloat16", temperature=0.5, max_new_tokens=5),
+        TransformersModel("org/name", trust_remote_code=True, model_kwargs={"cache_dir": Path("models")}),
+        OpenVINOModel(device="GPU", max_tokens=5, model_kwargs={"PERFORMANCE_HINT": "LATENCY"}),
+        ScriptedModel("One.", "Two.", repeat=True, chunk=[1, 2], model_id="m", capabilities=Capabilities(tools=True)),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_so_does_one_that_holds_a_runtime(model: Model) -> None:
+    assert type(again(model)) is type(model)
+
+
+def test_a_stack_comes_back_with_its_layers_and_fallbacks() -> None:
+    stack = compose(
+        OpenAIModel("gpt-4o", temperature=0.2),
+        with_rate_limit(60, burst=2, max_wait=3),
+        with_retry(attempts=3, base=0.1, on=["server", "timeout"]),
+        with_fallback(
+            compose(OpenAIModel("local", base_url="http://127.0.0.1:1/v1"), with_retry()), ScriptedModel("Sorry.")
+        ),
+    )
+    data = to_dict(stack)
+    assert data["layers"][:2] == [
+        {"layer": "with_rate_limit", "rpm": 60, "burst": 2, "max_wait": 3},
+        {"layer": "with_retry", "attempts": 3, "base": 0.1, "on": ["server", "timeout"]},
+    ]
+    assert data["layers"][2]["models"][0]["layers"] == [{"layer": "with_retry"}]
+    assert describe(again(stack)) == describe(stack)
+
+
+def test_the_front_door_to_a_stack_comes_back_too() -> None:
+    read = from_dict({"compose": {"adapter": "ScriptedModel", "answers": ["Hi!"]}})
+    assert describe(again(read)) == "ScriptedModel"
+    assert read("Hello").content == "Hi!"
+
+
+def test_models_that_share_a_limiter_still_do() -> None:
+    shared = Limiter(60)
+    read: Any = again(
+        compose(
+            ScriptedModel("a"), with_rate_limit(shared), with_fallback(OpenAIModel("b", requests_per_minute=shared))
+        )
+    )
+    assert read.inner.policy.limiter is read.policy.models[0].requests_per_minute
+
+
+def test_two_limiters_of_one_pace_stay_two() -> None:
+    other = compose(ScriptedModel("b"), with_rate_limit(60))
+    read: Any = again(compose(ScriptedModel("a"), with_rate_limit(60), with_fallback(other)))
+    assert read.inner.policy.limiter is not read.policy.models[0].policy.limiter
+
+
+def test_a_limiter_that_is_not_shared_needs_no_number() -> None:
+    model = OpenAIModel("b", requests_per_minute=Limiter(60, burst=2))
+    assert to_dict(model)["requests_per_minute"] == {"limiter": {"rpm": 60, "burst": 2}}
+    read: Any = from_dict(to_dict(model))
+    assert read.requests_per_minute.pace == Limiter(60, burst=2).pace
+
+
+def test_a_secret_is_written_as_the_variable_that_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_TEAM_KEY", KEY)
+    data = to_dict(OpenAIModel("gpt-4o", api_key=KEY, client_kwargs={"default_headers": {"api-key": KEY}}))
+    assert data["api_key"] == {"env": "SOME_TEAM_KEY"}
+    assert data["client_kwargs"] == {"default_headers": {"api-key": {"env": "SOME_TEAM_KEY"}}}
+    assert from_dict(data) == OpenAIModel(
+        "gpt-4o",
+        api_key=Env("SOME_TEAM_KEY"),
+        client_kwargs={"default_headers": {"api-key": Env("SOME_TEAM_KEY")}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        ({"api_key": KEY}, "OpenAIModel: api_key"),
+        ({"extra_headers": {"Authorization": KEY}}, "OpenAIModel: options['extra_headers']['Authorization']"),
+        ({"client_kwargs": {"default_query": {"api-key": KEY}}}, "client_kwargs['default_query']['api-key']"),
+        ({"base_url": f"http://127.0.0.1/v1?api-key={KEY}"}, "OpenAIModel: base_url"),
+    ],
+)
+def test_one_that_stands_in_no_variable_is_refused_and_not_shown(arguments: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValueError, match="no configuration may hold") as caught:
+        to_dict(OpenAIModel("gpt-4o", **arguments))
+    assert place in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        (from_function(lambda messages: "Hi!"), "FunctionModel: function"),
+        (OpenAIModel("m", api_key=lambda: KEY), "OpenAIModel: api_key"),
+        (OpenVINOModel(pipeline=object()), "OpenVINOModel: pipeline"),
+        (compose(ScriptedModel("a"), with_retry(on=lambda error: True)), "with_retry: on"),
+        (compose(ScriptedModel("a"), with_retry(clock=VirtualClock())), "with_retry: clock"),
+        (compose(ScriptedModel("a"), with_rate_limit(60, clock=VirtualClock())), "with_rate_limit"),
+        (ScriptedModel(Response.of("a")), "ScriptedModel: answers[0]"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_lives_in_this_process_alone_is_refused_by_its_place(model: Model, place: str) -> None:
+    with pytest.raises(ValueError, match="a configuration can't hold a") as caught:
+        to_dict(model)
+    assert str(caught.value).startswith(place + ":")
+
+
+def test_a_layer_of_the_caller_s_own_is_named() -> None:
+    with pytest.raises(ValueError, match=r"Direct.* is a layer of your own"):
+        to_dict(Decorated(ScriptedModel("a"), attrs.make_class("Direct", [], bases=(Direct,))()))
+
+
+@attrs.frozen
+class Mine:
+    """A model of an application."""
+
+    model_id: str
+    region: str = "here"
+    capabilities = Capabilities()
+    generate = stream = Direct.__call__
+
+
+def test_a_model_of_the_caller_s_own_is_read_where_the_caller_names_it() -> None:
+    data = to_dict(compose(Mine("m", "there"), with_retry()))  # type: ignore[arg-type]
+    read = from_dict(json.loads(json.dumps(data)), models=[Mine])
+    assert read.inner == Mine("m", "there")  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"from_dict\.compose\.adapter: 'Mine' is none of .*OpenAIModel"):
+        from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ([], "from_dict: takes a dict, not []"),
+        ({}, "from_dict.adapter: None is none of"),
+        ({"adapter": "OpenAiModel", "model_id": "m"}, "did you mean 'OpenAIModel'?"),
+        ({"adapter": "Limiter"}, "from_dict.adapter: 'Limiter' is none of"),
+        ({"adapter": "OpenAIModel", "modelid": "m"}, "from_dict: 'modelid' is none of"),
+        ({"adapter": "OpenAIModel"}, "from_dict: "),
+        ({"adapter": "OpenAIModel", "model_id": "m", "timeout": -1}, "from_dict: OpenAIModel: timeout"),
+        ({"adapter": "OpenAIModel", "model_id": "m", "options": [1]}, "from_dict.options: takes a dict, not [1]"),
+        ({"adapter": "OpenAIModel", "model_id": "m", "options": {"timeout": 1}}, "'timeout' is an argument"),
+        ({"adapter": "OpenAIModel", "model_id": "m", "api_key": {"env": 7}}, "from_dict.api_key.env: Env: takes"),
+        ({"adapter": "OpenAIModel", "model_id": "m", "seed": {"omit": 1}}, "from_dict: 'seed' is none of"),
+        ({"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"omit": 1}}}, "options['a'].omit: takes true"),
+        ({"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"map": 1}}}, ".map: takes a list of pairs"),
+        ({"adapter": "OpenAIModel", "model_id": "m", "capabilities": {"capabilities": 1}}, ": takes a mapping, not 1"),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "capabilities": {"capabilities": {"x": 1}}},
+            "from_dict.capabilities.capabilities: ",
+        ),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "requests_per_minute": {"limiter": {"rpm": 0}}},
+            "from_dict.requests_per_minute.limiter: requests per minute must be a number above 0",
+        ),
+        ({"adapter": "ScriptedModel", "answers": "Hi!"}, "from_dict.answers: takes a list, not 'Hi!'"),
+        ({"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layer": []}, "did you mean 'layers'?"),
+        ({"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layers": {}}, "from_dict.layers: takes a list"),
+        (
+            {"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layers": [{"layer": "with_retries"}]},
+            "from_dict.layers[0].layer: 'with_retries' is none of with_fallback, with_rate_limit, with_retry; did you",
+        ),
+        (
+            {"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layers": [{"layer": "with_rate_limit"}]},
+            "from_dict.layers[0]: ",
+        ),
+        (
+            {
+                "compose": {"adapter": "ScriptedModel", "answers": ["a"]},
+                "layers": [{"layer": "with_fallback", "models": [{"adapter": "x"}]}],
+            },
+            "from_dict.layers[0].models[0].adapter: 'x' is none of",
+        ),
+    ],
+)
+def test_what_can_t_be_read_is_named_by_its_place(data: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=r"^from_dict") as caught:
+        from_dict(data)
+    assert says in str(caught.value)
