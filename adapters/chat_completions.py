@@ -16,7 +16,7 @@ from ..domain.capability import Unsupported
 from ..domain.frozen import thaw
 from ..domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from ..domain.request import Request
-from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
+from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ..domain.tool import Tool
 
 
@@ -99,7 +99,7 @@ def _body(
         body["tools"] = [_tool(tool) for tool in request.tools]
         if request.tool_choice is not None:
             body["tool_choice"] = _tool_choice(request.tool_choice)
-    form = _response_format(request)
+    form = wire_format(request.response_format)
     if form is not None:
         body["response_format"] = form
     for name, value in options.items():
@@ -268,8 +268,8 @@ def _tool_choice(choice: str) -> object:
     return {"type": "function", "function": {"name": choice}}
 
 
-def _response_format(request: Request) -> dict[str, Any] | None:
-    form = request.response_format
+def wire_format(form: ResponseFormat) -> dict[str, Any] | None:
+    """The wire's `response_format`; None for free text. Raises `Unsupported` for what the wire has no word for."""
     match form:
         case Free():
             return None
