@@ -1,0 +1,123 @@
+"""How huggingface_hub routes a call, and over which connections: all that is used of it, in one place.
+
+Its `chat_completion` makes dataclasses of every event, and keeps headers and connections to itself. Beneath it stand,
+alike in 1.30 to 2.x, a helper for each provider, which knows the address, the headers, the model's name there and what
+is peculiar about the payload, and a plain HTTP client. Both are outside of its public face, so a test names them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Unrouted(Exception):
+    """The SDK knows no way from this model to this provider."""
+
+
+class NoToken(Unrouted):
+    """There is no token, or not one that this provider takes."""
+
+
+class Route(NamedTuple):
+    """Where a call goes, with which headers, and what the model and the answer's form are called there."""
+
+    url: str
+    headers: dict[str, str]
+    model_id: str
+    response_format: Any
+
+
+class Connection:
+    """An `AsyncInferenceClient`, and whether it has found its way already."""
+
+    __slots__ = ("_found", "_looking", "client")
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self._found = False
+        self._looking: Future[Route] | None = None
+
+    async def route(self, model_id: str, token: str | None, response_format: Any, seconds: float | None) -> Route:
+        """The way of a call. The first may take a question to the hub, for which the SDK blocks; it then remembers.
+
+        Raises `Unrouted`, what such a question ends in, and TimeoutError when it takes longer than so many seconds.
+        """
+        ask = functools.partial(_route, self.client, model_id, token, response_format)
+        if not self._found:
+            if self._looking is None or self._looking.done():
+                self._looking = _in_a_thread(ask)
+            try:
+                async with asyncio.timeout(seconds):
+                    await asyncio.wrap_future(self._looking)
+            except TimeoutError:
+                raise TimeoutError(f"the hub didn't say in {seconds:g} seconds where {model_id} is served") from None
+            self._found = True
+        return ask()
+
+    async def http(self) -> Any:
+        """The HTTP client, with the SDK's hooks, as its `set_async_client_factory` has it made."""
+        return await self.client._get_async_client()
+
+
+def _route(client: Any, model_id: str, token: str | None, response_format: Any) -> Route:
+    from huggingface_hub.inference._providers import get_provider_helper
+
+    place = client.model or model_id  # `client.model` is an address
+    try:
+        helper = get_provider_helper(client.provider, task="conversational", model=place)
+        prepared = helper.prepare_request(
+            inputs=[],
+            parameters={"model": model_id, "response_format": response_format},
+            headers={"user-agent": _user_agent(), **client.headers},
+            model=place,
+            api_key=token,
+        )
+    except ValueError as error:
+        if hasattr(error, "response"):
+            raise
+        said = str(error)
+        raise (NoToken if "api_key" in said or "API key" in said else Unrouted)(said) from None
+    payload: Any = prepared.json
+    return Route(prepared.url, prepared.headers, payload["model"], payload.get("response_format"))
+
+
+def connect(**arguments: Any) -> Connection:
+    """A connection over a client of its own."""
+    from huggingface_hub import AsyncInferenceClient
+
+    return Connection(AsyncInferenceClient(**arguments))
+
+
+@functools.cache
+def _user_agent() -> str:
+    """Without what the SDK adds: which other packages are installed, and which program it thinks it runs in."""
+    import huggingface_hub
+
+    return f"modelport; hf_hub/{huggingface_hub.__version__}"
+
+
+def cookie_header(cookies: Mapping[str, str] | None) -> dict[str, str]:
+    """The client's cookies as a header: httpx deprecates cookies of a request, and would keep those of a client."""
+    return {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
+
+
+def _in_a_thread(work: Callable[[], T]) -> Future[T]:
+    """Done in a thread that nobody waits for at the end of the program: the SDK's questions have no timeout."""
+    outcome: Future[T] = Future()
+    outcome.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except Exception as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="modelport-huggingface", daemon=True).start()
+    return outcome
