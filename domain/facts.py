@@ -29,6 +29,33 @@ _TAKES_STOPS: Final = tuple(
     )
 )
 
+# The makers of models on Bedrock that take stop sequences, and how many; others refuse the field: "This model doesn't
+# support the stopSequences field" (gpt-oss, github.com/crewAIInc/crewAI/issues/3317; Qwen,
+# github.com/langgenius/dify-official-plugins/issues/1767; DeepSeek, whose R1 takes only stops of 10 characters,
+# github.com/langgenius/dify/issues/19975) or all that is of use (Titan, github.com/boto/boto3/issues/3993).
+_BEDROCK_STOPS: Final = tuple(
+    (re.compile(pattern), limit)
+    for pattern, limit in (
+        # Converse itself takes 2500: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration
+        (r"anthropic\.", 2500),
+        (r"amazon\.nova", 2500),
+        # .../bedrock/latest/userguide/model-parameters-mistral-text-completion; those that only chat have no `stop`
+        (r"mistral\.(?:mistral-7b|mixtral|mistral-(?:small|large)-2402)", 10),
+        (r"cohere\.command", 4),  # the same guide: model-parameters-cohere-command
+        (r"ai21\.j2", 1),  # github.com/langchain-ai/langchain/issues/10456
+    )
+)
+_REGION: Final = re.compile(r"^(?:global|us|us-gov|eu|apac|jp|au|ca|sa|me|af)\.")  # an inference profile's
+
+_WANTS_MAX_COMPLETION_TOKENS: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"o\d(?:-.*)?$",  # o1, o1-mini, o3, o3-mini, o4-mini
+        _BEGIN + r"gpt-?5",
+    )
+)
+"""OpenAI's reasoning models refuse `max_tokens`: platform.openai.com/docs/guides/reasoning"""
+
 
 def rejects_stop(model_id: str) -> bool:
     """Whether a provider refuses a call of this model that has a `stop` at all.
@@ -50,6 +77,30 @@ def max_stops(model_id: str) -> int | None:
     if any(pattern.match(name) for pattern in _REJECTS_STOP):
         return 0
     return next((limit for pattern, limit in _TAKES_STOPS if pattern.match(name)), None)
+
+
+@lru_cache(maxsize=1024)
+def wants_max_completion_tokens(model_id: str) -> bool:
+    """Whether the provider of this model refuses `max_tokens` and wants `max_completion_tokens` in its place.
+
+    >>> wants_max_completion_tokens("my-gpt-5-deploy"), wants_max_completion_tokens("gpt-4o")
+    (True, False)
+    """
+    return any(pattern.match(_name(model_id)) for pattern in _WANTS_MAX_COMPLETION_TOKENS)
+
+
+@lru_cache(maxsize=1024)
+def bedrock_max_stops(model_id: str) -> int:
+    """How many stops Bedrock takes for this model: its id, an inference profile's, or the ARN of one of these.
+
+    0 where none is taken or nothing is known, as for the ARN of an application's own profile: a stop that is refused
+    costs the answer, one that isn't sent costs a few tokens.
+
+    >>> bedrock_max_stops("us.anthropic.claude-sonnet-4-20250514-v1:0"), bedrock_max_stops("openai.gpt-oss-20b-1:0")
+    (2500, 0)
+    """
+    name = _REGION.sub("", model_id.rsplit("/", 1)[-1].lower().strip())
+    return next((limit for pattern, limit in _BEDROCK_STOPS if pattern.match(name)), 0)
 
 
 def _name(model_id: str) -> str:
