@@ -53,7 +53,12 @@ def decode(answer: object, name: str) -> Result[Response, ModelError]:
 
 def translate(error: Exception, name: str) -> ModelError:
     """What a function raised: the provider's failure, with the exception's type and text."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    kind = type(error).__name__
+    try:
+        said = str(error)
+    except Exception:  # it can't even say what it is
+        said = ""
+    text = f"{kind}: {said}" if said else kind
     return _error(ErrorKind.SERVER, f"{name} raised {text}", name, Sent.PERHAPS)
 
 
@@ -159,6 +164,8 @@ def from_function(
     if not callable(called):
         raise TypeError(f"from_function: {function!r} is not a function, and has no generate(messages, ...)")
     parameters = list(inspect.signature(called).parameters.values())
+    if isinstance(function, type) and called is not function and parameters and parameters[0].name == "self":
+        raise TypeError(f"from_function: {function!r} is a class; make one of it: from_function({function.__name__}())")
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if not positional and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
         raise TypeError(f"from_function: {called!r} takes no messages; its first parameter is what it is asked")

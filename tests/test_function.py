@@ -178,3 +178,25 @@ def test_what_cannot_be_called_so_is_refused_at_once() -> None:
         from_function(ScriptedModel("a"))
     with pytest.raises(ValueError, match="tools doesn't fit into plain messages"):
         from_function(lambda messages: "a", capabilities=Capabilities(tools=True))
+
+
+def test_a_class_in_place_of_one_of_its_kind_is_refused_at_once() -> None:
+    class Mine:
+        def generate(self, messages: list[dict[str, str]]) -> str:
+            return "Hi!"
+
+    with pytest.raises(TypeError, match=r"is a class; make one of it: from_function\(Mine\(\)\)"):
+        from_function(Mine)
+    assert from_function(Mine())("Hello").content == "Hi!"
+
+
+def test_an_exception_that_can_t_say_what_it_is_is_an_error_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    def fail(messages: object) -> str:
+        raise Mute
+
+    error = asyncio.run(from_function(fail).generate(as_request("Hi"))).failure()
+    assert (error.kind, error.message.rpartition(" ")[2]) == ("server", "Mute")
