@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from ..domain.fingerprint import is_secret
+from ..domain.secrecy import is_secret
 
 
 class Unset(Exception):

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from .. import adapters
 from ..adapters.limiter import Limiter
-from ..domain.fingerprint import is_secret
 from ..domain.model import Model
+from ..domain.secrecy import is_secret
 from .compose import Layer, compose
 from .fallback import Fallback, with_fallback
 from .plain import Reader, Writer

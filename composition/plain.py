@@ -19,8 +19,8 @@ from ..adapters.clock import SYSTEM_CLOCK
 from ..adapters.limiter import Limiter
 from ..adapters.secret import Env
 from ..domain.capability import Capabilities
-from ..domain.fingerprint import is_secret
 from ..domain.option import OMIT
+from ..domain.secrecy import is_secret
 
 # Words that stand where a key is asked for and none is needed.
 _NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})

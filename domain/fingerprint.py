@@ -19,59 +19,11 @@ import attrs
 
 from .option import OMIT
 from .request import Request
+from .secrecy import without_secrets
 
 VERSION: Final = "v1"
 
 _DOMAIN: Final = __name__.rpartition(".")[0]
-
-# Names of options that hold a secret, without hyphens, underscores and capitals.
-_SECRETS: Final = frozenset(
-    {
-        "accesskey",
-        "accesskeyid",
-        "accesstoken",
-        "apikey",
-        "apitoken",
-        "auth",
-        "authorization",
-        "authtoken",
-        "awsaccesskeyid",
-        "awsbearertokenbedrock",
-        "awssecretaccesskey",
-        "awssessiontoken",
-        "azureadtoken",
-        "azureadtokenprovider",
-        "bearertoken",
-        "clientsecret",
-        "cookie",
-        "cookies",
-        "credentials",
-        "hftoken",
-        "idtoken",
-        "ocpapimsubscriptionkey",
-        "openaiapikey",
-        "password",
-        "passwd",
-        "privatekey",
-        "proxyauthorization",
-        "refreshtoken",
-        "secret",
-        "secretaccesskey",
-        "secretkey",
-        "sessiontoken",
-        "setcookie",
-        "subscriptionkey",
-        "token",
-        "useauthtoken",
-        "vertexcredentials",
-        "xamzsecuritytoken",
-        "xapikey",
-        "xgoogapikey",
-    }
-)
-# A mapping under one of these holds secrets under names of its own; under any other of the names above it is no secret
-# but, say, the schema of an argument that is called `token`.
-_JARS: Final = frozenset({"auth", "cookies", "credentials", "vertexcredentials"})
 
 
 def fingerprint(request: Request) -> str:
@@ -80,39 +32,9 @@ def fingerprint(request: Request) -> str:
     Raises ValueError, naming the option, for a value that has no canonical form, such as a function.
     """
     fields = {name: _canonical(value, name) for name, value in _set_fields(request) if name != "options"}
-    fields["options"] = _canonical(_without_secrets(request.options), "options")
+    fields["options"] = _canonical(without_secrets(request.options), "options")
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"{VERSION}:{sha256(text.encode()).hexdigest()}"
-
-
-def is_secret(name: object) -> bool:
-    """Whether an option of this name holds a secret.
-
-    >>> is_secret("X-API-Key"), is_secret("eos_token")
-    (True, False)
-    """
-    return isinstance(name, str) and _bare(name) in _SECRETS
-
-
-def _without_secrets(value: Any, inside: str = "") -> Any:
-    if isinstance(value, Mapping):
-        return {
-            name: _without_secrets(item, str(name))
-            for name, item in value.items()
-            if not is_secret(name) or (isinstance(item, Mapping) and _bare(name) not in _JARS)
-        }
-    if isinstance(value, (list, tuple)):
-        headers = _bare(inside).endswith("headers")
-        return [
-            _without_secrets(item, inside)
-            for item in value
-            if not (headers and isinstance(item, (list, tuple)) and item and is_secret(item[0]))
-        ]
-    return value
-
-
-def _bare(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")
 
 
 @cache

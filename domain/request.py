@@ -11,6 +11,7 @@ from .frozen import EMPTY, FrozenDict
 from .message import Message
 from .option import canonical
 from .response_format import Free, ResponseFormat, as_response_format
+from .secrecy import shown
 from .stop import as_stops
 from .tool import Tool
 
@@ -80,4 +81,4 @@ class Request:
     tools: tuple[Tool, ...] = attrs.field(default=(), converter=_tools, validator=_check_tools)
     tool_choice: str | None = attrs.field(default=None, converter=_tool_choice, validator=_check_tool_choice)
     response_format: ResponseFormat = attrs.field(factory=Free, converter=as_response_format)
-    options: FrozenDict = attrs.field(default=EMPTY, converter=_options)
+    options: FrozenDict = attrs.field(default=EMPTY, converter=_options, repr=shown)

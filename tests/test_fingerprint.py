@@ -11,11 +11,12 @@ import pytest
 from domain_values import requests
 from hypothesis import given
 
-from modelport.domain.fingerprint import fingerprint, is_secret
+from modelport.domain.fingerprint import fingerprint
 from modelport.domain.message import Audio, Image, Message, Text, ToolCall
 from modelport.domain.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.response_format import JsonObject, JsonSchema
+from modelport.domain.secrecy import is_secret
 from modelport.domain.tool import Tool
 
 HI = Request([Message("user", "hi")])

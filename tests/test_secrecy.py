@@ -1,0 +1,35 @@
+"""Options are shown without the secrets in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from modelport import as_request
+from modelport.domain.secrecy import shown
+
+KEY = "sk-secret-0123456789"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"api_key": KEY},
+        {"extra_headers": {"Authorization": f"Bearer {KEY}"}},
+        {"extra_headers": {"x-invented-here": KEY}},
+        {"extra_query": {"code": KEY}},
+        {"extra_body": {"data_sources": [{"authentication": {"api_key": KEY}}]}},
+        {"cookies": {"session": KEY}},
+        {"default_headers": [["x-invented-here", KEY]]},
+        {"credentials": {"anything": KEY}},
+    ],
+)
+def test_no_request_shows_a_secret(options: dict[str, Any]) -> None:
+    assert KEY not in repr(as_request("Hi", **options))
+
+
+def test_all_else_is_shown() -> None:
+    assert shown({"seed": 7, "tokens": ["a"], "extra_body": {"x": "y"}}) == repr(
+        {"seed": 7, "tokens": ["a"], "extra_body": {"x": "y"}}
+    )
