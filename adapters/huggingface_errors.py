@@ -127,8 +127,8 @@ def _retry_after(headers: Mapping[str, str], now: float, status: int | None) -> 
 
 def _token_of(exception: BaseException) -> str | None:
     try:
-        request: Any = getattr(exception, "request", None)
+        asked: Any = getattr(getattr(exception, "response", exception), "request", None)
     except RuntimeError:  # httpx: it was never set
         return None
-    headers: Mapping[str, str] = getattr(request, "headers", None) or {}
+    headers: Mapping[str, str] = getattr(asked, "headers", None) or {}
     return headers.get("authorization")

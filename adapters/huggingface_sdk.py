@@ -69,13 +69,14 @@ class Connection:
 def _route(client: Any, model_id: str, token: str | None, response_format: Any) -> Route:
     from huggingface_hub.inference._providers import get_provider_helper
 
+    _without_telemetry()
     place = client.model or model_id  # `client.model` is an address
     try:
         helper = get_provider_helper(client.provider, task="conversational", model=place)
         prepared = helper.prepare_request(
             inputs=[],
             parameters={"model": model_id, "response_format": response_format},
-            headers={"user-agent": _user_agent(), **client.headers},
+            headers=client.headers,
             model=place,
             api_key=token,
         )
@@ -83,7 +84,9 @@ def _route(client: Any, model_id: str, token: str | None, response_format: Any) 
         if hasattr(error, "response"):
             raise
         said = str(error)
-        raise (NoToken if "api_key" in said or "API key" in said else Unrouted)(said) from None
+        if "log in with" in said:
+            raise NoToken("there is no token: pass token=..., set HF_TOKEN, or log in with `hf auth login`") from None
+        raise (NoToken if "API key" in said else Unrouted)(said) from None
     payload: Any = prepared.json
     return Route(prepared.url, prepared.headers, payload["model"], payload.get("response_format"))
 
@@ -95,12 +98,14 @@ def connect(**arguments: Any) -> Connection:
     return Connection(AsyncInferenceClient(**arguments))
 
 
-@functools.cache
-def _user_agent() -> str:
-    """Without what the SDK adds: which other packages are installed, and which program it thinks it runs in."""
-    import huggingface_hub
+def _without_telemetry() -> None:
+    """Say for this process what HF_HUB_DISABLE_TELEMETRY says, which the SDK has read when it was imported.
 
-    return f"modelport; hf_hub/{huggingface_hub.__version__}"
+    Else a call, to whatever address, first asks huggingface.co for a list of programs, to tell in which of them it runs.
+    """
+    from huggingface_hub import constants
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True
 
 
 def cookie_header(cookies: Mapping[str, str] | None) -> dict[str, str]:
@@ -116,7 +121,7 @@ def _in_a_thread(work: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             outcome.set_result(work())
-        except Exception as error:
+        except BaseException as error:  # whoever waits must hear of it
             outcome.set_exception(error)
 
     threading.Thread(target=run, name="modelport-huggingface", daemon=True).start()
