@@ -1,23 +1,32 @@
-"""Who keeps the laws: each adapter and each layer in the situations that the laws speak of."""
+"""Who keeps the laws: each adapter and each layer in the situations that the laws speak of.
+
+`ADAPTERS` are those of the table in docs/adapters/index.md; `NAMES` are all, layers and stacks of them too.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from typing import Any
 
 import attrs
 from chat_provider import ChatProvider
-from laws import TEXT, Case, Subject
+from conformance import Exchange, Provider
+from laws import TEXT, Case
 from loopback import Loopback
 
 from modelport import (
     Break,
     Layer,
+    Message,
     Model,
     ModelError,
+    Reasoning,
     Request,
     Response,
     ScriptedModel,
@@ -27,14 +36,27 @@ from modelport import (
     with_rate_limit,
     with_retry,
 )
-from modelport.adapters import OpenAIModel, OpenVINOModel, TransformersModel, from_function
+from modelport.adapters import from_function
+from modelport.adapters.scripted import EVERYTHING
 
 BROKEN = ModelError("invalid_request", "broken", sent="yes")
 FAST = 6_000_000  # calls a minute: a limiter that is there, and keeps nobody waiting
 
 
+def plain(request: Request) -> Any:
+    """A request as JSON values, for models that have no wire."""
+    return json.loads(json.dumps(attrs.asdict(request), default=lambda data: b64encode(data).decode()))
+
+
+def signed(thought: str, signature: str) -> Message:
+    """What a model thought, with a signature."""
+    return Message("assistant", Reasoning(thought, metadata={"own": {"signature": signature}}))
+
+
 class Scripted:
     """`ScriptedModel`, bare or under layers."""
+
+    signed = staticmethod(signed)
 
     def __init__(self, *layers: Callable[[ScriptedModel], Layer]) -> None:
         self.layers = layers
@@ -50,6 +72,10 @@ class Scripted:
 
     def breaking(self, after: int) -> Case:
         return self._case(ScriptedModel(Break(TEXT, after), repeat=True))
+
+    def replying(self, response: Response) -> Exchange:
+        model = ScriptedModel(response, repeat=True)
+        return Exchange(model, lambda: [plain(request) for request in model.requests])
 
     def _case(self, model: ScriptedModel) -> Case:
         stack: Model = compose(model, *(layer(model) for layer in self.layers)) if self.layers else model
@@ -83,6 +109,8 @@ class Counted:
 class Functions:
     """An asynchronous function; it says nothing before its end, so that nothing of it can be closed halfway."""
 
+    signed = staticmethod(signed)
+
     def answering(self, text: str, sizes: Sequence[int] = (8,)) -> Case:
         return self._case(text)
 
@@ -95,6 +123,15 @@ class Functions:
     def breaking(self, after: int) -> Case:
         return self._case(BROKEN)
 
+    def replying(self, response: Response) -> Exchange:
+        seen: list[Any] = []
+
+        async def reply(request: Request) -> Response:
+            seen.append(plain(request))
+            return response
+
+        return Exchange(from_function(reply, capabilities=EVERYTHING), lambda: seen)
+
     def _case(self, says: str | ModelError | None) -> Case:
         function = Counted(says)
         return Case(from_function(function), lambda: function.open, lambda: function.asked)
@@ -103,9 +140,14 @@ class Functions:
 class Transformers:
     """`TransformersModel` over a runtime that generates the tokens that it is told to."""
 
+    signed = staticmethod(signed)
+
     def __init__(self) -> None:
         import tiny_llama
 
+        from modelport.adapters.transformers import TransformersModel
+
+        self.make = TransformersModel
         self.says: type[Any] = tiny_llama.Says
         self.tokenizer = tiny_llama.tokenizer()
 
@@ -128,16 +170,24 @@ class Transformers:
 
         return self._case(self.tokenizer(TEXT)["input_ids"], fail)
 
+    def replying(self, response: Response) -> Exchange:
+        return Exchange(self._case(self.tokenizer(response.content)["input_ids"]).model, list)
+
     def _case(self, tokens: list[int], before: Callable[[int], None] = lambda step: None) -> Case:
         runtime = Counting(self.says(tokens, before))
-        model = TransformersModel("told", model=runtime, tokenizer=self.tokenizer, max_tokens=len(tokens) or 1)
+        model = self.make("told", model=runtime, tokenizer=self.tokenizer, max_tokens=len(tokens) or 1)
         return Case(model, lambda: runtime.open, lambda: runtime.asked)
 
 
 class OpenVINO:
     """`OpenVINOModel` with the embedded default's weights: it says what it wants, the same each time."""
 
+    signed = staticmethod(signed)
+
     def __init__(self) -> None:
+        from modelport.adapters.openvino import OpenVINOModel
+
+        self.make = OpenVINOModel
         self.pipeline = OpenVINOModel("default")._load().pipeline
 
     def answering(self, text: str, sizes: Sequence[int] = (8,)) -> Case:
@@ -152,9 +202,12 @@ class OpenVINO:
     def breaking(self, after: int) -> Case:
         return self._case(Breaking(self.pipeline, after), max_tokens=12)
 
+    def replying(self, response: Response) -> Exchange:
+        return Exchange(self.make("default", pipeline=self.pipeline), list)
+
     def _case(self, pipeline: Any, broken: Exception | None = None, **options: Any) -> Case:
         runtime = Counting(pipeline, broken)
-        model = OpenVINOModel("default", pipeline=runtime)
+        model = self.make("default", pipeline=runtime)
         return Case(model, lambda: runtime.open, lambda: runtime.asked, options)
 
 
@@ -210,8 +263,16 @@ def _replaced(model: ScriptedModel) -> Layer:
     return with_fallback(ScriptedModel(*model.answers, repeat=True))  # it fails where the first one does
 
 
-def _openai(server: Loopback, model_id: str = "m-1") -> OpenAIModel:
+def _openai(server: Loopback, model_id: str = "m-1") -> Model:
+    from modelport.adapters.openai import OpenAIModel
+
     return OpenAIModel(model_id, base_url=server.url, api_key="none")
+
+
+def _huggingface(server: Loopback) -> Model:
+    from modelport.adapters.huggingface import InferenceClientModel
+
+    return InferenceClientModel("org/m-1", base_url=server.url, token="none")
 
 
 def _stack(server: Loopback) -> Model:
@@ -219,32 +280,47 @@ def _stack(server: Loopback) -> Model:
     return compose(bare, _paced(bare), _again(bare), with_fallback(_openai(server, "m-2")))
 
 
-PROVIDERS: dict[str, Callable[[], ChatProvider]] = {
-    "OpenAIModel": lambda: ChatProvider(_openai),
-    "a stack on OpenAIModel": lambda: ChatProvider(_stack),
+@attrs.frozen
+class Adapter:
+    """How its provider is set up, the page that describes it, and the module that it stands on."""
+
+    provider: Callable[[], AbstractContextManager[Provider]]
+    page: str
+    needs: str | None = None
+
+
+ADAPTERS: dict[str, Adapter] = {
+    "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", "openai"),
+    "InferenceClientModel": Adapter(lambda: ChatProvider(_huggingface), "huggingface.md", "huggingface_hub"),
+    "TransformersModel": Adapter(lambda: nullcontext(Transformers()), "transformers.md", "torch"),
+    "OpenVINOModel": Adapter(lambda: nullcontext(OpenVINO()), "openvino.md", "openvino_genai"),
+    "from_function": Adapter(lambda: nullcontext(Functions()), "custom.md"),
+    "ScriptedModel": Adapter(lambda: nullcontext(Scripted()), "../testing.md"),
 }
-_SUBJECTS: dict[str, Callable[[], Subject]] = {
-    "ScriptedModel": Scripted,
-    "from_function": Functions,
-    "TransformersModel": Transformers,
-    "OpenVINOModel": OpenVINO,
-    "with_retry": lambda: Scripted(_again),
-    "with_rate_limit": lambda: Scripted(_paced),
-    "with_fallback": lambda: Scripted(_replaced),
-    "a stack": lambda: Scripted(_paced, _again, _replaced),
-    "a stack in a stack": lambda: Scripted(
-        _again, _paced, lambda model: lambda inner: compose(inner, _replaced(model))
+_LAYERED: dict[str, Callable[[], AbstractContextManager[Provider]]] = {
+    "a stack on OpenAIModel": lambda: ChatProvider(_stack),
+    "with_retry": lambda: nullcontext(Scripted(_again)),
+    "with_rate_limit": lambda: nullcontext(Scripted(_paced)),
+    "with_fallback": lambda: nullcontext(Scripted(_replaced)),
+    "a stack": lambda: nullcontext(Scripted(_paced, _again, _replaced)),
+    "a stack in a stack": lambda: nullcontext(
+        Scripted(_again, _paced, lambda model: lambda inner: compose(inner, _replaced(model)))
     ),
 }
-NAMES = [*_SUBJECTS, *PROVIDERS]
+NAMES = [*ADAPTERS, *_LAYERED]
 TELLABLE = [name for name in NAMES if name != "OpenVINOModel"]  # they say what they are told
 
 
-@contextmanager
-def subject(name: str) -> Iterator[Subject]:
-    """The subject of this name."""
-    if name in PROVIDERS:
-        with PROVIDERS[name]() as provider:
-            yield provider
-    else:
-        yield _SUBJECTS[name]()
+def provider(name: str) -> AbstractContextManager[Provider]:
+    """The subject of this name, which can be told what to answer."""
+    return ADAPTERS[name].provider() if name in ADAPTERS else _LAYERED[name]()
+
+
+def why_not_here(name: str) -> str | None:
+    """Why the subject of this name can't be made in this environment, if it can't."""
+    needs = ADAPTERS[name].needs if name in ADAPTERS else "openai" if "OpenAI" in name else None
+    if needs is None or find_spec(needs) is not None:
+        return None
+    if needs == "litellm":
+        return "runs in the second environment: make test-litellm"
+    return f"{needs} isn't installed here"

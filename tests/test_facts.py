@@ -4,8 +4,8 @@ import pytest
 
 from modelport.domain.facts import bedrock_max_stops, max_stops, rejects_stop, wants_max_completion_tokens
 
-# The 41 ids whose stop support is known, each with its spellings elsewhere: dated, behind a gateway, as a variant, as an
-# Azure deployment, as the name of a Router's group.
+# The 41 ids whose stop support is known, each with its spellings elsewhere: dated, behind a gateway, as a variant, as
+# an Azure deployment, as the name of a Router's group.
 REJECTS: dict[str, list[str]] = {
     "o3": ["O3", "o3:free", "openai/o3:free", "azure/o3", "o3-2025-04-16-eu", "prod/o3", "openrouter/openai/o3"],
     "o3-pro": ["openai/o3-pro", "azure/o3-pro-deploy", "o3-pro:nitro", "o3-pro-pool"],

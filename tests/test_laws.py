@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache
 
 import attrs
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from laws import LAWS, Case, Subject
 from returns.primitives.exceptions import UnwrapFailedError
 from returns.result import Result, Success
-from subjects import NAMES, TELLABLE, Scripted, subject
+from subjects import NAMES, TELLABLE, Scripted, provider, why_not_here
 
 from modelport import (
     Capabilities,
@@ -35,7 +35,15 @@ from modelport import (
 def subjects() -> Iterator[Callable[[str], Subject]]:
     """Each subject by its name, made once."""
     with ExitStack() as stack:
-        yield cache(lambda name: stack.enter_context(subject(name)))
+        yield cache(lambda name: stack.enter_context(here(name)))
+
+
+def here(name: str) -> AbstractContextManager[Subject]:
+    """The subject of this name, where it can be made."""
+    reason = why_not_here(name)
+    if reason is not None:
+        pytest.skip(reason)
+    return provider(name)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

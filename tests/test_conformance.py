@@ -1,0 +1,92 @@
+"""The table of the adapters says what runs, and a conversation goes through each of them without a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import cache
+
+import attrs
+import pytest
+from conformance import (
+    CALLS,
+    CLOCK,
+    FEATURES,
+    PAGE,
+    PICTURE,
+    SEEN_PICTURE,
+    WEATHER,
+    Provider,
+    documented,
+    in_order,
+    table,
+)
+from subjects import ADAPTERS, provider, why_not_here
+
+from modelport import Message, Request, Response, Text, ToolResult
+
+
+@pytest.fixture(scope="module")
+def providers() -> Iterator[Callable[[str], Provider]]:
+    """Each adapter's provider by the adapter's name, made once."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(here(name)))
+
+
+def here(name: str) -> AbstractContextManager[Provider]:
+    """The provider of this adapter, where it can be made."""
+    reason = why_not_here(name)
+    if reason is not None:
+        pytest.skip(reason)
+    return provider(name)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_the_table_says_what_runs(name: str, feature: str, providers: Callable[[str], Provider]) -> None:
+    assert FEATURES[feature](providers(name)) == documented()[name][feature]
+
+
+def test_the_table_has_each_adapter_and_nothing_else() -> None:
+    rows = documented()
+    assert list(rows) == list(ADAPTERS)
+    assert all(list(row) == list(FEATURES) for row in rows.values())
+
+
+def test_the_table_is_written_as_it_is_read() -> None:
+    pages = {name: adapter.page for name, adapter in ADAPTERS.items()}
+    assert table(documented(), pages) in PAGE.read_text("utf-8")
+
+
+TOOLS = [WEATHER, CLOCK]
+ASKED = Message("user", [Text("What is the weather here, and the time?"), PICTURE])
+RESULTS = (
+    Message("tool", ToolResult("call_1", "sunny, 21 degrees")),
+    Message("tool", ToolResult("call_2", "noon, or nearly")),
+)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_conversation_goes_round_without_a_loss(name: str, providers: Callable[[str], Provider]) -> None:
+    """Parallel calls, their results, reasoning with its signature and an image: read, kept, and sent back."""
+    told = providers(name)
+    thought = told.signed("A picture of a city.", "c2lnbmVk")
+    message = attrs.evolve(thought, content=[*thought.content, Text("Let me look."), *CALLS])
+    exchange = told.replying(Response(message, "tool_calls"))
+    answers = exchange.answered(Request([ASKED], tools=TOOLS))
+    if answers is None:
+        assert documented()[name]["tool history"] == "no"
+        return
+    whole, streamed, _ = answers
+    assert whole.message == streamed.message == message
+
+    exchange = told.replying(Response.of("Sunny, at noon."))
+    answers = exchange.answered(Request([ASKED, whole.message, *RESULTS], tools=TOOLS))
+    assert answers is not None
+    assert [answer.content for answer in answers[:2]] == ["Sunny, at noon."] * 2
+    for sent in exchange.carried():
+        in_order(sent, "What is the weather here, and the time?", SEEN_PICTURE, "Let me look.", "call_1", "call_2")
+        in_order(sent, "call_2", "sunny, 21 degrees", "noon, or nearly")
+        assert sent.count("call_1") == sent.count("call_2") == 2
+        assert "c2lnbmVk" in sent
+        assert "서울" in sent
