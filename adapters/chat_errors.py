@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ..domain.error import ErrorKind, Scope
 from ..domain.frozen import FrozenDict
+from .chat_raw import filtered_by
 
 _K = ErrorKind
 
@@ -82,6 +83,7 @@ CODES: Final[Mapping[str, ErrorKind]] = FrozenDict(
         "api_error": _K.SERVER,
         # Hugging Face's router, and TGI
         "model_not_supported": _K.NOT_FOUND,
+        "validation": _K.INVALID_REQUEST,
         "generation": _K.SERVER,
         "incomplete_generation": _K.SERVER,
     }
@@ -94,7 +96,7 @@ _VAGUE: Final = frozenset({_K.INVALID_REQUEST, _K.SERVER})
 # vLLM, llama.cpp, TGI and SGLang say it in words alone.
 _TOO_LONG: Final = re.compile(
     r"(maximum|exceeds?|longer than|available) .{0,60}?context|context (length|window|size) .{0,40}exceed"
-    r"|prompt is too long|inputs? tokens .{0,30}must be",
+    r"|prompt is too long|inputs?`? tokens .{0,30}must be|must have less than \d+ tokens",
     re.IGNORECASE,
 )
 
@@ -171,6 +173,18 @@ def words(body: object) -> str:
         return words(str(dict(body))) if body else ""
     text = " ".join(body.split()) if isinstance(body, str) else "" if body is None else str(body)
     return text if len(text) <= 300 else text[:297] + "..."
+
+
+def with_filters(message: str, body: Mapping[str, Any]) -> str:
+    """The message with the names of Azure's filters that refused the request, where it says which."""
+    inner = body.get("innererror")
+    results = (
+        inner.get("content_filter_result") or inner.get("content_filter_results")
+        if isinstance(inner, Mapping)
+        else None
+    )
+    names = filtered_by(results or body.get("content_filter_result"))
+    return f"{message} (filtered by {', '.join(names)})" if names else message
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

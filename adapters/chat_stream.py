@@ -20,7 +20,8 @@ async def arriving_events(chunks: AsyncIterator[bytes], arriving: Arriving) -> A
     state, begun = sse.START, False
     async for chunk in chunks:
         state, events = sse.feed(state, chunk)
-        for said in events:
+        rest = iter(events)
+        for said in rest:
             begun = True
             if said.data.startswith(b"[DONE]"):
                 arriving.done = True
@@ -28,6 +29,10 @@ async def arriving_events(chunks: AsyncIterator[bytes], arriving: Arriving) -> A
             for event in decode_event(_object(said), arriving):
                 yield event
             if arriving.draft.stopped_by is not None:
+                for also in rest:  # what has come already may say what it cost
+                    arriving.done = arriving.done or also.data.startswith(b"[DONE]")
+                    with contextlib.suppress(ValueError, Reported):
+                        decode_event(_object(also), arriving)
                 return
     for said in sse.end(state):
         with contextlib.suppress(ValueError):  # half an event: the stream was cut

@@ -6,7 +6,7 @@ Both are named rather than imported: openai 2 stands on httpx, openai 3 on httpx
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
@@ -72,11 +72,23 @@ EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
 _NO_KEY: Final = (
     "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
 )
-_NO_STOPS: Final = " (declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead)"
+_REMEDIES: Final[Mapping[str, str]] = FrozenDict(
+    {
+        "stop": "declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead",
+        "max_tokens": "say whose deployment it is: base_model='gpt-5', and max_completion_tokens is sent",
+        "max_completion_tokens": "send it as it is: extra_body={'max_tokens': ...}",
+    }
+)
+"""What to do about an argument that a model doesn't take; options are taken away."""
+
+
+_OF_THE_REQUEST: Final = frozenset(
+    {"functions", "messages", "model", "prompt", "response_format", "stream", "tool_choice", "tools"}
+)
 
 
 class KeyUnavailable(Exception):
-    """The callable that was given as `api_key` raised."""
+    """The callable that was given for a key or a token raised, or gave none."""
 
 
 def translate(
@@ -85,10 +97,10 @@ def translate(
     model_id: str | None = None,
     provider: str = "openai",
     headers: Mapping[str, str] | None = None,
-    secret: str | None = None,
+    secrets: Iterable[object] = (),
     now: float | None = None,
 ) -> ModelError:
-    """The exception as an error; `secret` is kept out of its message.
+    """The exception as an error; `secrets` are kept out of its message.
 
     `headers` are the answer's, where the exception doesn't hold them. Raises the exception again where the table
     doesn't know it, because it is then no failure of a provider.
@@ -107,20 +119,34 @@ def translate(
     if kind is None:
         kind = chat_errors.kind_of(status, body)
     message = _message(exception, cause, body, status)
-    if isinstance(body, Mapping) and body.get("param") == "stop" and kind in (_K.UNSUPPORTED, _K.INVALID_REQUEST):
-        kind, message = _K.UNSUPPORTED, message + _NO_STOPS
+    if isinstance(body, Mapping):
+        kind, message = _refused(kind, message, body.get("param"))
+        message = chat_errors.with_filters(message, body)
+    secrets = tuple(secrets)
     return ModelError(
         kind,
-        hidden(message, [secret]),
+        hidden(message, secrets),
         scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
         sent=sent,
         retry_after=chat_errors.retry_after(found, time.time() if now is None else now),
         status=status,
-        code=hidden(chat_errors.code_of(body) or "", [secret]) or None,
+        code=hidden(chat_errors.code_of(body) or "", secrets) or None,
         provider=provider,
         model_id=model_id,
         request_id=chat_errors.request_id(found),
     )
+
+
+def _refused(kind: ErrorKind, message: str, param: object) -> tuple[ErrorKind, str]:
+    """What a refusal of one argument says, with its remedy."""
+    remedy = _REMEDIES.get(param) if isinstance(param, str) else None
+    if kind is _K.INVALID_REQUEST and param == "stop":
+        kind = _K.UNSUPPORTED
+    if kind is not _K.UNSUPPORTED or not isinstance(param, str):
+        return kind, message
+    if remedy is None and param.isidentifier() and param not in _OF_THE_REQUEST:
+        remedy = f"take it away: {param}=OMIT in the call, or drop_options=[{param!r}] for every call"
+    return kind, f"{message} ({remedy})" if remedy else message
 
 
 def _meaning(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:

@@ -1,0 +1,367 @@
+"""The chat-completions wire through the OpenAI SDK: its client posts bytes, and what comes back is read here.
+
+`OpenAIModel` and `AzureOpenAIModel` differ in how their client is made, in where it posts to and in who it says is
+asking. The SDK gives addresses, the pool of connections and its errors. Its typed models are built neither on the way
+out nor on the way in: `chat_completions` makes the bytes, `chat_answers` and `chat_stream` read them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import importlib
+import inspect
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+
+import attrs
+from returns.result import Failure, Result, Success
+
+from ..domain.capability import Capabilities, Unsupported, missing
+from ..domain.error import ErrorKind, ModelError, Sent
+from ..domain.event import Event, replay
+from ..domain.facts import max_stops, wants_max_completion_tokens
+from ..domain.frozen import FrozenDict, freeze_mapping
+from ..domain.option import ALIASES, canonical, resolve
+from ..domain.preparation import as_role_conversions, prepare
+from ..domain.request import Request
+from ..domain.response import Response
+from ..domain.secrecy import is_secret
+from .api_model import ApiModel, check, limiter_of
+from .chat_answers import Arriving, Malformed, decode
+from .chat_completions import encode
+from .chat_stream import arriving_events
+from .limiter import Limiter
+from .openai_errors import KeyUnavailable, translate
+from .per_loop import PerLoop
+from .secret import Env, revealed, secrets_in
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+Key = str | Env | Callable[[], str | Awaitable[str]]
+"""A key or a token: its text, the name of its variable, or a function, sync or async, that gives it for each call."""
+
+_PATH: Final = "/chat/completions"
+_WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
+# The SDK's own arguments of a call, which don't belong into its body.
+_OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
+_NOT_SHOWN: Final = frozenset({"extra_headers", "extra_query"})
+
+
+def shown(options: Mapping[str, Any]) -> str:
+    """Options as `repr` shows them: what may hold a secret is only named."""
+    private = (name for name in options if name in _NOT_SHOWN or is_secret(name) or secrets_in(options[name]))
+    return repr({**options, **dict.fromkeys(private, ...)}).replace(": Ellipsis", ": ...")
+
+
+def _paced_by(model: Any) -> Limiter | None:
+    return limiter_of(model.requests_per_minute)
+
+
+@attrs.frozen(kw_only=True)
+class ChatWire(ApiModel):
+    """A model behind the SDK's client. An adapter says what its client is, and which headers say who is asking."""
+
+    model_id: str
+    base_model: str | None
+    timeout: Any
+    capabilities: Capabilities
+    options: FrozenDict = attrs.field(hash=False, repr=shown)
+    drop_options: tuple[str, ...]
+    requests_per_minute: float | Limiter | None
+    custom_role_conversions: FrozenDict
+    flatten_messages_as_text: bool
+    _client: Any = attrs.field(repr=False)
+    _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
+    _clients: PerLoop[Any] = attrs.field(init=False, factory=PerLoop, eq=False, repr=False)
+    _limiter: Limiter | None = attrs.field(
+        init=False, default=attrs.Factory(_paced_by, takes_self=True), eq=False, repr=False
+    )
+
+    @abstractmethod
+    def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncOpenAI:
+        """The SDK's client, with these arguments and the adapter's own. Raises `Unset`, or what the SDK raises."""
+
+    @abstractmethod
+    async def _credentials(self, given: frozenset[str]) -> Mapping[str, Any]:
+        """The headers that say who is asking, where the client doesn't; `openai.Omit()` takes one of its away.
+
+        `given` are the names, in lower case, of the headers that this call brings; those stand.
+        """
+
+    async def _generate(self, request: Request) -> Result[Response, ModelError]:
+        exchange = _Exchange(self)
+        try:
+            answer = await exchange.post(request, stream=False)
+            return Success(decode(answer.content, request.stop_sequences, self.provider))
+        except Exception as error:
+            return Failure(exchange.translated(error))
+
+    async def _stream(self, request: Request) -> AsyncGenerator[Event]:
+        exchange = _Exchange(self)
+        arriving = Arriving(request.stop_sequences, self.provider)
+        answer: Any = None
+        chunks: Any = None
+        try:
+            answer = await exchange.post(request, stream=True)
+            if answer.headers.get("content-type", "").startswith(("application/json", "text/html")):
+                for event in replay(decode(await answer.aread(), request.stop_sequences, self.provider)):
+                    yield event  # a server that doesn't stream
+                return
+            chunks = answer.aiter_bytes()
+            async with contextlib.aclosing(arriving_events(chunks, arriving)) as events:
+                async for event in events:
+                    yield event
+            if arriving.done:
+                await _drained(chunks)
+        except Exception as error:
+            failure = exchange.translated(error)
+            if not (arriving.complete and failure.kind in (ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT)):
+                yield arriving.draft.fail(failure)
+                return
+        finally:
+            if chunks is not None:
+                await chunks.aclose()
+            if answer is not None:
+                await answer.aclose()
+        if arriving.complete:
+            for event in arriving.finish():
+                yield event
+        else:
+            for event in arriving.draft.close():
+                yield event
+            cut = exchange.translated(Malformed("the stream ended without a finish reason"))
+            yield arriving.draft.fail(attrs.evolve(cut, kind=ErrorKind.INTERRUPTED))
+
+    def _encoded(self, request: Request, stream: bool) -> tuple[bytes, dict[str, Any]]:
+        """The body, and the SDK's own options for this call."""
+        lacking = missing(request, self.capabilities)
+        if lacking:
+            raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
+        options: Mapping[str, Any] = resolve(*((_WITH_USAGE,) if stream else ()), self.options, request.options)
+        if not options.keys().isdisjoint(self.drop_options):
+            options = {name: value for name, value in options.items() if name not in self.drop_options}
+        sdk_options: dict[str, Any] = {"max_retries": 0}
+        if not _OF_THE_SDK.keys().isdisjoint(options):
+            given = {name: revealed(options[name]) for name in _OF_THE_SDK if name in options}
+            sdk_options |= {_OF_THE_SDK[at]: it for at, it in given.items() if it is not None or at == "timeout"}
+            options = {name: value for name, value in options.items() if name not in _OF_THE_SDK}
+        if self.custom_role_conversions or self.flatten_messages_as_text:
+            conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
+            messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
+            request = attrs.evolve(request, messages=messages)
+        refuses = wants_max_completion_tokens(self.base_model or self.model_id)
+        body = encode(
+            request,
+            self.model_id,
+            options,
+            max_stops=self.capabilities.max_stops,
+            stream=stream,
+            provider=self.provider,
+            max_tokens_name="max_completion_tokens" if refuses else "max_tokens",
+        )
+        return body, sdk_options
+
+    def _connect(self) -> AsyncOpenAI:
+        import openai
+
+        given = revealed(self._client_kwargs)
+        made_anew = given.get("http_client")
+        if inspect.isroutine(made_anew) or isinstance(made_anew, type):
+            given["http_client"] = made_anew()
+        return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **given})
+
+
+class _Exchange:
+    """One physical request: what was sent and what came, for whoever must say what went wrong with it."""
+
+    __slots__ = ("answer", "client", "model", "options")
+
+    def __init__(self, model: ChatWire) -> None:
+        self.model = model
+        self.client: Any = model._client
+        self.options: dict[str, Any] = {}
+        self.answer: Any = None
+
+    async def post(self, request: Request, *, stream: bool) -> Any:
+        """The answer of the HTTP library. What goes wrong raises."""
+        model = self.model
+        body, self.options = model._encoded(request, stream)
+        if self.client is None:
+            self.client = await model._clients.get(model._connect, _close)
+            await self._identify()
+        path = _path(self.client, model.model_id)
+        how: dict[str, Any] = {"cast_to": _response_type(), "content": body, "options": self.options}
+        if stream:
+            from openai import AsyncStream
+
+            how |= {"stream": True, "stream_cls": AsyncStream}
+        self.answer = await self.client.post(path, **how)
+        return self.answer
+
+    async def _identify(self) -> None:
+        given: Mapping[str, Any] = self.options.get("headers") or {}
+        found = await self.model._credentials(frozenset(map(str.lower, given)))
+        if found:
+            self.options["headers"] = {**found, **given}
+
+    def translated(self, error: Exception) -> ModelError:
+        """What went wrong, without the secrets that took part."""
+        model, answer = self.model, self.answer
+        if isinstance(error, ImportError):
+            message = f"{error}; pip install 'modelport[openai]'"
+            fields: dict[str, Any] = {"provider": model.provider, "model_id": model.model_id}
+            return ModelError(ErrorKind.MISSING_DEPENDENCY, message, sent=Sent.NO, **fields)
+        return translate(
+            error,
+            model_id=model.model_id,
+            provider=model.provider,
+            headers=answer.headers if answer is not None else None,
+            secrets=self._secrets(error),
+        )
+
+    def _secrets(self, error: Exception) -> Iterator[object]:
+        for named in (self.options, self.model._client_kwargs):
+            yield from secrets_in(named)
+        sent = getattr(error, "request", None) or getattr(self.answer, "request", None)
+        yield from secrets_in(dict(getattr(sent, "headers", None) or {}))
+        for name in ("api_key", "_azure_ad_token"):
+            yield getattr(self.client, name, None)
+
+
+def settings(
+    where: str,
+    model_id: str,
+    base_model: str | None,
+    timeout: Any,
+    client: Any,
+    client_kwargs: Mapping[str, Any] | None,
+    capabilities: Capabilities | None,
+    drop_options: str | Iterable[str],
+    requests_per_minute: float | Limiter | None,
+    custom_role_conversions: Mapping[str, str] | None,
+    flatten_messages_as_text: bool,
+    options: Mapping[str, Any],
+    own: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The fields that every model of this wire has, checked; `own` are the arguments that a client brings itself."""
+    check(where, model_id, timeout)
+    kwargs = freeze_mapping(client_kwargs or {})
+    if "max_retries" in kwargs:
+        raise ValueError(f"{where}: client_kwargs: no max_retries; an adapter makes one attempt: with_retry(...)")
+    if client is not None:
+        brought = {**own, "client_kwargs": client_kwargs}
+        said = [name for name, value in brought.items() if value is not None]
+        if said:
+            raise ValueError(f"{where}: client= brings its own {', '.join(said)}; leave them out")
+        if not inspect.iscoroutinefunction(getattr(client, "post", None)):
+            raise TypeError(
+                f"{where}: client= takes an openai.AsyncOpenAI or AsyncAzureOpenAI, not {type(client).__name__}"
+            )
+    dropped = (drop_options,) if isinstance(drop_options, str) else tuple(drop_options)
+    return {
+        "model_id": model_id,
+        "base_model": base_model,
+        "timeout": timeout,
+        "client": client,
+        "client_kwargs": kwargs,
+        "capabilities": capabilities if capabilities is not None else _capabilities(base_model or model_id),
+        "drop_options": tuple(ALIASES.get(name, name) for name in dropped),
+        "requests_per_minute": requests_per_minute,
+        "custom_role_conversions": as_role_conversions(custom_role_conversions, f"{where}: custom_role_conversions"),
+        "flatten_messages_as_text": flatten_messages_as_text,
+        "options": canonical(options, where),
+    }
+
+
+def address(given: str | None, where: str) -> str | None:
+    """An address that may be shown. Raises ValueError, naming the argument, for one that is none."""
+    if given is None:
+        return None
+    secret = False
+    try:
+        parts = urlsplit(given)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        secret = bool(parts.username or parts.password)
+    except (ValueError, AttributeError, TypeError):
+        good = False
+    if secret:
+        raise ValueError(f"{where} shows in messages, so no password stands in it; use api_key=")
+    if not good:
+        raise ValueError(f"{where} is an address such as 'http://127.0.0.1:8000/v1', not {given!r}")
+    return given
+
+
+async def fetched(key: Key, name: str) -> str:
+    """The key or token as text; a function that blocks runs in a thread. Raises `Unset` or `KeyUnavailable`."""
+    if isinstance(key, Env):
+        return key.read()
+    if isinstance(key, str):
+        return key
+    try:
+        found = key() if inspect.iscoroutinefunction(key) else await asyncio.to_thread(_asked, key)
+        text = await found if inspect.isawaitable(found) else found
+    except Exception as error:  # what it says may hold a secret
+        raise KeyUnavailable(f"the callable given as {name} raised {type(error).__name__}") from error
+    if not isinstance(text, str) or not text:
+        raise KeyUnavailable(f"the callable given as {name} gave no key, but {type(text).__name__}")
+    return text
+
+
+def _asked(key: Callable[[], Any]) -> Any:
+    try:
+        return key()
+    except StopIteration as error:  # no future can carry one: whoever awaits it would wait for ever
+        raise RuntimeError("StopIteration") from error
+
+
+def _path(client: Any, model_id: str) -> str:
+    if hasattr(client, "_azure_deployment") and "/deployments" not in str(client.base_url.path):
+        return f"/deployments/{quote(model_id, safe='')}{_PATH}"  # the SDK would look into its own body
+    return _PATH
+
+
+def _capabilities(model_id: str) -> Capabilities:
+    limit = max_stops(model_id)
+    return Capabilities(
+        tools=True,
+        images=True,
+        audio=True,
+        documents=True,
+        json_object=True,
+        json_schema=True,
+        max_stops=4 if limit is None else limit,  # platform.openai.com/docs/api-reference/chat/create#stop
+    )
+
+
+@functools.cache
+def _http() -> Any:
+    """The HTTP library that the SDK stands on: httpx under openai 2, httpx2 under openai 3."""
+    import openai
+
+    return importlib.import_module("httpx2" if int(openai.__version__.partition(".")[0]) >= 3 else "httpx")
+
+
+@functools.cache
+def _response_type() -> Any:
+    return _http().Response
+
+
+def _timeout(seconds: Any) -> Any:
+    return _http().Timeout(seconds, connect=min(5.0, seconds)) if isinstance(seconds, (int, float)) else seconds
+
+
+async def _close(client: AsyncOpenAI) -> None:
+    await client.close()
+
+
+async def _drained(chunks: AsyncGenerator[bytes]) -> None:
+    """Read the end of the body, so that the connection serves the next call; it comes with the last event or not."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.05):
+            async for _ in chunks:
+                pass
