@@ -2,7 +2,8 @@
 
 A function that takes a `Request` (its only parameter is called `request`, or is annotated with `Request`) is given all
 that is asked. Any other is called as `f(messages, stop_sequences=[...], **options)` with the messages as plain dicts of
-role and text; stops and options are only passed where there are any, so that its own defaults stand.
+role and text; stops and options are only passed where there are any, so that its own defaults stand. One that names
+`response_format` is passed the form of a JSON object or schema too, as the chat-completions wire writes it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import Response
 from .calling import Calling
+from .chat_completions import wire_format
 
+_FORMS = ("json_object", "json_schema")
 _TEXT_ONLY = ("tools", "images", "audio", "documents", "json_object", "json_schema", "regex", "grammar")
 
 
@@ -76,6 +79,7 @@ class FunctionModel(Calling):
     options: Any
     accepts: frozenset[str] | None  # the names of arguments that it takes besides the messages; None for any
     takes_request: bool
+    takes_form: bool = False
     provider: str = "function"
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
@@ -112,6 +116,9 @@ class FunctionModel(Calling):
         named = thaw(options)
         if request.stop_sequences and (self.accepts is None or "stop_sequences" in self.accepts):
             named["stop_sequences"] = list(request.stop_sequences)
+        form = wire_format(request.response_format) if self.takes_form else None
+        if form is not None:
+            named["response_format"] = thaw(form)
         return (encode(request),), named
 
     def __repr__(self) -> str:
@@ -152,6 +159,7 @@ def from_function(
 
     It gives back text, a `Response`, a `ModelError`, or any object with `.content`; what it raises becomes a `server`
     error. A plain function runs in a thread: a cancelled call returns at once, while the function runs on to its end.
+    One that names `response_format` declares JSON objects and schemas, unless `capabilities` say otherwise.
     `options` are defaults for every call. Raises TypeError for what can't be called so, ValueError for capabilities
     that need a function which takes a `Request`.
 
@@ -171,14 +179,16 @@ def from_function(
         raise TypeError(f"from_function: {called!r} takes no messages; its first parameter is what it is asked")
     rest = parameters[1:]
     takes_request = bool(positional) and _takes_request(positional[0], rest)
-    declared = capabilities or Capabilities()
-    needing = [name for name in _TEXT_ONLY if getattr(declared, name)]
-    if needing and not takes_request:
-        raise ValueError(f"from_function: {needing[0]} doesn't fit into plain messages; take a Request: f(request)")
     anything = any(p.kind is p.VAR_KEYWORD for p in rest)
     named = frozenset(p.name for p in rest if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    forms = _FORMS if "response_format" in named and not takes_request else ()
+    declared = capabilities if capabilities is not None else Capabilities(**dict.fromkeys(forms, True))
+    needing = [name for name in _TEXT_ONLY if getattr(declared, name) and name not in forms]
+    if needing and not takes_request:
+        raise ValueError(f"from_function: {needing[0]} doesn't fit into plain messages; take a Request: f(request)")
     name = model_id or str(getattr(called, "__qualname__", type(called).__name__))
-    return FunctionModel(called, name, declared, canonical(options), None if anything else named, takes_request)
+    accepts = None if anything else named
+    return FunctionModel(called, name, declared, canonical(options), accepts, takes_request, bool(forms))
 
 
 def _takes_request(first: inspect.Parameter, rest: list[inspect.Parameter]) -> bool:

@@ -16,7 +16,9 @@ from modelport import (
     Capabilities,
     Finished,
     JsonObject,
+    JsonSchema,
     ModelError,
+    Regex,
     Request,
     Response,
     ScriptedModel,
@@ -200,3 +202,30 @@ def test_an_exception_that_can_t_say_what_it_is_is_an_error_all_the_same() -> No
 
     error = asyncio.run(from_function(fail).generate(as_request("Hi"))).failure()
     assert (error.kind, error.message.rpartition(" ")[2]) == ("server", "Mute")
+
+
+def test_a_function_that_names_response_format_is_given_the_wires_form() -> None:
+    """It then declares JSON, and is called without a form where none is asked for."""
+    asked: list[object] = []
+
+    def model(messages: list[dict[str, str]], response_format: object = "its own", **options: object) -> str:
+        asked.append(response_format)
+        return "{}"
+
+    told = from_function(model)
+    assert told.capabilities == Capabilities(json_object=True, json_schema=True)
+    for form in (None, JsonObject(), JsonSchema({"type": "object"}, "it", strict=False)):
+        assert told("Hi", response_format=form).content == "{}"
+    schema = {"type": "json_schema", "json_schema": {"name": "it", "schema": {"type": "object"}, "strict": False}}
+    assert asked == ["its own", {"type": "json_object"}, schema]
+    error = asyncio.run(told.generate(as_request("Hi", response_format=Regex("a")))).failure()
+    assert (error.kind, len(asked)) == ("unsupported", 3)
+
+
+def test_a_function_that_names_response_format_may_be_declared_to_take_less() -> None:
+    def model(messages: list[dict[str, str]], response_format: object = None) -> str:
+        return "{}"
+
+    told = from_function(model, capabilities=Capabilities(json_object=True))
+    error = asyncio.run(told.generate(as_request("Hi", response_format=JsonSchema({})))).failure()
+    assert error.kind == "unsupported"
