@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import enum
-from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
 from ..domain.error import ModelError
+from ..domain.json_form import to_json
 from ..domain.response import Response
 
 
@@ -19,33 +15,5 @@ def as_json(value: Response | ModelError) -> dict[str, Any]:
     >>> as_json(Response.of("Hello!"))["content"]
     'Hello!'
     """
-    fields: dict[str, Any] = _plain(value)
+    fields = to_json(value, whole=True)
     return {"content": value.content, **fields} if isinstance(value, Response) else fields
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if attrs.has(type(value)):
-        fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
-        fields.pop("raw", None)
-        kind = _PARTS.get(type(value).__name__)
-        return {"type": kind, **fields} if kind else fields
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-_PARTS = {
-    "Text": "text",
-    "Image": "image",
-    "Audio": "audio",
-    "Document": "document",
-    "Reasoning": "reasoning",
-    "ToolCall": "tool_call",
-    "ToolResult": "tool_result",
-}
