@@ -183,7 +183,7 @@ class InferenceClientModel(ApiModel):
 
     def _connect(self) -> Connection:
         if self._client is not None:
-            return Connection(self._client)
+            return Connection(self._client, own=False)
         return connect(
             provider=self._provider,
             base_url=self.base_url,
@@ -192,10 +192,6 @@ class InferenceClientModel(ApiModel):
             timeout=self.timeout,
             **revealed({"headers": thaw(self._headers), "cookies": thaw(self._cookies), **self._client_kwargs}),
         )
-
-    async def _close(self, connection: Connection) -> None:
-        if self._client is None:
-            await connection.client.close()
 
 
 class _Exchange:
@@ -214,7 +210,7 @@ class _Exchange:
         if lacking:
             raise Unsupported(f"{model.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
         options: Mapping[str, Any] = resolve(*((_WITH_USAGE,) if stream else ()), model.options, request.options)
-        connection = await model._connections.get(model._connect, model._close)
+        connection = await model._connections.get(model._connect, Connection.close)
         client: Any = connection.client
         injected = model._client is not None
         timeout = options.get("timeout", client.timeout if injected and client.timeout else model.timeout)

@@ -37,10 +37,10 @@ class Route(NamedTuple):
 class Connection:
     """An `AsyncInferenceClient`, and whether it has found its way already."""
 
-    __slots__ = ("_found", "_looking", "client")
+    __slots__ = ("_found", "_looking", "_own", "client")
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+    def __init__(self, client: Any, *, own: bool) -> None:
+        self.client, self._own = client, own
         self._found = False
         self._looking: Future[Route] | None = None
 
@@ -64,6 +64,11 @@ class Connection:
     async def http(self) -> Any:
         """The HTTP client, with the SDK's hooks, as its `set_async_client_factory` has it made."""
         return await self.client._get_async_client()
+
+    async def close(self) -> None:
+        """Close the client, unless it is somebody else's."""
+        if self._own:
+            await self.client.close()
 
 
 def _route(client: Any, model_id: str, token: str | None, response_format: Any) -> Route:
@@ -95,13 +100,13 @@ def connect(**arguments: Any) -> Connection:
     """A connection over a client of its own."""
     from huggingface_hub import AsyncInferenceClient
 
-    return Connection(AsyncInferenceClient(**arguments))
+    return Connection(AsyncInferenceClient(**arguments), own=True)
 
 
 def _without_telemetry() -> None:
     """Say for this process what HF_HUB_DISABLE_TELEMETRY says, which the SDK has read when it was imported.
 
-    Else a call, to whatever address, first asks huggingface.co for a list of programs, to tell in which of them it runs.
+    Else a call, to whatever address, first asks huggingface.co for a list of programs, to tell which of them it is in.
     """
     from huggingface_hub import constants
 

@@ -83,7 +83,7 @@ def test_every_provider_of_the_sdk_is_asked_as_the_sdk_asks_it_with_its_own_key(
     posts, shown = compared([(name, "sk-own-key") for name in NAMES], tmp_path)
     assert len(NAMES) >= 16
     assert shown == [["Hello!", f"huggingface/{name}"] for name in NAMES for _ in range(2)]
-    asked = {name: seen for name, seen in zip(NAMES, posts[::2], strict=True)}
+    asked = dict(zip(NAMES, posts[::2], strict=True))
     assert asked["novita"].headers["x-origin"] == "https://api.novita.ai"
     assert asked["novita"].path == "/v3/openai/chat/completions"
     assert asked["novita"].json["model"] == "novita-calls-it-so"
