@@ -269,10 +269,23 @@ def _openai(server: Loopback, model_id: str = "m-1") -> Model:
     return OpenAIModel(model_id, base_url=server.url, api_key="none")
 
 
+def _azure(server: Loopback) -> Model:
+    from modelport.adapters.azure import AzureOpenAIModel
+
+    endpoint = server.url.removesuffix("/v1")
+    return AzureOpenAIModel("m-1", azure_endpoint=endpoint, api_version="2024-10-21", api_key="none")
+
+
 def _huggingface(server: Loopback) -> Model:
     from modelport.adapters.huggingface import InferenceClientModel
 
     return InferenceClientModel("org/m-1", base_url=server.url, token="none")
+
+
+def _bedrock() -> AbstractContextManager[Provider]:
+    from bedrock_provider import BedrockProvider
+
+    return BedrockProvider()
 
 
 def _stack(server: Loopback) -> Model:
@@ -291,7 +304,9 @@ class Adapter:
 
 ADAPTERS: dict[str, Adapter] = {
     "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", "openai"),
+    "AzureOpenAIModel": Adapter(lambda: ChatProvider(_azure), "azure.md", "openai"),
     "InferenceClientModel": Adapter(lambda: ChatProvider(_huggingface), "huggingface.md", "huggingface_hub"),
+    "AmazonBedrockModel": Adapter(_bedrock, "bedrock.md", "boto3"),
     "TransformersModel": Adapter(lambda: nullcontext(Transformers()), "transformers.md", "torch"),
     "OpenVINOModel": Adapter(lambda: nullcontext(OpenVINO()), "openvino.md", "openvino_genai"),
     "from_function": Adapter(lambda: nullcontext(Functions()), "custom.md"),

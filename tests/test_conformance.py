@@ -16,14 +16,15 @@ from conformance import (
     PICTURE,
     SEEN_PICTURE,
     WEATHER,
+    Exchange,
     Provider,
     documented,
     in_order,
     table,
 )
-from subjects import ADAPTERS, provider, why_not_here
+from subjects import ADAPTERS, Scripted, provider, why_not_here
 
-from modelport import Message, Request, Response, Text, ToolResult
+from modelport import Message, Request, Response, ScriptedModel, Text, ToolResult
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,24 @@ def test_the_table_has_each_adapter_and_nothing_else() -> None:
 def test_the_table_is_written_as_it_is_read() -> None:
     pages = {name: adapter.page for name, adapter in ADAPTERS.items()}
     assert table(documented(), pages) in PAGE.read_text("utf-8")
+
+
+class Forgetful(Scripted):
+    """A provider that is sent nothing, whose answers lack all but their text."""
+
+    def replying(self, response: Response) -> Exchange:
+        return Exchange(ScriptedModel(response.content, repeat=True), lambda: [{}])
+
+
+@pytest.mark.parametrize("feature", ["tools", "tool history", "parallel calls", "images", "structured output"])
+def test_a_feature_that_only_seems_to_run_is_noticed(feature: str) -> None:
+    with pytest.raises(AssertionError):
+        FEATURES[feature](Forgetful())
+
+
+@pytest.mark.parametrize("feature", ["reasoning", "usage with cached tokens"])
+def test_what_never_comes_is_not_there(feature: str) -> None:
+    assert FEATURES[feature](Forgetful()) == "no"
 
 
 TOOLS = [WEATHER, CLOCK]

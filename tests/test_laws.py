@@ -63,7 +63,7 @@ SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=5)
 def test_no_chunking_shows_a_stop(name: str, subjects: Callable[[str], Subject]) -> None:
     """Law 4 on any text, with any stops, in any pieces."""
 
-    @settings(max_examples=20 if "OpenAIModel" in name else 60, deadline=None)
+    @settings(max_examples=20 if "Model" in name else 60, deadline=None)
     @given(text=LETTERS, stops=STOPS, sizes=SIZES)
     def check(text: str, stops: list[str], sizes: list[int]) -> None:
         laws.no_stop_is_shown(subjects(name), text, stops, sizes)
