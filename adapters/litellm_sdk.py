@@ -1,0 +1,62 @@
+"""The litellm package: imported with the first call, kept from the network, its connections closed with their loop.
+
+It reads some settings from its own module and from the environment. What an application has set there stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import os
+import sys
+import threading
+from contextlib import suppress
+from typing import Any, Final
+
+from .per_loop import PerLoop
+
+# Else it asks a server on the network for prices when it is imported, and for headers with the first call of Anthropic.
+_LOCAL: Final = ("LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS")
+
+_lock = threading.Lock()
+_loaded: Any = None
+_loops: Final[PerLoop[int]] = PerLoop()
+
+
+async def litellm() -> Any:
+    """The package. Importing it takes seconds, which are spent in a thread. Raises ImportError."""
+    module = sys.modules.get("litellm")
+    if module is None or module is not _loaded:
+        module = await asyncio.to_thread(_load)
+    await _loops.get(_running, _close)
+    return module
+
+
+def _load() -> Any:
+    global _loaded
+    with _lock:
+        found = "litellm" in sys.modules
+        for name in _LOCAL:
+            os.environ.setdefault(name, "True")
+        module: Any = importlib.import_module("litellm")
+        if not found:  # an application that has imported it before us may have said otherwise
+            module.suppress_debug_info = True  # it prints advertisements with every error
+        _loaded = module
+        return module
+
+
+def _running() -> int:
+    return id(asyncio.get_running_loop())
+
+
+async def _close(loop: int) -> None:
+    """Close the clients that litellm holds for this loop: their cache would keep them, and the loop, for ever."""
+    cache = getattr(_loaded, "in_memory_llm_clients_cache", None)
+    clients = getattr(cache, "cache_dict", {})
+    for key in [key for key in list(clients) if isinstance(key, str) and key.endswith(f"-{loop}")]:
+        client = clients.pop(key, None)
+        close = getattr(client, "aclose", None) or getattr(client, "close", None)
+        if inspect.iscoroutinefunction(close):
+            with suppress(Exception):
+                await close()
