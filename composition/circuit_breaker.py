@@ -1,0 +1,226 @@
+"""Leave a model alone for a while when it fails too often, so that calls go elsewhere at once.
+
+Every physical call is judged by how it ended, a stream by its whole way. What the caller did wrong, what was refused
+here, and what was given up says nothing of the model. One breaker serves threads, tasks and event loops at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+from returns.result import Failure, Result
+
+from ..adapters.clock import SYSTEM_CLOCK, Clock
+from ..domain import breaker as steps
+from ..domain.breaker import Circuit, Mode, Tolerance, Verdict
+from ..domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
+from ..domain.model import Model
+from ..domain.request import Request
+from ..domain.response import Response
+from .compose import Layer
+from .ending import Ending, watched
+from .kinds import On, acts_on, as_on
+from .policy import Call, Opened, T
+
+COUNTED = frozenset(kind for kind, meaning in MEANING.items() if meaning.breaks_circuit)
+"""The kinds that count against a model unless `on=` says otherwise."""
+
+_NO_ERA = -1
+
+
+class Breaker:
+    """Lets calls through while a model does well; share one between models that fail together.
+
+    `ratio` is the share of failures among at least `minimum` calls in `window` seconds that opens it, for `pause`
+    seconds; then `probes` calls must go well. Raises ValueError on numbers that make no sense.
+    """
+
+    def __init__(
+        self,
+        ratio: float = 0.5,
+        *,
+        window: float = 60.0,
+        minimum: int = 10,
+        pause: float = 30.0,
+        probes: int = 1,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.tolerance = Tolerance(ratio, window, minimum, pause, probes)
+        self.clock = clock
+        self._circuit = Circuit()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Breaker({_changed(self.tolerance)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process, or as a copy, it begins anew: what failed here says nothing there."""
+        return (_breaker, (self.tolerance, self.clock))
+
+    @property
+    def mode(self) -> Mode:
+        """What it does with calls now. One that is open stays so until somebody asks after its pause."""
+        return self._circuit.mode
+
+    def isolate(self) -> None:
+        """Let nothing through until `reset`: for maintenance, or a provider that is known to be down."""
+        with self._lock:
+            self._circuit = steps.isolate(self._circuit)
+
+    def reset(self) -> None:
+        """Let everything through again, and forget what has failed."""
+        with self._lock:
+            self._circuit = steps.reset(self._circuit)
+
+    def refusal(self) -> ModelError | None:
+        """Why a call would not be let through now; asking changes nothing."""
+        circuit, now = self._circuit, self.clock.now()
+        _, allowed = steps.ask(self.tolerance, circuit, now)
+        return None if allowed else _refused(circuit, now)
+
+    def ask(self) -> int | ModelError:
+        """Lets a call through, and gives the era that its reports belong to; or the refusal."""
+        with self._lock:
+            now = self.clock.now()
+            self._circuit, allowed = steps.ask(self.tolerance, self._circuit, now)
+            return self._circuit.era if allowed else _refused(self._circuit, now)
+
+    def report(self, era: int, verdict: Verdict, asked: float | None = None) -> None:
+        """Say how a call of this era went; `asked` is the provider's Retry-After."""
+        with self._lock:
+            self._circuit = steps.report(self.tolerance, self._circuit, era, verdict, self.clock.now(), asked)
+
+    def opened(self, era: int) -> int:
+        """Say that a stream of this era has begun; gives the era that its end belongs to.
+
+        A probe has come back well with its first content, however long the stream is.
+        """
+        with self._lock:
+            if self._circuit.mode is not Mode.HALF_OPEN or self._circuit.era != era:
+                return era
+            self._circuit = steps.report(self.tolerance, self._circuit, era, Verdict.GOOD, self.clock.now())
+            return self._circuit.era if self._circuit.mode is Mode.CLOSED else _NO_ERA
+
+
+def _breaker(tolerance: Tolerance, clock: Clock) -> Breaker:
+    return Breaker(**attrs.asdict(tolerance), clock=clock)
+
+
+def _changed(tolerance: Tolerance) -> str:
+    fields = attrs.fields(Tolerance)
+    changed = [field.name for field in fields if getattr(tolerance, field.name) != field.default]
+    return ", ".join(f"{name}={getattr(tolerance, name)!r}" for name in changed)
+
+
+def _refused(circuit: Circuit, now: float) -> ModelError:
+    wait = steps.wait(circuit, now)
+    why = {
+        Mode.OPEN: f"it failed too often lately, and is tried again in {wait or 0.0:.3g} s",
+        Mode.HALF_OPEN: "it failed too often lately, and is being tried again",
+        Mode.ISOLATED: "it is isolated until somebody resets it",
+    }
+    return ModelError(ErrorKind.CIRCUIT_OPEN, why[circuit.mode], Scope.MODEL, Sent.NO, retry_after=wait)
+
+
+@attrs.define(eq=False)
+class _Turn:
+    """A call that was let through."""
+
+    policy: CircuitBreaker
+    era: int
+
+    def ended(self, outcome: Response | ModelError | None) -> None:
+        if isinstance(outcome, Response):
+            self.policy.breaker.report(self.era, Verdict.GOOD)
+        elif outcome is not None and acts_on(self.policy.on, outcome):
+            self.policy.breaker.report(self.era, Verdict.BAD, outcome.retry_after)
+        else:
+            self.policy.breaker.report(self.era, Verdict.NEITHER)
+
+
+@attrs.frozen(repr=False)
+class CircuitBreaker:
+    """The policy of `with_circuit_breaker`, which see."""
+
+    breaker: Breaker
+    on: On = COUNTED
+    clock: Clock = attrs.field(default=SYSTEM_CLOCK, repr=False)
+
+    def __repr__(self) -> str:
+        return f"CircuitBreaker({_changed(self.breaker.tolerance)})"
+
+    @property
+    def ratio(self) -> float:
+        """The share of failures that opens it."""
+        return self.breaker.tolerance.ratio
+
+    @property
+    def window(self) -> float:
+        """The seconds that are looked at."""
+        return self.breaker.tolerance.window
+
+    @property
+    def minimum(self) -> int:
+        """How many calls must have been seen."""
+        return self.breaker.tolerance.minimum
+
+    @property
+    def pause(self) -> float:
+        """The seconds for which it stays open."""
+        return self.breaker.tolerance.pause
+
+    @property
+    def probes(self) -> int:
+        """How many calls must go well before it closes."""
+        return self.breaker.tolerance.probes
+
+    def refusal(self) -> ModelError | None:
+        """Why a call would be refused now; for a route that looks before it chooses."""
+        return self.breaker.refusal()
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """One call, if the breaker lets it through."""
+        era = self.breaker.ask()
+        if isinstance(era, ModelError):
+            return Failure(era)
+        turn = _Turn(self, era)
+        result = await watched(call(model, request), turn.ended)
+        if not isinstance(result, Failure) and isinstance(result.unwrap(), Opened):
+            turn.era = self.breaker.opened(era)
+        return result
+
+
+def with_circuit_breaker(
+    ratio: float | Breaker = 0.5,
+    *,
+    window: float = 60.0,
+    minimum: int = 10,
+    pause: float = 30.0,
+    probes: int = 1,
+    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = COUNTED,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Layer:
+    """A layer that refuses calls (`circuit_open`) while too many of them fail.
+
+    It opens when `ratio` or more of at least `minimum` calls in the last `window` seconds failed, and stays open for
+    `pause` seconds, or for a longer Retry-After. Then `probes` calls are let through: when they go well it closes, when
+    one fails it opens again. `on` is the kinds of error that count, or a function of the error. In place of a ratio, a
+    `Breaker` that models share, or that is isolated by hand; without one, each model gets a breaker of its own. Raises
+    ValueError on numbers that make no sense.
+    """
+    counted = as_on(on, "with_circuit_breaker: on")
+    if isinstance(ratio, Breaker):
+        shared = ratio
+        if (window, minimum, pause, probes) != (60.0, 10, 30.0, 1):
+            raise TypeError(
+                "with_circuit_breaker: window, minimum, pause and probes belong to the Breaker; set them there"
+            )
+        return lambda model: Ending(model, CircuitBreaker(shared, counted, clock), clock)
+    try:
+        tolerance = Tolerance(ratio, window, minimum, pause, probes)
+    except ValueError as error:
+        raise ValueError(f"with_circuit_breaker: {error}") from None
+    return lambda model: Ending(model, CircuitBreaker(_breaker(tolerance, clock), counted, clock), clock)

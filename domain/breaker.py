@@ -1,0 +1,140 @@
+"""When a model that fails too often is left alone, and when it is tried again.
+
+    closed ── of at least `minimum` calls in the window, a share of `ratio` failed ──> open
+    open ── its pause is over, and somebody asks ──> half open
+    half open ── `probes` calls went well ──> closed
+    half open ── one failed ──> open
+    any ── isolate ──> isolated ── reset ──> closed
+
+The window slides in tenths. Times are in seconds. Pure steps: `ask` lets a call through or doesn't, `report` says how
+it went. A report names the era in which its call was let through: one from before the last change of mode is no news.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import attrs
+
+_TENTHS = 10
+
+
+class Mode(enum.StrEnum):
+    """What a breaker does with calls: lets them through, lets a few through, or none."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    ISOLATED = "isolated"
+
+
+class Verdict(enum.StrEnum):
+    """How a call went, for a breaker: what is neither is the caller's own mistake, a refusal, or a call given up."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NEITHER = "neither"
+
+
+def _above_zero(tolerance: Tolerance, field: attrs.Attribute[float], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ValueError(f"{field.name} must be a number of seconds above 0, not {value!r}")
+
+
+def _at_least_one(tolerance: Tolerance, field: attrs.Attribute[int], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{field.name} must be a whole number of at least 1, not {value!r}")
+
+
+def _share(tolerance: Tolerance, field: attrs.Attribute[float], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ValueError(f"{field.name} must be a share above 0 and at most 1, not {value!r}")
+
+
+@attrs.frozen
+class Tolerance:
+    """How much failure is borne, and for how long a model that fails more is left alone. Raises ValueError."""
+
+    ratio: float = attrs.field(default=0.5, validator=_share)
+    window: float = attrs.field(default=60.0, validator=_above_zero)
+    minimum: int = attrs.field(default=10, validator=_at_least_one)
+    pause: float = attrs.field(default=30.0, validator=_above_zero)
+    probes: int = attrs.field(default=1, validator=_at_least_one)
+
+
+@attrs.frozen
+class Circuit:
+    """What a breaker knows.
+
+    `slices` are the tenths of the window as (number, calls, failures), `until` is when an open one may be asked again,
+    and of a half-open one `out` probes are on their way and `good` came back well.
+    """
+
+    mode: Mode = Mode.CLOSED
+    era: int = 0
+    slices: tuple[tuple[int, int, int], ...] = ()
+    until: float = 0.0
+    out: int = 0
+    good: int = 0
+
+
+def ask(tolerance: Tolerance, circuit: Circuit, now: float) -> tuple[Circuit, bool]:
+    """The state after somebody asked to make a call, and whether it may be made."""
+    match circuit.mode:
+        case Mode.CLOSED:
+            return circuit, True
+        case Mode.OPEN if now >= circuit.until:
+            return Circuit(Mode.HALF_OPEN, circuit.era + 1, out=1), True
+        case Mode.HALF_OPEN if circuit.out + circuit.good < tolerance.probes:
+            return attrs.evolve(circuit, out=circuit.out + 1), True
+    return circuit, False
+
+
+def report(
+    tolerance: Tolerance, circuit: Circuit, era: int, verdict: Verdict, now: float, asked: float | None = None
+) -> Circuit:
+    """The state after a call of this era went so; `asked` is for how long the provider wants to be left alone."""
+    bad = verdict is Verdict.BAD
+    pause = max(tolerance.pause, asked) if asked is not None and asked > 0 else tolerance.pause
+    if circuit.era != era:
+        late = bad and circuit.mode is Mode.OPEN and pause > tolerance.pause
+        return attrs.evolve(circuit, until=max(circuit.until, now + pause)) if late else circuit
+    if circuit.mode is Mode.HALF_OPEN:
+        if bad:
+            return Circuit(Mode.OPEN, era + 1, until=now + pause)
+        good = circuit.good + (verdict is Verdict.GOOD)
+        if good >= tolerance.probes:
+            return Circuit(era=era + 1)
+        return attrs.evolve(circuit, out=circuit.out - 1, good=good)
+    if circuit.mode is not Mode.CLOSED or verdict is Verdict.NEITHER:
+        return circuit
+    slices = _counted(circuit.slices, int(now * _TENTHS // tolerance.window), bad)
+    if bad:
+        calls = sum(tenth[1] for tenth in slices)
+        if calls >= tolerance.minimum and sum(tenth[2] for tenth in slices) >= tolerance.ratio * calls:
+            return Circuit(Mode.OPEN, era + 1, until=now + pause)
+    return Circuit(Mode.CLOSED, era, slices)
+
+
+def _counted(slices: tuple[tuple[int, int, int], ...], number: int, bad: bool) -> tuple[tuple[int, int, int], ...]:
+    """The window with one more call in it, and without the tenths that have left it."""
+    if slices and slices[-1][0] >= number:
+        last, calls, failures = slices[-1]
+        return (*slices[:-1], (last, calls + 1, failures + bad))
+    return (*(tenth for tenth in slices if tenth[0] > number - _TENTHS), (number, 1, int(bad)))
+
+
+def isolate(circuit: Circuit) -> Circuit:
+    """The state in which nothing is let through until somebody resets it."""
+    return Circuit(Mode.ISOLATED, circuit.era + 1)
+
+
+def reset(circuit: Circuit) -> Circuit:
+    """The state in which everything is let through, and nothing is held against the model."""
+    return Circuit(era=circuit.era + 1)
+
+
+def wait(circuit: Circuit, now: float) -> float | None:
+    """The seconds after which it is worth asking again, where that is known."""
+    return max(0.0, circuit.until - now) if circuit.mode is Mode.OPEN else None
