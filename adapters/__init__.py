@@ -9,16 +9,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .azure import AzureOpenAIModel, AzureOpenAIServerModel
+    from .bedrock import AmazonBedrockModel, AmazonBedrockServerModel
     from .function import FunctionModel, from_function
-    from .openai import OpenAIModel
+    from .huggingface import InferenceClientModel
+    from .litellm import LiteLLMModel
+    from .litellm_router import LiteLLMRouterModel
+    from .openai import OpenAIModel, OpenAIServerModel
     from .openvino import OpenVINOModel
     from .scripted import Break, ScriptedModel, Stall
     from .transformers import TransformersModel
 
 __all__ = [
+    "AmazonBedrockModel",
+    "AmazonBedrockServerModel",
+    "AzureOpenAIModel",
+    "AzureOpenAIServerModel",
     "Break",
     "FunctionModel",
+    "InferenceClientModel",
+    "LiteLLMModel",
+    "LiteLLMRouterModel",
     "OpenAIModel",
+    "OpenAIServerModel",
     "OpenVINOModel",
     "ScriptedModel",
     "Stall",
@@ -28,11 +41,25 @@ __all__ = [
 
 # Where each name lives: what type checkers read above, once more for the interpreter.
 _HOME = {
+    "azure": (
+        "AzureOpenAIModel",
+        "AzureOpenAIServerModel",
+    ),
+    "bedrock": (
+        "AmazonBedrockModel",
+        "AmazonBedrockServerModel",
+    ),
     "function": (
         "FunctionModel",
         "from_function",
     ),
-    "openai": ("OpenAIModel",),
+    "huggingface": ("InferenceClientModel",),
+    "litellm": ("LiteLLMModel",),
+    "litellm_router": ("LiteLLMRouterModel",),
+    "openai": (
+        "OpenAIModel",
+        "OpenAIServerModel",
+    ),
     "openvino": ("OpenVINOModel",),
     "scripted": (
         "Break",

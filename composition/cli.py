@@ -77,9 +77,9 @@ def _app() -> Any:
         prompt: Annotated[str | None, typer.Argument(help="Read from standard input when absent or '-'.")] = None,
         model: Annotated[
             str,
-            typer.Option(help="openvino:default, openvino:PATH, transformers:default, transformers:PATH, openai:NAME."),
+            typer.Option(help="ADAPTER:MODEL, such as openvino:default, transformers:PATH, openai:NAME, bedrock:ID."),
         ] = DEFAULT,
-        base_url: Annotated[str | None, typer.Option(help="Where an OpenAI-compatible server is.")] = None,
+        base_url: Annotated[str | None, typer.Option(help="Where the server is.")] = None,
         system: Annotated[str | None, typer.Option(help="What the model is told before the prompt.")] = None,
         stop: Annotated[
             list[str] | None, typer.Option(help="End the answer before this text; can be repeated.")

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+from .. import adapters
 from ..domain.model import Model
 
-DEFAULT = "openvino:default"
+DEFAULT: Final = "openvino:default"
 """The model that answers where none is named."""
+
+
+class _Adapter(NamedTuple):
+    """The class that a word means, a name for its model, and which argument is the address of its server."""
+
+    name: str
+    example: str
+    address: str | None = None
+
+
+_ADAPTERS: Final = {
+    "openvino": _Adapter("OpenVINOModel", "default"),
+    "transformers": _Adapter("TransformersModel", "default"),
+    "openai": _Adapter("OpenAIModel", "gpt-4o", "base_url"),
+    "azure": _Adapter("AzureOpenAIModel", "my-deployment", "azure_endpoint"),
+    "huggingface": _Adapter("InferenceClientModel", "Qwen/Qwen3-32B", "base_url"),
+    "litellm": _Adapter("LiteLLMModel", "anthropic/claude-sonnet-4-5", "api_base"),
+    "bedrock": _Adapter("AmazonBedrockModel", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "endpoint_url"),
+}
 
 
 def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Model:
@@ -18,17 +37,20 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
     >>> model_for("openvino:default")
     OpenVINOModel('default')
     """
-    adapter, _, name = spec.partition(":")
-    make = _MAKERS.get(adapter)
-    if make is None:
-        near = difflib.get_close_matches(adapter, _MAKERS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(_MAKERS)}"
-        raise ValueError(f"{spec!r}: there is no adapter {adapter!r}; {hint}")
+    word, _, name = spec.partition(":")
+    adapter = _ADAPTERS.get(word)
+    if adapter is None:
+        near = difflib.get_close_matches(word, _ADAPTERS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(_ADAPTERS)}"
+        raise ValueError(f"{spec!r}: there is no adapter {word!r}; {hint}")
     if not name:
-        raise ValueError(f"{spec!r} names no model; write {adapter}:{_EXAMPLES[adapter]}")
-    if base_url is not None and adapter != "openai":
-        raise ValueError(f"a base URL goes with openai:NAME; {adapter} runs on this machine")
-    return make(name, base_url, options)
+        raise ValueError(f"{spec!r} names no model; write {word}:{adapter.example}")
+    if base_url is not None:
+        if adapter.address is None:
+            raise ValueError(f"a base URL goes with a server, such as openai:NAME; {word} runs on this machine")
+        options[adapter.address] = base_url
+    model: Model = getattr(adapters, adapter.name)(name, **options)
+    return model
 
 
 def most_tokens(spec: str) -> int | None:
@@ -37,36 +59,10 @@ def most_tokens(spec: str) -> int | None:
     >>> most_tokens("openvino:default")
     512
     """
-    return None if spec.startswith("openai:") else 512
+    adapter = _ADAPTERS.get(spec.partition(":")[0])
+    return 512 if adapter is not None and adapter.address is None else None
 
 
 def needs_default_weights(spec: str) -> bool:
     """Whether the spec's model is the embedded default."""
-    adapter, _, name = spec.partition(":")
-    return adapter in ("openvino", "transformers") and name == "default"
-
-
-def _openvino(name: str, _: str | None, options: dict[str, Any]) -> Model:
-    from ..adapters.openvino import OpenVINOModel
-
-    return OpenVINOModel(name, **options)
-
-
-def _transformers(name: str, _: str | None, options: dict[str, Any]) -> Model:
-    from ..adapters.transformers import TransformersModel
-
-    return TransformersModel(name, **options)
-
-
-def _openai(name: str, base_url: str | None, options: dict[str, Any]) -> Model:
-    from ..adapters.openai import OpenAIModel
-
-    return OpenAIModel(name, base_url=base_url, **options)
-
-
-_MAKERS: dict[str, Callable[[str, str | None, dict[str, Any]], Model]] = {
-    "openvino": _openvino,
-    "transformers": _transformers,
-    "openai": _openai,
-}
-_EXAMPLES = {"openvino": "default", "transformers": "default", "openai": "gpt-4o"}
+    return spec in ("openvino:default", "transformers:default")

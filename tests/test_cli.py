@@ -258,6 +258,26 @@ main()
     )
 
 
+@pytest.mark.parametrize(
+    ("spec", "name", "address"),
+    [
+        ("openai:gpt-4o", "OpenAIModel", "base_url"),
+        ("azure:my-deployment", "AzureOpenAIModel", "azure_endpoint"),
+        ("huggingface:org/name:novita", "InferenceClientModel", None),
+        ("huggingface:org/name", "InferenceClientModel", "base_url"),
+        ("litellm:openai/gpt-4o", "LiteLLMModel", "api_base"),
+        ("bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0", "AmazonBedrockModel", "endpoint_url"),
+    ],
+)
+def test_each_provider_has_a_word(spec: str, name: str, address: str | None) -> None:
+    """What comes after the word is the model's own id, colons and all."""
+    given = {} if address is None else {"base_url": "http://127.0.0.1:9"}
+    model: Any = model_for(spec, **given)
+    assert (type(model).__name__, model.model_id) == (name, spec.partition(":")[2])
+    if address is not None:
+        assert getattr(model, address) == "http://127.0.0.1:9"
+
+
 def test_only_a_model_on_this_machine_is_kept_short() -> None:
     """A provider has a limit of its own; a small model may repeat itself without end."""
     assert (most_tokens("transformers:default"), most_tokens("openai:gpt-4o")) == (512, None)
