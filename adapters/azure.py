@@ -16,7 +16,7 @@ import attrs
 from ..domain.capability import Capabilities
 from .chat_answers import decode, decode_event
 from .chat_completions import encode
-from .chat_wire import ChatWire, Key, address, fetched, settings
+from .chat_wire import ChatWire, Key, address, as_given, fetched, settings
 from .limiter import Limiter
 from .openai_errors import translate
 from .secret import Unset
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["AzureOpenAIModel", "AzureOpenAIServerModel", "decode", "decode_event", "encode", "translate"]
 
 _WHERE: Final = "AzureOpenAIModel"
-_IDENTITY: Final = ("api-key", "Authorization")
 _NO_IDENTITY: Final = "pass api_key=..., azure_ad_token=... or azure_ad_token_provider=..., or set AZURE_OPENAI_API_KEY"
 
 
@@ -76,12 +75,18 @@ class AzureOpenAIModel(ChatWire):
             "azure_ad_token": azure_ad_token,
             "azure_ad_token_provider": azure_ad_token_provider,
         }
-        own: dict[str, Any] = {"azure_endpoint": _endpoint(azure_endpoint), "api_version": api_version, **who}
+        own: dict[str, Any] = {
+            "azure_endpoint": _endpoint(azure_endpoint, ValueError, f"{_WHERE}: azure_endpoint"),
+            "api_version": api_version,
+            **who,
+        }
         told = [name for name, value in who.items() if value is not None]
         if len(told) > 1:
             raise ValueError(f"{_WHERE}: {' and '.join(told)} exclude each other; keep one")
         if azure_ad_token_provider is not None and not callable(azure_ad_token_provider):
             raise TypeError(f"{_WHERE}: azure_ad_token_provider is a function; a token itself is azure_ad_token=...")
+        if azure_endpoint is not None and "base_url" in (client_kwargs or {}):
+            raise ValueError(f"{_WHERE}: azure_endpoint and the base_url of client_kwargs exclude each other; keep one")
         misplaced = own.keys() & (client_kwargs or {}).keys()
         if misplaced:
             raise ValueError(f"{_WHERE}: client_kwargs: {min(misplaced)} is an argument of its own; pass it as one")
@@ -109,42 +114,43 @@ class AzureOpenAIModel(ChatWire):
 
     def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncAzureOpenAI:
         version = self.api_version or os.environ.get("OPENAI_API_VERSION")
-        endpoint = self.azure_endpoint or os.environ.get("AZURE_OPENAI_ENDPOINT")
-        lacking = []
-        if not endpoint and "base_url" not in arguments:
-            lacking.append("azure_endpoint=... or set AZURE_OPENAI_ENDPOINT")
-        if not version:
-            lacking.append("api_version=... or set OPENAI_API_VERSION")
+        lacking = [] if version else ["api_version=... or set OPENAI_API_VERSION"]
+        if "base_url" not in arguments:
+            endpoint = self.azure_endpoint or os.environ.get("AZURE_OPENAI_ENDPOINT")
+            if not endpoint:
+                lacking.insert(0, "azure_endpoint=... or set AZURE_OPENAI_ENDPOINT")
+            arguments["azure_endpoint"] = _endpoint(endpoint or None, Unset, "AZURE_OPENAI_ENDPOINT")
         if lacking:
             raise Unset(f"Azure's address isn't known: pass {', and '.join(lacking)}")
-        if "base_url" not in arguments:
-            arguments["azure_endpoint"] = endpoint
         key = "in the headers of each call"
         made: AsyncAzureOpenAI = openai.AsyncAzureOpenAI(api_key=key, api_version=version, **arguments)
         return made
 
-    async def _credentials(self, given: frozenset[str]) -> Mapping[str, Any]:
+    async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         from openai import Omit
 
-        nobody: dict[str, Any] = {name: Omit() for name in _IDENTITY if name.lower() not in given}
-        if len(nobody) < len(_IDENTITY):
-            return nobody
+        said = as_given(given, "api-key", "Authorization")
+        if said:
+            return said
         key, token = self._api_key, self._azure_ad_token or self._azure_ad_token_provider
         if key is None and token is None:  # in the SDK's order
             token = os.environ.get("AZURE_OPENAI_AD_TOKEN")
             key = os.environ.get("AZURE_OPENAI_API_KEY")
         if token:
             name = "azure_ad_token" if self._azure_ad_token_provider is None else "azure_ad_token_provider"
-            return {**nobody, "Authorization": f"Bearer {await fetched(token, name)}"}
+            return {"api-key": Omit(), "Authorization": f"Bearer {await fetched(token, name)}"}
         if key:
-            return {**nobody, "api-key": await fetched(key, "api_key")}
+            return {"api-key": await fetched(key, "api_key"), "Authorization": Omit()}
         raise Unset(f"there is no API key and no token: {_NO_IDENTITY}")
 
 
-def _endpoint(given: str | None) -> str | None:
-    found = address(given, f"{_WHERE}: azure_endpoint")
+def _endpoint(given: str | None, wrong: type[Exception], where: str) -> str | None:
+    try:
+        found = address(given, where)
+    except ValueError as error:
+        raise wrong(str(error)) from None
     if found is not None and found.rstrip("/").endswith("/openai/v1"):
-        raise ValueError(f"{_WHERE}: {found!r} is the v1 endpoint, which has no versions: OpenAIModel(base_url=...)")
+        raise wrong(f"{where} is the v1 endpoint, which has no versions: OpenAIModel(base_url={found!r})")
     return found
 
 

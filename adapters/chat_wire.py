@@ -87,11 +87,8 @@ class ChatWire(ApiModel):
         """The SDK's client, with these arguments and the adapter's own. Raises `Unset`, or what the SDK raises."""
 
     @abstractmethod
-    async def _credentials(self, given: frozenset[str]) -> Mapping[str, Any]:
-        """The headers that say who is asking, where the client doesn't; `openai.Omit()` takes one of its away.
-
-        `given` are the names, in lower case, of the headers that this call brings; those stand.
-        """
+    async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The headers that say who is asking, where the client doesn't; those that were `given` stand."""
 
     async def _generate(self, request: Request) -> Result[Response, ModelError]:
         exchange = _Exchange(self)
@@ -204,10 +201,11 @@ class _Exchange:
         return self.answer
 
     async def _identify(self) -> None:
-        given: Mapping[str, Any] = self.options.get("headers") or {}
-        found = await self.model._credentials(frozenset(map(str.lower, given)))
+        own: Mapping[str, Any] = self.options.get("headers") or {}
+        given = {**(self.model._client_kwargs.get("default_headers") or {}), **own}
+        found = await self.model._credentials(given)
         if found:
-            self.options["headers"] = {**found, **given}
+            self.options["headers"] = {**found, **own}
 
     def translated(self, error: Exception) -> ModelError:
         """What went wrong, without the secrets that took part."""
@@ -310,6 +308,14 @@ async def fetched(key: Key, name: str) -> str:
     if not isinstance(text, str) or not text:
         raise KeyUnavailable(f"the callable given as {name} gave no key, but {type(text).__name__}")
     return text
+
+
+def as_given(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The headers of these names that were given, and none of what the client has for them; empty if none was given."""
+    from openai import Omit
+
+    said = {name: value for name, value in given.items() if name.lower() in map(str.lower, names)}
+    return {**{name: Omit() for name in names}, **revealed(said)} if said else {}
 
 
 def _asked(key: Callable[[], Any]) -> Any:

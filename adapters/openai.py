@@ -10,7 +10,7 @@ import attrs
 from ..domain.capability import Capabilities
 from .chat_answers import decode, decode_event
 from .chat_completions import encode
-from .chat_wire import ChatWire, Key, address, fetched, settings
+from .chat_wire import ChatWire, Key, address, as_given, fetched, settings
 from .limiter import Limiter
 from .openai_errors import translate
 
@@ -102,11 +102,11 @@ class OpenAIModel(ChatWire):
         made: AsyncOpenAI = openai.AsyncOpenAI(**{**own, **arguments})
         return made
 
-    async def _credentials(self, given: frozenset[str]) -> Mapping[str, Any]:
+    async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._api_key
-        if key is None or isinstance(key, str) or "authorization" in given:
+        if key is None or isinstance(key, str):
             return {}
-        return {"Authorization": f"Bearer {await fetched(key, 'api_key')}"}
+        return as_given(given, "Authorization") or {"Authorization": f"Bearer {await fetched(key, 'api_key')}"}
 
 
 OpenAIServerModel = OpenAIModel

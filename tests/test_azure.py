@@ -1,0 +1,492 @@
+"""`AzureOpenAIModel` over a real loopback server: where it posts, who it says is asking, what filters do."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from typing import Any
+
+import pytest
+from loopback import DONE, USED, Answer, Loopback, body, chunk, error, saying, sse, streamed, whole
+from openai_calls import HI, heard
+from returns.result import Success
+
+from modelport.adapters import AzureOpenAIModel, OpenAIModel
+from modelport.adapters.secret import Env
+from modelport.domain.error import ErrorKind, ModelError, Scope, Sent
+from modelport.domain.event import Event, Failed, Finished, TextDelta
+from modelport.domain.message import Message, Text
+from modelport.domain.option import OMIT
+from modelport.domain.request import Request
+from modelport.domain.response import FinishReason, Response
+from modelport.domain.usage import Usage
+
+KEY, TOKEN = "azure-key-0123456789abcdef", "eyJ0-entra-token-0123456789"
+VERSION = "2024-10-21"
+NAMES = ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN", "OPENAI_API_VERSION")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def root(server: Loopback) -> str:
+    return server.url.removesuffix("/v1")
+
+
+def model(server: Loopback, model_id: str = "chat", **fields: Any) -> AzureOpenAIModel:
+    at = {"azure_endpoint": root(server), "api_version": VERSION}
+    asking = {} if fields.keys() & {"azure_ad_token", "azure_ad_token_provider"} else {"api_key": KEY}
+    return AzureOpenAIModel(model_id, **{**at, **asking, **fields})
+
+
+def ask(subject: AzureOpenAIModel | OpenAIModel, request: Request = HI) -> tuple[Response | ModelError, list[Event]]:
+    """The whole answer or its error, and the events of the same question streamed."""
+
+    async def main() -> tuple[Any, list[Event]]:
+        return await subject.generate(request), await heard(subject.stream(request))
+
+    result, events = asyncio.run(main())
+    return (result.unwrap() if isinstance(result, Success) else result.failure()), events
+
+
+def answered(subject: AzureOpenAIModel | OpenAIModel, request: Request = HI) -> Response:
+    """The whole answer, which the stream comes to as well."""
+    found, events = ask(subject, request)
+    assert isinstance(found, Response), found
+    assert events[-1] == Finished(found)
+    return found
+
+
+def failed(subject: AzureOpenAIModel | OpenAIModel, request: Request = HI) -> ModelError:
+    """The error, with which the stream ends as well."""
+    found, events = ask(subject, request)
+    assert isinstance(found, ModelError), found
+    assert events == [Failed(found)]
+    return found
+
+
+def test_the_deployment_is_in_the_address_and_the_key_in_its_header() -> None:
+    with Loopback(saying("Hello!")) as server:
+        found = answered(model(server, temperature=0.2))
+    assert (found.content, found.usage) == ("Hello!", Usage(7, 3))
+    seen, streamed = server.requests
+    assert seen.path == streamed.path == f"/openai/deployments/chat/chat/completions?api-version={VERSION}"
+    assert seen.headers["api-key"] == KEY
+    assert "authorization" not in seen.headers
+    messages = [{"role": "user", "content": "hi"}]
+    assert seen.json == {"model": "chat", "messages": messages, "temperature": 0.2}
+
+
+def test_a_deployments_name_is_quoted() -> None:
+    with Loopback(saying("Hello!")) as server:
+        answered(model(server, "my chat/1"))
+    assert server.requests[0].path.startswith("/openai/deployments/my%20chat%2F1/chat/completions?")
+
+
+def test_a_deployment_and_an_address_may_be_the_clients() -> None:
+    with Loopback(saying("Hello!")) as server:
+        answered(model(server, client_kwargs={"azure_deployment": "mine"}))
+        answered(model(server, azure_endpoint=None, client_kwargs={"base_url": f"{root(server)}/gateway"}))
+    paths = [seen.path.partition("?")[0] for seen in server.requests[::2]]
+    assert paths == ["/openai/deployments/mine/chat/completions", "/gateway/deployments/chat/chat/completions"]
+
+
+def test_a_token_of_entra_id_is_a_bearers() -> None:
+    with Loopback(saying("Hello!")) as server:
+        answered(model(server, azure_ad_token=TOKEN))
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert "api-key" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine", "object"])
+def test_a_provider_is_asked_for_a_token_at_each_call(kind: str) -> None:
+    tokens = iter(["one", "two"])
+
+    async def later() -> str:
+        return next(tokens)
+
+    class Asked:
+        def __call__(self) -> Any:
+            return later()
+
+    provider = {"function": lambda: next(tokens), "coroutine": later, "object": Asked()}[kind]
+    with Loopback(saying("Hello!")) as server:
+        answered(model(server, azure_ad_token_provider=provider))
+    assert [seen.headers["authorization"] for seen in server.requests] == ["Bearer one", "Bearer two"]
+
+
+def test_a_provider_that_blocks_keeps_nobody_else_waiting() -> None:
+    with Loopback(saying("Hello!")) as server:
+        blocked = asyncio.Event()
+
+        def provider() -> str:
+            loop.call_soon_threadsafe(blocked.set)
+            asyncio.run_coroutine_threadsafe(other(), loop).result(10)
+            return TOKEN
+
+        async def other() -> None:
+            assert (await model(server).generate(HI)).unwrap().content == "Hello!"
+
+        async def main() -> None:
+            nonlocal loop
+            loop = asyncio.get_running_loop()
+            assert (await model(server, azure_ad_token_provider=provider).generate(HI)).unwrap().content == "Hello!"
+            assert blocked.is_set()
+
+        loop: Any = None
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("given", [None, "", 7])
+def test_a_provider_that_gives_no_token_is_an_error_of_authentication(given: Any) -> None:
+    with Loopback(whole()) as server:
+        found = failed(model(server, azure_ad_token_provider=lambda: given))
+    assert (found.kind, found.sent) == (ErrorKind.AUTHENTICATION, Sent.NO)
+    assert found.message == f"the callable given as azure_ad_token_provider gave no key, but {type(given).__name__}"
+    assert server.requests == []
+
+
+def test_a_provider_that_raises_is_an_error_without_its_words() -> None:
+    def provider() -> str:
+        raise RuntimeError(f"no {TOKEN}")
+
+    with Loopback(whole()) as server:
+        found = failed(model(server, azure_ad_token_provider=provider))
+    assert (found.kind, found.sent, found.scope) == (ErrorKind.AUTHENTICATION, Sent.NO, Scope.ACCOUNT)
+    assert found.message == "the callable given as azure_ad_token_provider raised RuntimeError"
+
+
+def test_a_provider_of_azure_identity_is_taken_as_it_is() -> None:
+    identity = pytest.importorskip("azure.identity", reason="azure-identity is the users' own")
+    from azure.core.credentials import AccessToken
+
+    class Credential:
+        def get_token(self, *scopes: str, **_: Any) -> Any:
+            assert scopes == ("https://cognitiveservices.azure.com/.default",)
+            return AccessToken(TOKEN, 9_999_999_999)
+
+    provider = identity.get_bearer_token_provider(Credential(), "https://cognitiveservices.azure.com/.default")
+    with Loopback(saying("Hello!")) as server:
+        answered(model(server, azure_ad_token_provider=provider))
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_the_three_variables_of_the_environment_are_read_at_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = AzureOpenAIModel("chat")
+    with Loopback(saying("Hello!")) as server:
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", root(server))
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_API_VERSION", "2025-01-01-preview")
+        answered(subject)
+    seen = server.requests[0]
+    assert seen.path == "/openai/deployments/chat/chat/completions?api-version=2025-01-01-preview"
+    assert seen.headers["api-key"] == KEY
+
+
+def test_what_is_missing_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = failed(AzureOpenAIModel("chat", api_key=KEY))
+    assert (found.kind, found.sent, found.scope) == (ErrorKind.AUTHENTICATION, Sent.NO, Scope.ACCOUNT)
+    assert "azure_endpoint=... or set AZURE_OPENAI_ENDPOINT" in found.message
+    assert "api_version=... or set OPENAI_API_VERSION" in found.message
+    with Loopback(whole()) as server:
+        lacking = failed(model(server, api_key=None))
+        unset = failed(model(server, api_key=Env("NO_SUCH_KEY")))
+    assert "AZURE_OPENAI_API_KEY" in lacking.message
+    assert (lacking.kind, unset.kind) == (ErrorKind.AUTHENTICATION,) * 2
+    assert unset.message == "the environment variable NO_SUCH_KEY isn't set"
+    assert server.requests == []
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "my-resource")
+    assert "AZURE_OPENAI_ENDPOINT is an address" in failed(AzureOpenAIModel("chat", api_version="1")).message
+
+
+def test_what_was_passed_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.setenv(name, "http://127.0.0.1:9" if name.endswith("ENDPOINT") else "environment's")
+    with Loopback(saying("Hello!")) as server:
+        answered(model(server))
+        answered(model(server, azure_ad_token=TOKEN))
+        answered(model(server, azure_ad_token_provider=lambda: TOKEN))
+        answered(model(server, api_key=None))
+    said = [(seen.headers.get("api-key"), seen.headers.get("authorization")) for seen in server.requests[::2]]
+    bearer = (None, f"Bearer {TOKEN}")
+    assert said == [(KEY, None), bearer, bearer, (None, "Bearer environment's")]
+
+
+def test_the_environment_may_hold_a_key_under_a_name_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    monkeypatch.setenv("MY_TOKEN", TOKEN)
+    with Loopback(saying("Hello!")) as server:
+        answered(model(server, api_key=Env("MY_KEY")))
+        answered(model(server, azure_ad_token=Env("MY_TOKEN")))
+    assert server.requests[0].headers["api-key"] == KEY
+    assert server.requests[2].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_header_that_says_who_is_asking_stands_alone() -> None:
+    with Loopback(saying("Hello!")) as server:
+        answered(model(server, api_key=None, extra_headers={"Authorization": "Bearer mine"}))
+        answered(model(server, api_key=None, client_kwargs={"default_headers": {"Api-Key": "mine"}}))
+    first, second = server.requests[0].headers, server.requests[2].headers
+    assert (first.get("api-key"), first["authorization"]) == (None, "Bearer mine")
+    assert (second["api-key"], second.get("authorization")) == ("mine", None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"api_key": "a", "azure_ad_token": "b"}, "api_key and azure_ad_token exclude each other"),
+        ({"azure_ad_token_provider": "a token"}, "azure_ad_token"),
+        ({"client_kwargs": {"azure_ad_token_provider": str}}, "azure_ad_token_provider is an argument of its own"),
+        ({"azure_endpoint": "my-resource"}, "azure_endpoint is an address"),
+        ({"azure_endpoint": "https://x.openai.azure.com/openai/v1/"}, r"OpenAIModel\(base_url="),
+        ({"client": object()}, "AsyncAzureOpenAI"),
+        ({"client": object(), "api_version": "1"}, "api_version"),
+        ({"azure_endpoint": "https://h", "client_kwargs": {"base_url": "https://h"}}, "base_url"),
+        ({"timeout": -1}, "timeout"),
+        ({"model_id": ""}, "model_id"),
+    ],
+)
+def test_a_mistake_is_named_at_construction(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=says):
+        AzureOpenAIModel(**{"model_id": "chat", **fields})
+
+
+FILTERED = {
+    "hate": {"filtered": False, "severity": "safe"},
+    "jailbreak": {"filtered": True, "detected": True},
+    "custom_blocklists": {"filtered": True, "details": [{"filtered": True, "id": "words"}]},
+}
+SAFE = {
+    "hate": {"filtered": False, "severity": "low"},
+    "protected_material_code": {
+        "filtered": False,
+        "detected": True,
+        "citation": {"URL": "https://h", "license": "MIT"},
+    },
+    "custom_blocklists": [{"filtered": False, "id": "words"}],
+}
+WORDS = "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."
+
+
+@pytest.mark.parametrize("code", ["content_filter", None])
+def test_a_question_that_the_filter_refused_names_the_filters(code: str | None) -> None:
+    inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": FILTERED}
+    refusal = {"message": WORDS, "type": None, "param": "prompt", "code": code, "status": 400, "innererror": inner}
+    with Loopback(body({"error": refusal}, 400, apim_request_id="r-1")) as server:
+        found = failed(model(server))
+    assert (found.kind, found.status, found.request_id) == (ErrorKind.CONTENT_FILTER, 400, "r-1")
+    assert found.message == f"{WORDS} (filtered by jailbreak, custom_blocklists)"
+    assert (found.provider, found.model_id) == ("azure", "chat")
+
+
+def asked_for(whole: Answer, *pieces: bytes) -> Any:
+    return lambda seen: streamed(*pieces, USED, DONE) if seen.json.get("stream") else whole
+
+
+def test_an_answer_that_was_filtered_is_one_of_content_filter_whatever_reason_it_gives() -> None:
+    for reason in ("content_filter", "stop"):
+        choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": "I"}}
+        answer = body({"choices": [{**choice, "content_filter_results": FILTERED}]})
+        last = sse(
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": reason, "content_filter_results": FILTERED}]}
+        )
+        with Loopback(asked_for(answer, chunk({"content": "I"}), last)) as server:
+            found, events = ask(model(server))
+        assert isinstance(found, Response)
+        assert isinstance(events[-1], Finished)
+        assert (found.content, found.finish_reason) == ("I", FinishReason.CONTENT_FILTER)
+        assert events[-1].response.finish_reason == FinishReason.CONTENT_FILTER
+
+
+def test_an_answer_without_a_text_that_was_filtered_is_one() -> None:
+    choice = {"index": 0, "finish_reason": "content_filter", "message": {"role": "assistant"}}
+    with Loopback(body({"choices": [{**choice, "content_filter_results": FILTERED}]})) as server:
+        found = answered(model(server))
+    assert (found.content, found.finish_reason) == ("", FinishReason.CONTENT_FILTER)
+
+
+def test_annotations_are_no_filtering_and_stand_in_raw_whole_and_streamed() -> None:
+    prompt = [{"prompt_index": 0, "content_filter_results": SAFE}]
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}
+    answer = body(
+        {"id": "c1", "prompt_filter_results": prompt, "choices": [{**choice, "content_filter_results": SAFE}]}
+    )
+    pieces = (
+        sse({"id": "", "model": "", "choices": [], "prompt_filter_results": prompt}),
+        sse({"id": "c1", "choices": [{"index": 0, "delta": {"content": "Hi"}, "content_filter_results": SAFE}]}),
+        sse({"id": "c1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+    )
+    with Loopback(asked_for(answer, *pieces)) as server:
+        found, events = ask(model(server))
+    assert isinstance(found, Response)
+    assert events[0] == TextDelta("Hi")
+    last = events[-1]
+    assert isinstance(last, Finished)
+    for response in (found, last.response):
+        assert (response.content, response.finish_reason, response.response_id) == ("Hi", FinishReason.STOP, "c1")
+        assert response.raw["prompt_filter_results"] == prompt
+        assert response.raw["choices"][0]["content_filter_results"] == SAFE
+
+
+def test_an_asynchronous_filter_ends_the_stream_when_it_has_made_up_its_mind() -> None:
+    offsets = {"check_offset": 44, "start_offset": 44, "end_offset": 198}
+    early = {"index": 0, "finish_reason": None, "content_filter_results": SAFE, "content_filter_offsets": offsets}
+    late = {**early, "finish_reason": "content_filter", "content_filter_results": FILTERED}
+    pieces = (chunk({"content": "Hi"}), sse({"id": "", "choices": [early]}), chunk({"content": "!"}))
+    with Loopback(streamed(*pieces, sse({"id": "", "choices": [late]}), sse({"choices": [early]}), DONE)) as server:
+        _, events = ask(model(server))
+    assert events[:2] == [TextDelta("Hi"), TextDelta("!")]
+    assert isinstance(events[-1], Finished)
+    response = events[-1].response
+    assert (response.content, response.finish_reason) == ("Hi!", FinishReason.CONTENT_FILTER)
+    assert response.raw["choices"][0]["content_filter_results"] == FILTERED
+
+
+def test_a_filter_that_failed_filtered_nothing() -> None:
+    results = {"error": {"code": "content_filter_error", "message": "The contents are not filtered"}}
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}
+    with Loopback(body({"choices": [{**choice, "content_filter_results": results}]})) as server:
+        assert answered(model(server)).finish_reason == FinishReason.STOP
+
+
+def test_a_refusal_of_azures_gateway_is_read() -> None:
+    def refused(status: int, value: Any, **headers: str) -> ModelError:
+        with Loopback(body(value, status, **headers)) as server:
+            return failed(model(server))
+
+    no_deployment = {"error": {"code": "DeploymentNotFound", "message": "The API deployment does not exist."}}
+    assert refused(404, no_deployment).kind == ErrorKind.NOT_FOUND
+    assert refused(404, {"error": {"code": "404", "message": "Resource not found"}}).kind == ErrorKind.NOT_FOUND
+    denied = {"statusCode": 401, "message": "Access denied due to invalid subscription key or wrong API endpoint."}
+    found = refused(401, denied)
+    assert (found.kind, found.message) == (ErrorKind.AUTHENTICATION, denied["message"])
+    limited = refused(429, {"error": {"code": "429", "message": "Please retry after 7 seconds."}}, retry_after="7")
+    assert (limited.kind, limited.retry_after) == (ErrorKind.RATE_LIMITED, 7.0)
+    quota = refused(429, {"error": {"code": "insufficient_quota", "message": "no"}})
+    assert quota.kind == ErrorKind.QUOTA_EXHAUSTED
+
+
+def test_a_filter_that_breaks_into_a_stream_is_an_error_with_what_was_said() -> None:
+    late = sse({"error": {"message": WORDS, "code": "content_filter", "type": None}})
+    with Loopback(streamed(chunk({"content": "Hi"}), late)) as server:
+        _, events = ask(model(server))
+    last = events[-1]
+    assert isinstance(last, Failed)
+    assert last.error.kind == ErrorKind.CONTENT_FILTER
+    assert last.partial is not None
+    assert last.partial.content == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "fields", "reasons"),
+    [
+        ("my-gpt-5-deploy", {}, True),
+        ("gpt5.1", {}, True),
+        ("chat", {}, False),
+        ("chat", {"base_model": "o4-mini"}, True),
+        ("my-gpt-5-deploy", {"base_model": "gpt-4o"}, False),
+    ],
+)
+def test_a_deployment_is_asked_as_its_model_wants(model_id: str, fields: dict[str, Any], reasons: bool) -> None:
+    request = Request([Message("user", "hi")], ["STOP"], options={"max_tokens": 5})
+    with Loopback(saying("one STOP two")) as server:
+        found, _ = ask(model(server, model_id, **fields), request)
+    assert isinstance(found, Response)
+    assert (found.content, found.stopped_by) == ("one ", "STOP")
+    sent = server.requests[0].json
+    assert ("stop" in sent) is not reasons
+    assert sent.get("max_completion_tokens" if reasons else "max_tokens") == 5
+
+
+def test_a_client_of_ones_own_is_used_as_it_is() -> None:
+    async def main(server: Loopback) -> tuple[Response, list[Event]]:
+        from openai import AsyncAzureOpenAI
+
+        at = {"azure_endpoint": root(server), "api_version": VERSION, "azure_ad_token": TOKEN}
+        async with AsyncAzureOpenAI(**at) as client:
+            subject = AzureOpenAIModel("chat", client=client)
+            return (await subject.generate(HI)).unwrap(), await heard(subject.stream(HI))
+
+    with Loopback(saying("Hello!")) as server:
+        found, events = asyncio.run(main(server))
+    assert events[-1] == Finished(found)
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert server.requests[0].path == f"/openai/deployments/chat/chat/completions?api-version={VERSION}"
+
+
+def test_the_v1_endpoint_is_one_of_openais_own_wire() -> None:
+    def provider() -> str:
+        return TOKEN
+
+    with Loopback(saying("Hello!")) as server:
+        answered(OpenAIModel("chat", base_url=f"{root(server)}/openai/v1/", api_key=KEY))
+        answered(OpenAIModel("chat", base_url=f"{root(server)}/openai/v1/", api_key=provider))
+    first, second = server.requests[0], server.requests[2]
+    assert first.path == second.path == "/openai/v1/chat/completions"
+    assert (first.headers["authorization"], second.headers["authorization"]) == (f"Bearer {KEY}", f"Bearer {TOKEN}")
+
+
+def test_its_metadata_is_its_own() -> None:
+    said = [Text("long", metadata={"azure": {"mark": 1}, "openai": {"mark": 2}})]
+    signed = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": {"s": 1}}
+    with Loopback(whole(None, finish="tool_calls", tool_calls=[signed])) as server:
+        found = answered(model(server), Request([Message("user", said)]))
+        answered(model(server), Request([Message("user", "hi"), found.message, Message("user", "go on")]))
+    assert server.requests[0].json["messages"][0]["content"] == [{"type": "text", "text": "long", "mark": 1}]
+    assert server.requests[2].json["messages"][1]["tool_calls"] == [signed]
+    assert found.tool_calls[0].metadata == {"azure": {"extra_content": {"s": 1}}}
+
+
+def test_models_are_values() -> None:
+    one, two = (AzureOpenAIModel("chat", azure_endpoint="https://h", api_key="a", seed=7) for _ in range(2))
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one != AzureOpenAIModel("chat", azure_endpoint="https://h", api_key="b", seed=7)
+    assert pickle.loads(pickle.dumps(one)) == one
+
+
+PLANTS: dict[str, dict[str, Any]] = {
+    "api_key": {"api_key": KEY},
+    "an Env": {"api_key": Env("PLANTED")},
+    "azure_ad_token": {"azure_ad_token": KEY},
+    "a provider": {"azure_ad_token_provider": lambda: KEY},
+    "extra_headers": {"api_key": None, "extra_headers": {"Authorization": f"Bearer {KEY}"}},
+    "extra_query": {"extra_query": {"subscription-key": KEY}},
+    "default_headers": {"api_key": None, "client_kwargs": {"default_headers": {"api-key": KEY}}},
+    "the environment": {"api_key": None},
+    "extra_body": {"extra_body": {"data_sources": [{"authentication": {"key": KEY}, "api_key": KEY}]}},
+}
+
+
+@pytest.mark.parametrize("where", PLANTS)
+def test_a_secret_is_shown_nowhere(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED", KEY)
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+    leaks = [
+        error(401, "401", f"Access denied: {KEY}"),
+        error(400, f"bad {KEY}", "x" * 280 + KEY),
+        body({"choices": [], "said": KEY}),
+        streamed(chunk({"content": "x"}), sse({"error": {"message": f"no {KEY}", "code": KEY}})),
+        Answer(0, then="cut"),
+    ]
+    for leak in leaks:
+        with Loopback(leak) as server:
+            subject = model(server, **PLANTS[where])
+            found, events = ask(subject)
+        last = events[-1]
+        assert isinstance(found, ModelError)
+        assert isinstance(last, Failed)
+        shown = f"{subject!r} {subject} {found!r} {found} {last!r} {last.error}"
+        assert KEY[:8] not in shown, shown
+
+
+def test_options_of_the_call_reach_azure_as_they_reach_openai() -> None:
+    with Loopback(whole()) as server:
+        subject = model(server, temperature=0.2, extra_body={"data_sources": []})
+        answered(subject, Request([Message("user", "hi")], options={"temperature": OMIT, "extra_query": {"a": "b"}}))
+    seen = server.requests[0]
+    assert seen.json == {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "data_sources": []}
+    assert seen.path.endswith(f"api-version={VERSION}&a=b")
