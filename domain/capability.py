@@ -43,14 +43,19 @@ def missing(request: Request, capabilities: Capabilities) -> tuple[str, ...]:
     needed: set[str | None] = {feature(request.response_format)}
     if request.tools:
         needed.add("tools")
-    for message in request.messages:
-        for part in message.content:
-            for inner in part.content if isinstance(part, ToolResult) else (part,):
-                needed.add(_PART_NEEDS.get(type(inner)))
-            if isinstance(part, (ToolCall, ToolResult)):
-                needed.add("tools")
+    kinds = {type(part) for message in request.messages for part in message.content}
+    if ToolResult in kinds:
+        results = (part for message in request.messages for part in message.content if isinstance(part, ToolResult))
+        kinds.update(type(inner) for result in results for inner in result.content)
+    needed.update(_PART_NEEDS.get(kind) for kind in kinds)
     return tuple(name for name in _FEATURES if name in needed and not getattr(capabilities, name))
 
 
-_PART_NEEDS: dict[type, str] = {Image: "images", Audio: "audio", Document: "documents"}
+_PART_NEEDS: dict[type, str] = {
+    Image: "images",
+    Audio: "audio",
+    Document: "documents",
+    ToolCall: "tools",
+    ToolResult: "tools",
+}
 _FEATURES = ("tools", "images", "audio", "documents", "json_object", "json_schema", "regex", "grammar")
