@@ -176,17 +176,19 @@ class ChatWire(ApiModel):
 class _Exchange:
     """One physical request: what was sent and what came, for whoever must say what went wrong with it."""
 
-    __slots__ = ("answer", "client", "model", "options")
+    __slots__ = ("answer", "client", "model", "options", "request")
 
     def __init__(self, model: ChatWire) -> None:
         self.model = model
         self.client: Any = model._client
         self.options: dict[str, Any] = {}
+        self.request: Request | None = None
         self.answer: Any = None
 
     async def post(self, request: Request, *, stream: bool) -> Any:
         """The answer of the HTTP library. What goes wrong raises."""
         model = self.model
+        self.request = request
         body, self.options = model._encoded(request, stream)
         if self.client is None:
             self.client = await model._clients.get(model._connect, _close)
@@ -223,7 +225,8 @@ class _Exchange:
         )
 
     def _secrets(self, error: Exception) -> Iterator[object]:
-        for named in (self.options, self.model._client_kwargs):
+        asked = self.request.options if self.request is not None else None
+        for named in (self.options, self.model._client_kwargs, self.model.options, asked):
             yield from secrets_in(named)
         sent = getattr(error, "request", None) or getattr(self.answer, "request", None)
         yield from secrets_in(dict(getattr(sent, "headers", None) or {}))

@@ -134,7 +134,7 @@ def test_no_secret_shows(
 ) -> None:
     server.script = [script]
 
-    @settings(max_examples=5, deadline=None, phases=[Phase.generate])
+    @settings(max_examples=3, deadline=None, phases=[Phase.generate])
     @given(secret=TEXTS)
     def check(secret: str) -> None:
         url = server.url.removesuffix("/v1") if adapter in ("azure", "bedrock") else server.url
