@@ -9,12 +9,13 @@ import asyncio
 import json
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import Any
 
 import attrs
+import pytest
 from chat_provider import ChatProvider
 from conformance import Exchange, Provider
 from laws import TEXT, Case
@@ -282,6 +283,27 @@ def _huggingface(server: Loopback) -> Model:
     return InferenceClientModel("org/m-1", base_url=server.url, token="none")
 
 
+def _litellm(server: Loopback) -> Model:
+    from modelport.adapters.litellm import LiteLLMModel
+
+    return LiteLLMModel("openai/m-1", api_base=server.url, api_key="none")
+
+
+def _litellm_router(server: Loopback) -> Model:
+    from modelport.adapters.litellm_router import LiteLLMRouterModel
+
+    deployment = {"model": "openai/m-1", "api_base": server.url, "api_key": "none"}
+    return LiteLLMRouterModel("group", model_list=[{"model_name": "group", "litellm_params": deployment}])
+
+
+class LiteLLM(ChatProvider):
+    """A provider behind litellm, which carries a signature through a stream in one place only: Gemini's."""
+
+    def signed(self, thought: str, signature: str) -> Message:
+        own = {"provider_specific_fields": {"thought_signatures": [signature]}}
+        return Message("assistant", Reasoning(thought), metadata={"litellm": own})
+
+
 def _bedrock() -> AbstractContextManager[Provider]:
     from bedrock_provider import BedrockProvider
 
@@ -306,6 +328,8 @@ ADAPTERS: dict[str, Adapter] = {
     "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", "openai"),
     "AzureOpenAIModel": Adapter(lambda: ChatProvider(_azure), "azure.md", "openai"),
     "InferenceClientModel": Adapter(lambda: ChatProvider(_huggingface), "huggingface.md", "huggingface_hub"),
+    "LiteLLMModel": Adapter(lambda: LiteLLM(_litellm), "litellm.md", "litellm"),
+    "LiteLLMRouterModel": Adapter(lambda: LiteLLM(_litellm_router), "litellm_router.md", "litellm"),
     "AmazonBedrockModel": Adapter(_bedrock, "bedrock.md", "boto3"),
     "TransformersModel": Adapter(lambda: nullcontext(Transformers()), "transformers.md", "torch"),
     "OpenVINOModel": Adapter(lambda: nullcontext(OpenVINO()), "openvino.md", "openvino_genai"),
@@ -324,6 +348,12 @@ _LAYERED: dict[str, Callable[[], AbstractContextManager[Provider]]] = {
 }
 NAMES = [*ADAPTERS, *_LAYERED]
 TELLABLE = [name for name in NAMES if name != "OpenVINOModel"]  # they say what they are told
+
+
+def each(names: Iterable[str]) -> list[Any]:
+    """These names as parameters of a test; litellm's own warnings, of how it uses its types, are not ours to mend."""
+    ignored = pytest.mark.filterwarnings("ignore")
+    return [pytest.param(name, marks=ignored) if "LiteLLM" in name else name for name in names]
 
 
 def provider(name: str) -> AbstractContextManager[Provider]:

@@ -22,7 +22,7 @@ from conformance import (
     in_order,
     table,
 )
-from subjects import ADAPTERS, Scripted, provider, why_not_here
+from subjects import ADAPTERS, Scripted, each, provider, why_not_here
 
 from modelport import Message, Request, Response, ScriptedModel, Text, ToolResult
 
@@ -43,7 +43,7 @@ def here(name: str) -> AbstractContextManager[Provider]:
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", each(ADAPTERS))
 def test_the_table_says_what_runs(name: str, feature: str, providers: Callable[[str], Provider]) -> None:
     assert FEATURES[feature](providers(name)) == documented()[name][feature]
 
@@ -85,7 +85,7 @@ RESULTS = (
 )
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", each(ADAPTERS))
 def test_a_conversation_goes_round_without_a_loss(name: str, providers: Callable[[str], Provider]) -> None:
     """Parallel calls, their results, reasoning with its signature and an image: read, kept, and sent back."""
     told = providers(name)

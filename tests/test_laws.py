@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from laws import LAWS, Case, Subject
 from returns.primitives.exceptions import UnwrapFailedError
 from returns.result import Result, Success
-from subjects import NAMES, TELLABLE, Scripted, provider, why_not_here
+from subjects import NAMES, TELLABLE, Scripted, each, provider, why_not_here
 
 from modelport import (
     Capabilities,
@@ -47,7 +47,7 @@ def here(name: str) -> AbstractContextManager[Subject]:
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", each(NAMES))
 def test_the_law_is_kept(name: str, law: Callable[[Subject], None], subjects: Callable[[str], Subject]) -> None:
     if name == "from_function" and law is laws.closing_a_stream_frees_everything:
         law = laws.cancelling_frees_everything  # nothing of it comes before its end
@@ -59,7 +59,7 @@ STOPS = st.lists(st.text(alphabet="ab가😀\n", min_size=1, max_size=4), max_si
 SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("name", TELLABLE)
+@pytest.mark.parametrize("name", each(TELLABLE))
 def test_no_chunking_shows_a_stop(name: str, subjects: Callable[[str], Subject]) -> None:
     """Law 4 on any text, with any stops, in any pieces."""
 
