@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from .limiter import Limiter
 from .litellm_answers import decode, decode_event
 from .litellm_call import LiteLLMCall, capabilities_of, taken
 from .litellm_errors import translate
+from .litellm_sdk import unobserved
 from .secret import Env, revealed
 
 __all__ = ["LiteLLMModel", "decode", "decode_event", "translate"]
@@ -91,7 +93,8 @@ class LiteLLMModel(LiteLLMCall):
         )
 
     async def _ask(self, sdk: Any, arguments: dict[str, Any]) -> Any:
-        return await sdk.acompletion(**arguments)
+        with unobserved() if arguments["no-log"] else nullcontext():
+            return await sdk.acompletion(**arguments)
 
     def _arguments(self, sdk: Any, options: dict[str, Any]) -> dict[str, Any]:
         for name in options:

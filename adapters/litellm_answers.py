@@ -53,6 +53,11 @@ class Hearing:
         self.begun = False
         self.last: Any = None  # the chunk that has what litellm counted
 
+    @property
+    def over(self) -> bool:
+        """Whether it has been said why the stream ended, and what it cost."""
+        return self.last is not None and self.arriving.finish_reason is not None
+
     def finish(self, stream: Any) -> list[Event]:
         """The last events, once the stream is complete."""
         arriving = self.arriving

@@ -127,14 +127,14 @@ class LiteLLMCall(ApiModel):
                     ledger.heard()
                 for event in events:
                     yield event
-                if arriving.draft.stopped_by is not None:
-                    break
+                if arriving.draft.stopped_by is not None or hearing.over and arguments["no-log"]:
+                    break  # what is left to litellm is to tell its callbacks
             else:
                 ended = True
-                if not said_why(chunks):
-                    arriving.finish_reason = None
-                    if not chunks.chunks:
-                        raise Malformed("the answer is empty: no event in the stream")
+            if arriving.draft.stopped_by is None and not said_why(chunks):
+                arriving.finish_reason = None
+                if not chunks.chunks:
+                    raise Malformed("the answer is empty: no event in the stream")
         except Exception as error:
             failure = self._translated(error, request, outer)
             if not (arriving.complete and failure.kind in (ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT)):

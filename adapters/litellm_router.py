@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -26,12 +27,42 @@ from .limiter import Limiter
 from .litellm_answers import PROVIDER
 from .litellm_call import Ledger, LiteLLMCall, capabilities_of, taken
 from .litellm_errors import kind_noted, spoken
+from .litellm_sdk import unobserved
 from .per_loop import PerLoop
 from .secret import hidden, revealed, secrets_in
 
 __all__ = ["LiteLLMRouterModel"]
 
 _COOLDOWNS: Final = frozenset({"disable_cooldowns", "cooldown_time", "allowed_fails", "allowed_fails_policy"})
+
+# What the Router does without looking back at earlier calls; it learns of those through litellm's callbacks.
+_BLIND: Final = frozenset(
+    {
+        "routing_strategy",
+        "disable_cooldowns",
+        "num_retries",
+        "retry_after",
+        "retry_policy",
+        "model_group_retry_policy",
+        "fallbacks",
+        "default_fallbacks",
+        "context_window_fallbacks",
+        "content_policy_fallbacks",
+        "max_fallbacks",
+        "model_group_alias",
+        "timeout",
+        "stream_timeout",
+        "default_litellm_params",
+    }
+)
+
+
+def _watched(kwargs: Mapping[str, Any]) -> bool:
+    return (
+        not _BLIND.issuperset(kwargs)
+        or kwargs.get("routing_strategy", "simple-shuffle") != "simple-shuffle"
+        or not kwargs.get("disable_cooldowns", True)
+    )
 
 
 @attrs.frozen(init=False, kw_only=True)
@@ -92,7 +123,8 @@ class LiteLLMRouterModel(LiteLLMCall):
 
     async def _ask(self, sdk: Any, arguments: dict[str, Any]) -> Any:
         router = self._client or await self._routers.get(partial(self._made, sdk), _discard)
-        return await router.acompletion(**arguments)
+        with unobserved() if arguments["no-log"] else nullcontext():
+            return await router.acompletion(**arguments)
 
     def _made(self, sdk: Any) -> Any:
         own: dict[str, Any] = {"num_retries": 0}
@@ -103,7 +135,8 @@ class LiteLLMRouterModel(LiteLLMCall):
         return sdk.Router(**{**own, **revealed(self._client_kwargs), "model_list": revealed(self._model_list)})
 
     def _arguments(self, sdk: Any, options: dict[str, Any]) -> dict[str, Any]:
-        return taken(options, ("extra_body", "timeout"))
+        own = {"no-log": self._client is None and not _watched(self._client_kwargs)}
+        return {**own, **taken(options, ("extra_body", "timeout", "no-log"))}
 
     def _models(self) -> tuple[str, ...]:
         return tuple(deployment["litellm_params"]["model"] for deployment in self._model_list)

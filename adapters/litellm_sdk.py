@@ -11,7 +11,8 @@ import inspect
 import os
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from .per_loop import PerLoop
@@ -44,6 +45,21 @@ def _load() -> Any:
             module.suppress_debug_info = True  # it prints advertisements with every error
         _loaded = module
         return module
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """A call in here is told to none of litellm's callbacks, and prepares nothing to tell them.
+
+    `no-log` alone keeps them from being called, after all that they might want to know has been gathered.
+    """
+    inner = getattr(sys.modules.get("litellm._internal_context"), "is_internal_call", None)
+    token = inner.set(True) if inner is not None else None
+    try:
+        yield
+    finally:
+        if inner is not None:
+            inner.reset(token)
 
 
 def _running() -> int:
