@@ -1,0 +1,210 @@
+"""So many calls in progress at once, and no more: the others wait, by priority and then in the order of asking.
+
+A slot is held until the answer is there or the stream is closed, and given back on whatever task, thread or event loop
+that happens; who waits is woken on its own. The order is decided in `domain/concurrency.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from ..adapters import deadline
+from ..adapters.clock import SYSTEM_CLOCK, Clock
+from ..domain.attempt import Wait
+from ..domain.concurrency import Crowd, Room, Verdict, arrive, give_up, leave
+from ..domain.error import ErrorKind, ModelError, Scope, Sent
+from ..domain.event import Delta
+from ..domain.model import Model
+from ..domain.request import Request
+from .compose import Layer
+from .holding import Said, held
+
+_Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
+
+
+class Slots:
+    """Room for so many calls at once; share it between models that share a limit.
+
+    `max_queue` is how many may wait: the next is refused at once. Raises ValueError on numbers that make no sense.
+    """
+
+    def __init__(self, n: int, *, max_queue: int | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.room = Room(n, max_queue)
+        self.clock = clock
+        self._crowd = Crowd()
+        self._waiting: dict[int, _Waiting] = {}
+        self._lock = threading.Lock()
+        self._back: deque[int] = deque()
+
+    def __repr__(self) -> str:
+        most = "" if self.room.max_queue is None else f", max_queue={self.room.max_queue}"
+        return f"Slots({self.room.n}{most})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process, or as a copy, all slots are free: the calls in progress are here."""
+        return (_slots, (self.room, self.clock))
+
+    @property
+    def taken(self) -> int:
+        """How many calls are in progress."""
+        return self._crowd.inside
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._crowd.waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether one more call would be refused."""
+        return arrive(self.room, self._crowd)[1] is Verdict.FULL
+
+    async def take(self, priority: float = 0.0) -> Slot | ModelError:
+        """A slot, once one is free, to be released; or the error, when too many wait already or the time is over."""
+        with self._lock:
+            self._crowd, verdict = arrive(self.room, self._crowd, priority)
+            ticket = self._crowd.tickets
+            if verdict is Verdict.WAIT:
+                loop = asyncio.get_running_loop()
+                let_in = loop.create_future()
+                self._waiting[ticket] = (loop, let_in)
+        if self._back:
+            self._settle()
+        if verdict is Verdict.IN:
+            return Slot(self, ticket)
+        if verdict is Verdict.FULL:
+            message = f"{self.room.n} calls are in progress and {self.room.max_queue} wait already"
+            return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO)
+        return await self._wait(ticket, loop, let_in)
+
+    async def _wait(
+        self, ticket: int, loop: asyncio.AbstractEventLoop, let_in: asyncio.Future[bool]
+    ) -> Slot | ModelError:
+        asked = self.clock.now()
+        left = deadline.left()
+        timer = None if left == math.inf else loop.call_later(max(0.0, left), _say, let_in, False)
+        try:
+            in_time = await let_in
+        except BaseException:
+            self.give_back(ticket)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if in_time:
+            return Slot(self, ticket, self.clock.now() - asked)
+        self.give_back(ticket)
+        message = f"no slot was free before the deadline: {self.room.n} calls are in progress"
+        return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO)
+
+    def give_back(self, ticket: int) -> None:
+        """Let the next one in; the holder of this ticket has left, or waits no longer.
+
+        Safe in a garbage collection, which may strike while this very thread holds the lock: then it is done after.
+        """
+        self._back.append(ticket)
+        self._settle()
+
+    def _settle(self) -> None:
+        while self._back and self._lock.acquire(blocking=False):
+            try:
+                if self._back:  # another thread may have been quicker
+                    self._take_back(self._back.popleft())
+            finally:
+                self._lock.release()
+
+    def _take_back(self, ticket: int) -> None:
+        if self._waiting.pop(ticket, None) is not None:
+            self._crowd = give_up(self._crowd, ticket)
+            return
+        self._crowd, next_in = leave(self._crowd)
+        if next_in is not None:
+            loop, let_in = self._waiting.pop(next_in)
+            try:
+                loop.call_soon_threadsafe(_say, let_in, True)
+            except RuntimeError:  # its loop is closed: nobody waits there any more
+                self._back.append(next_in)
+
+
+def _slots(room: Room, clock: Clock) -> Slots:
+    return Slots(room.n, max_queue=room.max_queue, clock=clock)
+
+
+def _say(let_in: asyncio.Future[bool], answer: bool) -> None:
+    if not let_in.done():
+        let_in.set_result(answer)
+
+
+@attrs.frozen(eq=False)
+class Slot:
+    """One call's slot, and the seconds that it took to get it."""
+
+    slots: Slots
+    ticket: int
+    waited: float = 0.0
+
+    def saw(self, event: Delta, /) -> None:
+        """A piece is no business of a slot."""
+
+    def ended(self, said: Said, /) -> Said:
+        """The same, with the wait in its ledger."""
+        return said.waited(Wait("concurrency", self.waited)) if self.waited else said
+
+    def release(self) -> None:
+        """Let the next one in."""
+        self.slots.give_back(self.ticket)
+
+
+@attrs.frozen(repr=False)
+class Concurrency:
+    """The holder of `with_concurrency`, which see."""
+
+    n: int | Slots
+    max_queue: int | None = None
+    priority: Callable[[Request], float] | None = None
+    slots: Slots = attrs.field(kw_only=True)
+
+    def __repr__(self) -> str:
+        shown = repr(self.slots).removeprefix("Slots(").removesuffix(")")
+        return f"Concurrency({shown}{'' if self.priority is None else f', priority={self.priority!r}'})"
+
+    async def hold(self, model: Model, request: Request, /, *, streamed: bool) -> Slot | ModelError:
+        """A slot, once one is free; or a refusal."""
+        if self.priority is None:
+            return await self.slots.take()
+        priority = self.priority(request)
+        if not isinstance(priority, (int, float)) or math.isnan(priority):
+            raise TypeError(f"with_concurrency: priority(request) must give a number, not {priority!r}")
+        return await self.slots.take(priority)
+
+
+def with_concurrency(
+    n: int | Slots,
+    *,
+    max_queue: int | None = None,
+    priority: Callable[[Request], float] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Layer:
+    """A layer that has at most `n` calls in progress at once, streams until they are closed.
+
+    With `max_queue` calls waiting the next one is refused (`limiter_full`) without being sent. `priority` gives a
+    number for a request: the highest goes first, and who asked first among equals. In place of a number, `Slots` that
+    several models share. Raises ValueError or TypeError on what lets nothing through.
+    """
+    if isinstance(n, Slots):
+        if max_queue is not None:
+            raise TypeError("with_concurrency: max_queue belongs to the Slots that were passed; set it there")
+        slots = n
+    else:
+        slots = Slots(n, max_queue=max_queue, clock=clock)
+    if priority is not None and not callable(priority):
+        raise TypeError(f"with_concurrency: priority must be a function of the request, not {priority!r}")
+    holder = Concurrency(n, max_queue, priority, slots=slots)
+    return lambda model: held(model, holder, clock)

@@ -1,0 +1,79 @@
+"""Who may go in when only so many fit: the first of the highest priority, when somebody has come out.
+
+Pure steps: `arrive` lets one in, has it wait or turns it away; `leave` says who goes in for one who comes out, and
+`give_up` is for one who waits no longer. Nobody who arrives goes ahead of one who waits with the same priority.
+"""
+
+from __future__ import annotations
+
+import enum
+from bisect import insort
+
+import attrs
+
+
+def _whole(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+@attrs.frozen
+class Room:
+    """How many fit: `n` inside, and `max_queue` who wait, None for any number. Raises ValueError on other numbers."""
+
+    n: int
+    max_queue: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _whole("n, the calls in progress at once,", self.n, 1)
+        if self.max_queue is not None:
+            _whole("max_queue", self.max_queue, 0)
+
+
+@attrs.frozen
+class Crowd:
+    """How many are inside, who waits (by priority, then by ticket), and how many tickets were given out."""
+
+    inside: int = 0
+    waiting: tuple[tuple[float, int], ...] = ()
+    tickets: int = 0
+
+
+class Verdict(enum.Enum):
+    """What is said to one who arrives."""
+
+    IN = "in"
+    WAIT = "wait"
+    FULL = "full"
+
+
+def arrive(room: Room, crowd: Crowd, priority: float = 0.0) -> tuple[Crowd, Verdict]:
+    """The crowd with one more, whose ticket is its `tickets`, and what is said to it; the highest priority goes first.
+
+    >>> arrive(Room(1), Crowd())
+    (Crowd(inside=1, waiting=(), tickets=1), <Verdict.IN: 'in'>)
+    """
+    ticket = crowd.tickets + 1
+    if crowd.inside < room.n:
+        return Crowd(crowd.inside + 1, crowd.waiting, ticket), Verdict.IN
+    if room.max_queue is not None and len(crowd.waiting) >= room.max_queue:
+        return crowd, Verdict.FULL
+    waiting = list(crowd.waiting)
+    insort(waiting, (-priority, ticket))
+    return Crowd(crowd.inside, tuple(waiting), ticket), Verdict.WAIT
+
+
+def leave(crowd: Crowd) -> tuple[Crowd, int | None]:
+    """The crowd after somebody has come out, and the ticket of who goes in now.
+
+    >>> leave(Crowd(1, ((0.0, 2),), 2))
+    (Crowd(inside=1, waiting=(), tickets=2), 2)
+    """
+    if not crowd.waiting:
+        return Crowd(crowd.inside - 1, (), crowd.tickets), None
+    return Crowd(crowd.inside, crowd.waiting[1:], crowd.tickets), crowd.waiting[0][1]
+
+
+def give_up(crowd: Crowd, ticket: int) -> Crowd:
+    """The crowd without one who waited with this ticket."""
+    return Crowd(crowd.inside, tuple(one for one in crowd.waiting if one[1] != ticket), crowd.tickets)
