@@ -83,6 +83,9 @@ class Breaker:
 
     def ask(self) -> int | ModelError:
         """Lets a call through, and gives the era that its reports belong to; or the refusal."""
+        circuit = self._circuit
+        if circuit.mode is Mode.CLOSED:
+            return circuit.era
         with self._lock:
             now = self.clock.now()
             self._circuit, allowed = steps.ask(self.tolerance, self._circuit, now)
