@@ -1,4 +1,4 @@
-"""What a call over the OpenAI wire costs the client's CPU: ours against the SDK's own typed call.
+"""What a call to OpenAI and to Azure costs the client's CPU: ours against the SDK's own typed call.
 
     python benchmarks/openai_wire.py
 
@@ -17,9 +17,9 @@ from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from openai import AsyncOpenAI
+from openai import AsyncAzureOpenAI, AsyncOpenAI
 
-from modelport.adapters.openai import OpenAIModel
+from modelport.adapters import AzureOpenAIModel, OpenAIModel
 from modelport.domain.message import Message
 from modelport.domain.request import Request
 
@@ -103,11 +103,25 @@ async def cpu(call: Callable[[], Awaitable[object]], times: int) -> float:
     return (time.process_time() - start) / times * 1e6
 
 
-async def compare(url: str) -> dict[str, tuple[float, float]]:
+Figures = dict[str, tuple[float, float]]
+
+
+async def compare(url: str) -> dict[str, Figures]:
+    """Ours and the SDK's, by provider and by what is measured."""
+    at: Any = {"azure_endpoint": url.removesuffix("/v1"), "api_version": "2024-10-21", "api_key": "k"}
+    async with (
+        AsyncOpenAI(base_url=url, api_key="k", max_retries=0) as client,
+        AsyncAzureOpenAI(**at, max_retries=0) as azure,
+    ):
+        return {
+            "OpenAI": await measured(OpenAIModel("m", base_url=url, api_key="k"), client),
+            "Azure": await measured(AzureOpenAIModel("m", **at), azure),
+        }
+
+
+async def measured(model: OpenAIModel | AzureOpenAIModel, client: AsyncOpenAI) -> Figures:
     """Ours and the SDK's, by what is measured."""
-    model = OpenAIModel("m", base_url=url, api_key="k")
-    client = AsyncOpenAI(base_url=url, api_key="k", max_retries=0)
-    found: dict[str, tuple[float, float]] = {}
+    found: Figures = {}
     for count, times in ((1, 40), (50, 15), (500, 4)):
         said = [("user" if at % 2 == 0 else "assistant", WORDS) for at in range(count)]
         request = Request([Message(role, text) for role, text in said])
@@ -132,7 +146,6 @@ async def compare(url: str) -> dict[str, tuple[float, float]]:
 
     one, other = await by_turns(our_stream, their_stream, 4)
     found["per event"] = (one / EVENTS, other / EVENTS)
-    await client.close()
     return found
 
 
@@ -157,8 +170,9 @@ def main() -> None:
         server.terminate()
         server.join()
     print(f"{'client CPU, microseconds':<26}{'modelport':>11}{'SDK, typed':>12}{'ratio':>8}{'target':>8}")
-    for name, (one, other) in found.items():
-        print(f"{name:<26}{one:>11.1f}{other:>12.1f}{one / other:>8.3f}{TARGETS[name]:>8}")
+    for provider, figures in found.items():
+        for name, (one, other) in figures.items():
+            print(f"{f'{provider}, {name}':<26}{one:>11.1f}{other:>12.1f}{one / other:>8.3f}{TARGETS[name]:>8}")
 
 
 if __name__ == "__main__":
