@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
+from .chat_answers import Malformed
+
 T = TypeVar("T")
 
 
@@ -44,15 +46,17 @@ class Connection:
         self._found = False
         self._looking: Future[Route] | None = None
 
-    async def route(self, model_id: str, token: str | None, response_format: Any, seconds: float | None) -> Route:
+    async def route(self, model_id: str, token: str | None, response_format: Any, seconds: Any) -> Route:
         """The way of a call. The first may take a question to the hub, for which the SDK blocks; it then remembers.
 
-        Raises `Unrouted`, what such a question ends in, and TimeoutError when it takes longer than so many seconds.
+        Raises `Unrouted`, `Malformed`, what else such a question ends in, and TimeoutError when it takes longer than so
+        many seconds.
         """
         ask = functools.partial(_route, self.client, model_id, token, response_format)
         if not self._found:
             if self._looking is None or self._looking.done():
                 self._looking = _in_a_thread(ask)
+            seconds = seconds if isinstance(seconds, (int, float)) else None
             try:
                 async with asyncio.timeout(seconds):
                     await asyncio.wrap_future(self._looking)
@@ -85,9 +89,13 @@ def _route(client: Any, model_id: str, token: str | None, response_format: Any) 
             model=place,
             api_key=token,
         )
-    except ValueError as error:
+    except UnicodeEncodeError:  # a ValueError too: a token that no header can carry
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         if hasattr(error, "response"):
             raise
+        if type(error).__name__ not in ("ValueError", "HFValidationError"):
+            raise Malformed(f"what the hub says of {model_id} can't be read: {type(error).__name__}") from error
         said = str(error)
         if "log in with" in said:
             raise NoToken("there is no token: pass token=..., set HF_TOKEN, or log in with `hf auth login`") from None

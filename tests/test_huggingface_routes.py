@@ -180,6 +180,11 @@ def test_a_way_that_does_not_exist_is_an_error_before_anything_is_sent(tmp_path:
         (body({"error": "slow down"}, 429), "rate_limited"),
         (body({"error": "broken hf_x_0123456789"}, 500), "server"),
         (Answer(0, then="cut"), "interrupted"),
+        (Answer(200, {"content-type": "text/html"}, b"<html>hello</html>"), "malformed_response"),
+        (body([1]), "malformed_response"),
+        (body({"hello": "world"}), "malformed_response"),
+        (body({"id": "org/name", "inferenceProviderMapping": {"novita": [1]}}), "malformed_response"),
+        (body({"id": "org/name"}), "not_found"),
     ],
 )
 def test_what_the_hub_refuses_was_never_sent(answer: Answer, kind: str, tmp_path: Path) -> None:
@@ -188,6 +193,14 @@ def test_what_the_hub_refuses_was_never_sent(answer: Answer, kind: str, tmp_path
         ((found, sent, _, message),) = run("ask('org/name', provider='novita')", server, tmp_path)
     assert (found, sent) == (kind, "no")
     assert "hf_x" not in message
+
+
+def test_a_token_that_no_header_can_carry_is_not_shown_where_the_hub_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hf_planted_é", encoding="utf-8")
+    with Loopback(hub({"novita": "n"})) as server:
+        ((kind, sent, _, message),) = run("ask('org/name', provider='novita')", server, tmp_path)
+    assert (kind, sent) == ("authentication", "no")
+    assert "planted" not in message
 
 
 def test_a_hub_that_says_nothing_is_waited_for_as_long_as_the_timeout_says(tmp_path: Path) -> None:
