@@ -91,20 +91,20 @@ class ChatWire(ApiModel):
         """The headers that say who is asking, where the client doesn't; those that were `given` stand."""
 
     async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        exchange = _Exchange(self)
+        exchange = _Exchange(self, request)
         try:
-            answer = await exchange.post(request, stream=False)
+            answer = await exchange.post(stream=False)
             return Success(decode(answer.content, request.stop_sequences, self.provider))
         except Exception as error:
             return Failure(exchange.translated(error))
 
     async def _stream(self, request: Request) -> AsyncGenerator[Event]:
-        exchange = _Exchange(self)
+        exchange = _Exchange(self, request)
         arriving = Arriving(request.stop_sequences, self.provider)
         answer: Any = None
         chunks: Any = None
         try:
-            answer = await exchange.post(request, stream=True)
+            answer = await exchange.post(stream=True)
             if answer.headers.get("content-type", "").startswith(("application/json", "text/html")):
                 for event in replay(decode(await answer.aread(), request.stop_sequences, self.provider)):
                     yield event  # a server that doesn't stream
@@ -178,18 +178,16 @@ class _Exchange:
 
     __slots__ = ("answer", "client", "model", "options", "request")
 
-    def __init__(self, model: ChatWire) -> None:
-        self.model = model
+    def __init__(self, model: ChatWire, request: Request) -> None:
+        self.model, self.request = model, request
         self.client: Any = model._client
         self.options: dict[str, Any] = {}
-        self.request: Request | None = None
         self.answer: Any = None
 
-    async def post(self, request: Request, *, stream: bool) -> Any:
+    async def post(self, *, stream: bool) -> Any:
         """The answer of the HTTP library. What goes wrong raises."""
         model = self.model
-        self.request = request
-        body, self.options = model._encoded(request, stream)
+        body, self.options = model._encoded(self.request, stream)
         if self.client is None:
             self.client = await model._clients.get(model._connect, _close)
             await self._identify()
@@ -225,8 +223,7 @@ class _Exchange:
         )
 
     def _secrets(self, error: Exception) -> Iterator[object]:
-        asked = self.request.options if self.request is not None else None
-        for named in (self.options, self.model._client_kwargs, self.model.options, asked):
+        for named in (self.options, self.model._client_kwargs, self.model.options, self.request.options):
             yield from secrets_in(named)
         sent = getattr(error, "request", None) or getattr(self.answer, "request", None)
         yield from secrets_in(dict(getattr(sent, "headers", None) or {}))

@@ -53,6 +53,10 @@ EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
         "httpx.TransportError": (_K.INTERRUPTED, _S.PERHAPS),  # ReadError, WriteError, RemoteProtocolError, ...
         "httpx.HTTPError": (_K.INTERRUPTED, _S.PERHAPS),
         "httpx.StreamError": (_K.INTERRUPTED, _S.PERHAPS),
+        # of a function that fetches a token, such as azure-identity's
+        "azure.ServiceRequestError": (_K.CONNECTION, _S.NO),
+        "azure.ServiceResponseError": (_K.CONNECTION, _S.NO),
+        "azure.AzureError": (_K.AUTHENTICATION, _S.NO),
         "anyio.EndOfStream": (_K.INTERRUPTED, _S.PERHAPS),
         "anyio.BrokenResourceError": (_K.INTERRUPTED, _S.PERHAPS),
         "anyio.ClosedResourceError": (_K.INTERRUPTED, _S.PERHAPS),
@@ -87,6 +91,9 @@ _OF_THE_REQUEST: Final = frozenset(
 )
 
 
+_OF_THE_NETWORK: Final = frozenset({_K.CONNECTION, _K.INTERRUPTED, _K.TIMEOUT})
+
+
 class KeyUnavailable(Exception):
     """The callable that was given for a key or a token raised, or gave none."""
 
@@ -109,6 +116,10 @@ def translate(
     cause = exception.__cause__
     if cause is not None and type(exception).__name__ in ("APIConnectionError", "APITimeoutError"):
         meaning = _meaning(cause) or meaning
+    if cause is not None and isinstance(exception, KeyUnavailable):
+        fetching = _meaning(cause)
+        if fetching is not None and fetching[0] in _OF_THE_NETWORK:
+            meaning = (_K.CONNECTION, _S.NO)
     if meaning is None:
         raise exception
     kind, sent = meaning

@@ -159,6 +159,44 @@ def test_a_provider_that_raises_is_an_error_without_its_words() -> None:
     assert found.message == "the callable given as azure_ad_token_provider raised RuntimeError"
 
 
+def test_a_token_that_the_network_keeps_back_may_be_had_at_the_next_try() -> None:
+    def provider() -> str:
+        raise ConnectionRefusedError("http://login.example/secret")
+
+    with Loopback(whole()) as server:
+        found = failed(model(server, azure_ad_token_provider=provider))
+    assert (found.kind, found.sent, found.meaning.retry) == (ErrorKind.CONNECTION, Sent.NO, True)
+    assert found.message == "the callable given as azure_ad_token_provider raised ConnectionRefusedError"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ClientAuthenticationError", ErrorKind.AUTHENTICATION),
+        ("ServiceRequestError", ErrorKind.CONNECTION),
+        ("ServiceResponseTimeoutError", ErrorKind.CONNECTION),
+    ],
+)
+def test_what_azure_identity_raises_is_understood_through_ours_and_through_the_sdk(name: str, kind: ErrorKind) -> None:
+    exceptions = pytest.importorskip("azure.core.exceptions", reason="azure-identity is the users' own")
+
+    async def provider() -> str:
+        raise getattr(exceptions, name)("no token")
+
+    async def through_the_sdk(server: Loopback) -> Any:
+        from openai import AsyncAzureOpenAI
+
+        at = {"azure_endpoint": root(server), "api_version": VERSION, "azure_ad_token_provider": provider}
+        async with AsyncAzureOpenAI(**at) as client:
+            return (await AzureOpenAIModel("chat", client=client).generate(HI)).failure()
+
+    with Loopback(whole()) as server:
+        ours = failed(model(server, azure_ad_token_provider=provider))
+        theirs = asyncio.run(through_the_sdk(server))
+    assert (ours.kind, ours.sent) == (theirs.kind, theirs.sent) == (kind, Sent.NO)
+    assert server.requests == []
+
+
 def test_a_provider_of_azure_identity_is_taken_as_it_is() -> None:
     identity = pytest.importorskip("azure.identity", reason="azure-identity is the users' own")
     from azure.core.credentials import AccessToken
