@@ -12,7 +12,7 @@ import base64
 import binascii
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -53,8 +53,8 @@ class _Member(NamedTuple):
 
 
 @cache
-def _members(cls: type) -> tuple[_Member, ...]:
-    return tuple(_member(field) for field in attrs.fields(cls) if field.name not in _UNSAID)
+def _members(cls: Hashable) -> tuple[_Member, ...]:
+    return tuple(_member(field) for field in attrs.fields(cls) if field.name not in _UNSAID)  # type: ignore[arg-type]
 
 
 def _member(field: attrs.Attribute[Any]) -> _Member:
@@ -76,8 +76,9 @@ def to_json(value: Any, *, whole: bool = False) -> dict[str, Any]:
 
 
 def _written(value: Any, whole: bool, where: str) -> dict[str, Any]:
-    out: dict[str, Any] = {"type": _TAG[type(value)]}
-    for name, default, is_data in _members(type(value)):
+    kind: Any = type(value)
+    out: dict[str, Any] = {"type": _TAG[kind]}
+    for name, default, is_data in _members(kind):
         item = getattr(value, name)
         if whole or item != default:
             at = f"{where}.{name}"
@@ -134,7 +135,7 @@ def _read(data: Any, where: str) -> Any:
     if "type" not in data:
         return _read_data(data, where)
     tag = data["type"]
-    cls = _CLASS.get(tag) if isinstance(tag, str) else None
+    cls: Any = _CLASS.get(tag) if isinstance(tag, str) else None
     if cls is None:
         raise ValueError(f"{where}: {tag!r} is none of {', '.join(_CLASS)}")
     known = {member.name: member for member in _members(cls)}
