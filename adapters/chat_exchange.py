@@ -16,7 +16,6 @@ from returns.result import Failure, Result, Success
 
 from ..domain.error import ErrorKind, ModelError
 from ..domain.event import Event, replay
-from ..domain.request import Request
 from ..domain.response import Response
 from .chat_answers import Arriving, Malformed, decode
 from .chat_stream import arriving_events
@@ -25,7 +24,7 @@ from .chat_stream import arriving_events
 class Exchange(Protocol):
     """One physical request."""
 
-    async def post(self, request: Request, *, stream: bool) -> Any:
+    async def post(self, *, stream: bool) -> Any:
         """The answer, an HTTP library's response that wasn't a refusal. What goes wrong raises."""
         ...
 
@@ -34,24 +33,24 @@ class Exchange(Protocol):
         ...
 
 
-async def answer(exchange: Exchange, request: Request, provider: str) -> Result[Response, ModelError]:
-    """The whole answer."""
+async def answer(exchange: Exchange, stops: tuple[str, ...], provider: str) -> Result[Response, ModelError]:
+    """The whole answer, cut at the first of the stops."""
     try:
-        found = await exchange.post(request, stream=False)
-        return Success(decode(found.content, request.stop_sequences, provider))
+        found = await exchange.post(stream=False)
+        return Success(decode(found.content, stops, provider))
     except Exception as error:
         return Failure(exchange.translated(error))
 
 
-async def events(exchange: Exchange, request: Request, provider: str) -> AsyncGenerator[Event]:
-    """The answer while it arrives."""
-    arriving = Arriving(request.stop_sequences, provider)
+async def events(exchange: Exchange, stops: tuple[str, ...], provider: str) -> AsyncGenerator[Event]:
+    """The answer while it arrives, up to the first of the stops."""
+    arriving = Arriving(stops, provider)
     found: Any = None
     chunks: Any = None
     try:
-        found = await exchange.post(request, stream=True)
+        found = await exchange.post(stream=True)
         if found.headers.get("content-type", "").startswith(("application/json", "text/html")):
-            for event in replay(decode(await found.aread(), request.stop_sequences, provider)):
+            for event in replay(decode(await found.aread(), stops, provider)):
                 yield event  # a server that doesn't stream
             return
         chunks = found.aiter_bytes()

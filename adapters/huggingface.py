@@ -156,10 +156,10 @@ class InferenceClientModel(ApiModel):
         return _NAME if provider in (None, "auto") else f"{_NAME}/{provider}"
 
     async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        return await chat_exchange.answer(_Exchange(self), request, _NAME)
+        return await chat_exchange.answer(_Exchange(self, request), request.stop_sequences, _NAME)
 
     def _stream(self, request: Request) -> AsyncGenerator[Event]:
-        return chat_exchange.events(_Exchange(self), request, _NAME)
+        return chat_exchange.events(_Exchange(self, request), request.stop_sequences, _NAME)
 
     def _encoded(self, request: Request, options: Mapping[str, Any], route: Route, stream: bool) -> bytes:
         if self.custom_role_conversions or self.flatten_messages_as_text:
@@ -197,15 +197,15 @@ class InferenceClientModel(ApiModel):
 class _Exchange:
     """One physical request: what was sent and what came, for whoever must say what went wrong with it."""
 
-    __slots__ = ("answer", "model", "route")
+    __slots__ = ("answer", "model", "request", "route")
 
-    def __init__(self, model: InferenceClientModel) -> None:
-        self.model = model
+    def __init__(self, model: InferenceClientModel, request: Request) -> None:
+        self.model, self.request = model, request
         self.route: Route | None = None
         self.answer: Any = None
 
-    async def post(self, request: Request, *, stream: bool) -> Any:
-        model = self.model
+    async def post(self, *, stream: bool) -> Any:
+        model, request = self.model, self.request
         lacking = missing(request, model.capabilities)
         if lacking:
             raise Unsupported(f"{model.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
@@ -251,7 +251,7 @@ class _Exchange:
             yield from secrets_in(self.route.headers)
         held = {"token": model._token, "headers": model._headers, "cookies": model._cookies}
         of_the_client = {name: getattr(client, name, None) for name in held}
-        for named in (held, of_the_client, model._client_kwargs, model.options):
+        for named in (held, of_the_client, model._client_kwargs, model.options, self.request.options):
             yield from secrets_in(named)
 
 
