@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from domain_values import messages as any_messages
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelport.adapters.chat_completions import wire_messages
 from modelport.domain.capability import Unsupported
 from modelport.domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from modelport.domain.preparation import as_role_conversions, cache_marker, inline, prepare
@@ -175,6 +177,13 @@ def test_flattened_content_is_one_text_with_every_text_part() -> None:
     assert prepare(said, flatten=True) == (Message("assistant", [Reasoning("Hm."), Text("One.\nTwo."), call]),)
 
 
+def test_a_result_that_is_one_text_stays_the_same() -> None:
+    message = Message("tool", [ToolResult("c1", "a"), ToolResult("c2", [Text("b"), Text("c")]), ToolResult("c3")])
+    (prepared,) = prepare((message,), flatten=True)
+    assert prepared == Message("tool", [ToolResult("c1", "a"), ToolResult("c2", "b\nc"), ToolResult("c3")])
+    assert prepared.content[0] is message.content[0]
+
+
 def test_flattening_moves_the_last_cache_marker_to_the_message() -> None:
     said = (
         Message("user", [Text("a", metadata=MARKED), Text("b")]),
@@ -214,6 +223,17 @@ def test_the_bytes_of_a_picture_stay_as_they_are_with_their_own_media_type() -> 
 def test_what_lies_elsewhere_is_unsupported_where_nothing_is_fetched() -> None:
     with pytest.raises(Unsupported, match=r"here: this provider fetches no 'https://a.org/b.png'; pass the bytes"):
         inline(Image(url="https://a.org/b.png"), "here")
+
+
+@given(st.binary(max_size=200), st.sampled_from(["image/png", "image/jpeg", "image/webp", "image/svg+xml"]))
+def test_a_picture_goes_through_the_wire_as_it_was_given(data: bytes, media_type: str) -> None:
+    """Its bytes and its media type, whatever they are: nothing is encoded anew."""
+    url = f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+    for given_as in ({"type": "image_url", "image_url": {"url": url}}, Image(data, media_type=media_type)):
+        messages = as_messages([{"role": "user", "content": [given_as]}])
+        assert messages[0].content == (Image(data, media_type=media_type),)
+        (sent,) = wire_messages(messages)
+        assert sent["content"] == [{"type": "image_url", "image_url": {"url": url}}]
 
 
 # Cache markers, as people write them
