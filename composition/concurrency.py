@@ -68,21 +68,21 @@ class Slots:
 
     async def take(self, priority: float = 0.0) -> Slot | ModelError:
         """A slot, once one is free, to be released; or the error, when too many wait already or the time is over."""
+        waiting: _Waiting | None = None
         with self._lock:
             self._crowd, verdict = arrive(self.room, self._crowd, priority)
             ticket = self._crowd.tickets
             if verdict is Verdict.WAIT:
                 loop = asyncio.get_running_loop()
-                let_in = loop.create_future()
-                self._waiting[ticket] = (loop, let_in)
+                waiting = self._waiting[ticket] = (loop, loop.create_future())
         if self._back:
             self._settle()
         if verdict is Verdict.IN:
             return Slot(self, ticket)
-        if verdict is Verdict.FULL:
-            message = f"{self.room.n} calls are in progress and {self.room.max_queue} wait already"
-            return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO)
-        return await self._wait(ticket, loop, let_in)
+        if waiting is not None:
+            return await self._wait(ticket, *waiting)
+        message = f"{self.room.n} calls are in progress and {self.room.max_queue} wait already"
+        return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO)
 
     async def _wait(
         self, ticket: int, loop: asyncio.AbstractEventLoop, let_in: asyncio.Future[bool]
@@ -142,7 +142,7 @@ def _say(let_in: asyncio.Future[bool], answer: bool) -> None:
         let_in.set_result(answer)
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Slot:
     """One call's slot, and the seconds that it took to get it."""
 
