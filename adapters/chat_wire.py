@@ -8,7 +8,6 @@ out nor on the way in: `chat_completions` makes the bytes, `chat_answers` and `c
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import importlib
 import inspect
@@ -18,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import attrs
-from returns.result import Failure, Result, Success
+from returns.result import Result
 
 from ..domain.capability import Capabilities, Unsupported, missing
 from ..domain.error import ErrorKind, ModelError, Sent
-from ..domain.event import Event, replay
+from ..domain.event import Event
 from ..domain.facts import max_stops, wants_max_completion_tokens
 from ..domain.frozen import FrozenDict, freeze_mapping
 from ..domain.option import ALIASES, canonical, resolve
@@ -30,10 +29,9 @@ from ..domain.preparation import as_role_conversions, prepare
 from ..domain.request import Request
 from ..domain.response import Response
 from ..domain.secrecy import is_secret
+from . import chat_exchange
 from .api_model import ApiModel, check, limiter_of
-from .chat_answers import Arriving, Malformed, decode
 from .chat_completions import encode
-from .chat_stream import arriving_events
 from .limiter import Limiter
 from .openai_errors import KeyUnavailable, translate
 from .per_loop import PerLoop
@@ -91,48 +89,10 @@ class ChatWire(ApiModel):
         """The headers that say who is asking, where the client doesn't; those that were `given` stand."""
 
     async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        exchange = _Exchange(self, request)
-        try:
-            answer = await exchange.post(stream=False)
-            return Success(decode(answer.content, request.stop_sequences, self.provider))
-        except Exception as error:
-            return Failure(exchange.translated(error))
+        return await chat_exchange.answer(_Exchange(self, request), request.stop_sequences, self.provider)
 
-    async def _stream(self, request: Request) -> AsyncGenerator[Event]:
-        exchange = _Exchange(self, request)
-        arriving = Arriving(request.stop_sequences, self.provider)
-        answer: Any = None
-        chunks: Any = None
-        try:
-            answer = await exchange.post(stream=True)
-            if answer.headers.get("content-type", "").startswith(("application/json", "text/html")):
-                for event in replay(decode(await answer.aread(), request.stop_sequences, self.provider)):
-                    yield event  # a server that doesn't stream
-                return
-            chunks = answer.aiter_bytes()
-            async with contextlib.aclosing(arriving_events(chunks, arriving)) as events:
-                async for event in events:
-                    yield event
-            if arriving.done:
-                await _drained(chunks)
-        except Exception as error:
-            failure = exchange.translated(error)
-            if not (arriving.complete and failure.kind in (ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT)):
-                yield arriving.draft.fail(failure)
-                return
-        finally:
-            if chunks is not None:
-                await chunks.aclose()
-            if answer is not None:
-                await answer.aclose()
-        if arriving.complete:
-            for event in arriving.finish():
-                yield event
-        else:
-            for event in arriving.draft.close():
-                yield event
-            cut = exchange.translated(Malformed("the stream ended without a finish reason"))
-            yield arriving.draft.fail(attrs.evolve(cut, kind=ErrorKind.INTERRUPTED))
+    def _stream(self, request: Request) -> AsyncGenerator[Event]:
+        return chat_exchange.events(_Exchange(self, request), request.stop_sequences, self.provider)
 
     def _encoded(self, request: Request, stream: bool) -> tuple[bytes, dict[str, Any]]:
         """The body, and the SDK's own options for this call."""
@@ -363,11 +323,3 @@ def _timeout(seconds: Any) -> Any:
 
 async def _close(client: AsyncOpenAI) -> None:
     await client.close()
-
-
-async def _drained(chunks: AsyncGenerator[bytes]) -> None:
-    """Read the end of the body, so that the connection serves the next call; it comes with the last event or not."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(0.05):
-            async for _ in chunks:
-                pass
