@@ -61,10 +61,11 @@ def prepare(
 ) -> tuple[Message, ...]:
     """The conversation as a model takes it.
 
-    `role_conversions` are those of `as_role_conversions`, each applied once. Where the messages of tools get another
-    role, calls and results become text, as that server knows no tools. `alternate` joins messages of one side that
-    stand together; `flatten` makes the content of each message, and of each result, one text. No part is lost;
-    `Unsupported`, naming the place, is raised for one that can't be text.
+    `role_conversions` are those of `as_role_conversions`, each applied once; as servers that lack a role want turns,
+    they bring `alternate` with them. Where the messages of tools get another role, calls and results become text, as
+    that server knows no tools. `alternate` joins messages of one side that stand together; `flatten` makes the content
+    of each message, and of each result, one text. No part is lost; `Unsupported`, naming the place, is raised for one
+    that can't be text.
 
     >>> prepare((Message("user", "Hello!"), Message("user", "Are you there?")), alternate=True)[0].content
     (Text(text='Hello!'), Text(text='Are you there?'))
@@ -74,6 +75,7 @@ def prepare(
     prepared = messages
     if role_conversions:
         prepared = _converted(prepared, role_conversions)
+        alternate = alternate or not all(map(_same, prepared, messages))
     if alternate:
         prepared = tuple(_turns(prepared))
     if flatten:

@@ -303,10 +303,7 @@ def test_roles_are_exchanged_and_content_is_flattened() -> None:
     with Loopback(whole()) as server:
         ask(server, says, custom_role_conversions={"system": "user"}, flatten_messages_as_text=True)
         found = ask(server, Request([Message("user", [Image(data=b"x")])]), flatten_messages_as_text=True)
-    assert server.requests[0].json["messages"] == [
-        {"role": "user", "content": "Be brief."},
-        {"role": "user", "content": "one\ntwo"},
-    ]
+    assert server.requests[0].json["messages"] == [{"role": "user", "content": "Be brief.\none\ntwo"}]
     assert isinstance(found, ModelError)
     assert (found.kind, found.sent, len(server.requests)) == (ErrorKind.UNSUPPORTED, Sent.NO, 1)
 

@@ -44,15 +44,21 @@ def test_a_conversation_that_needs_no_change_is_the_same_object() -> None:
 
 
 def test_a_role_is_sent_for_another_and_the_other_messages_stay_the_same() -> None:
-    said = (Message("system", "Be kind.", metadata=MARKED), Message("user", "Hi!"))
+    said = (Message("system", "Be kind.", metadata=MARKED), Message("assistant", "I am."), Message("user", "Hi!"))
     prepared = prepare(said, role_conversions={"system": "user"})
-    assert prepared == (Message("user", "Be kind.", metadata=MARKED), Message("user", "Hi!"))
+    assert prepared == (Message("user", "Be kind.", metadata=MARKED), *said[1:])
     assert prepared[1] is said[1]
+
+
+def test_a_converted_message_is_joined_with_those_that_it_now_stands_beside() -> None:
+    """Servers without a role for the system want turns that alternate."""
+    said = (Message("system", "Be kind."), Message("user", "Hi!"))
+    assert prepare(said, role_conversions={"system": "user"}) == (Message("user", [Text("Be kind."), Text("Hi!")]),)
 
 
 @pytest.mark.parametrize("conversions", [{"tool": "user"}, {"tool-call": "assistant", "tool-response": "user"}])
 def test_a_server_without_tools_reads_calls_and_results_as_text(conversions: dict[str, str]) -> None:
-    question, calls, *results = prepare(ASKED, role_conversions=as_role_conversions(conversions, "here"))
+    question, calls, results = prepare(ASKED, role_conversions=as_role_conversions(conversions, "here"))
     assert question is ASKED[0]
     assert calls == Message(
         "assistant",
@@ -63,16 +69,14 @@ def test_a_server_without_tools_reads_calls_and_results_as_text(conversions: dic
             Text('<tool_call>\n{"id":"c2","name":"clock","arguments":{}}\n</tool_call>'),
         ],
     )
-    assert results == [
-        Message(
-            "user",
-            [
-                Text('<tool_response>\n{"id":"c1","name":"weather","content":"sunny"}\n</tool_response>'),
-                PICTURE,
-            ],
-        ),
-        Message("user", '<tool_response>\n{"id":"c2","is_error":true,"content":"broken"}\n</tool_response>'),
-    ]
+    assert results == Message(
+        "user",
+        [
+            Text('<tool_response>\n{"id":"c1","name":"weather","content":"sunny"}\n</tool_response>'),
+            PICTURE,
+            Text('<tool_response>\n{"id":"c2","is_error":true,"content":"broken"}\n</tool_response>'),
+        ],
+    )
 
 
 def test_calls_that_became_text_are_read_as_the_calls_that_they_were() -> None:
@@ -359,7 +363,6 @@ def test_a_conversion_of_tools_leaves_no_call_and_no_result_and_every_word(said:
     calls = [part for message in prepared if message.role is Role.ASSISTANT for part in message.tool_calls]
     results = [part for part in parts_of(prepared) if isinstance(part, ToolResult)]
     assert (calls, results) == ([], [])
-    assert len(prepared) == len(said)
     media = [part for part in parts_of(prepared) if isinstance(part, (Image, Audio, Document))]
     before = [
         inner
