@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing
 from typing import TypeVar
 
 import anyio
@@ -93,6 +94,21 @@ async def pieces(threads: Threads, produce: Producer[T], *, patience: float = 10
         job.cancel()
         if not job.done():
             await _ended(job, news, patience)
+
+
+async def answering(
+    threads: Threads, answer: Callable[[Callable[[T], None], threading.Event], T | None], *, deltas: bool
+) -> AsyncGenerator[T]:
+    """What `answer(show, cancelled)` shows, and what it gives back in the end; without `deltas` the latter alone."""
+
+    def produce(give: Callable[[T], None], cancelled: threading.Event) -> None:
+        last = answer(give if deltas else lambda _: None, cancelled)
+        if last is not None:
+            give(last)
+
+    async with aclosing(pieces(threads, produce)) as events:
+        async for event in events:
+            yield event
 
 
 async def _ended(job: Future[None], news: asyncio.Event, patience: float) -> None:

@@ -12,27 +12,26 @@ import os
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
-from returns.result import Result
 
-from ..domain.capability import Capabilities, missing
+from ..domain.capability import Capabilities
 from ..domain.draft import Draft
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from ..domain.event import Event, Failed, Finished, settle
+from ..domain.event import Event, Failed, Finished
 from ..domain.frozen import FrozenDict, thaw
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
-from ..domain.response import FinishReason, Response
+from ..domain.response import FinishReason
 from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
 from ..domain.usage import Usage
 from . import cache, gguf
-from .calling import Calling
 from .detokenizer import Detokenizer
-from .generation_thread import Threads, pieces
+from .generation_thread import Threads, answering
+from .local_model import LocalModel
 from .weights import default_gguf
 
 PROVIDER = "openvino"
@@ -172,7 +171,7 @@ class _Runtime:
 
 
 @attrs.frozen(init=False, eq=False, repr=False)
-class OpenVINOModel(Calling):
+class OpenVINOModel(LocalModel):
     """A model in OpenVINO GenAI.
 
     `model_id` is a folder in OpenVINO's format, a GGUF file, or `default`: SmolLM2-135M-Instruct, fetched where it is
@@ -212,46 +211,26 @@ class OpenVINOModel(Calling):
         """The name in the ledger of attempts."""
         return PROVIDER
 
-    async def generate(self, request: Request, /) -> Result[Response, ModelError]:
-        """The whole answer."""
-        async with aclosing(self._events(request, deltas=False)) as events:
-            return settle([event async for event in events])
-
-    def stream(self, request: Request, /) -> AsyncGenerator[Event]:
-        """The answer while it arrives. Closing it stops generation, or leaves the queue."""
-        return self._events(request, deltas=True)
-
-    async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
-        lacking = missing(request, self.capabilities)
-        if lacking:
-            message = f"OpenVINOModel has no {', '.join(lacking)}"
-            kind = ErrorKind.UNSUPPORTED
-            yield Failed(ModelError(kind, message, sent=Sent.NO, provider=PROVIDER, model_id=self.model_id))
-            return
-
-        def produce(give: Callable[[Event], None], cancelled: threading.Event) -> None:
-            # A whole call doesn't wake the event loop for each token: that would take time from the computation.
-            self._answer(request, give if deltas else lambda event: _give_end(event, give), cancelled)
-
-        async with aclosing(pieces(self._runtime.threads, produce)) as events:
-            async for event in events:
-                yield event
+    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
+        return answering(self._runtime.threads, partial(self._answer, request), deltas=deltas)
 
     def __repr__(self) -> str:
         device = "" if self.device == "CPU" else f", device={self.device!r}"
         given = "".join(f", {name}={value!r}" for name, value in self.options.items())
         return f"OpenVINOModel({self.model_id!r}{device}{given})"
 
-    def _answer(self, request: Request, give: Callable[[Event], None], cancelled: threading.Event) -> None:
+    def _answer(
+        self, request: Request, show: Callable[[Event], None], cancelled: threading.Event
+    ) -> Finished | Failed | None:
         draft = Draft(request.stop_sequences)
         try:
             loaded = self._load()
-            if not cancelled.is_set():
-                _generate(
-                    loaded, request, resolve(self.options, request.options), draft, give, cancelled, self.model_id
-                )
+            if cancelled.is_set():
+                return None
+            options = resolve(self.options, request.options)
+            return _generate(loaded, request, options, draft, show, cancelled, self.model_id)
         except Exception as exception:
-            give(draft.fail(translate(exception, self.model_id)))
+            return draft.fail(translate(exception, self.model_id))
 
     def _load(self) -> _Loaded:
         found = self._runtime.loaded.get(os.getpid())
@@ -266,11 +245,6 @@ class OpenVINOModel(Calling):
         loaded = _Loaded(pipeline, tokenizer, _window(tokenizer, source))
         self._runtime.loaded[os.getpid()] = loaded
         return loaded
-
-
-def _give_end(event: Event, give: Callable[[Event], None]) -> None:
-    if isinstance(event, (Finished, Failed)):
-        give(event)
 
 
 def _no_statistics() -> None:
@@ -334,10 +308,10 @@ def _generate(
     request: Request,
     options: Mapping[str, Any],
     draft: Draft,
-    give: Callable[[Event], None],
+    show: Callable[[Event], None],
     cancelled: threading.Event,
     model_id: str,
-) -> None:
+) -> Finished | None:
     import openvino_genai
 
     config = encode(request, options, loaded.pipeline.get_generation_config())
@@ -365,7 +339,7 @@ def _generate(
                 tokens = [token] if isinstance(token, int) else list(token)
                 written += len(tokens)
                 for event in draft.text(said.feed(tokens)):
-                    give(event)
+                    show(event)
             except Exception as exception:
                 trouble.append(exception)
                 return status.CANCEL
@@ -378,9 +352,9 @@ def _generate(
     if trouble:
         raise trouble[0]
     if cancelled.is_set():
-        return
+        return None
     if draft.stopped_by is None:
         for event in draft.close():
-            give(event)
+            show(event)
     usage = Usage(read, written)
-    give(draft.finish(decode(results.finish_reasons[0]), usage=usage, model_id=model_id))
+    return draft.finish(decode(results.finish_reasons[0]), usage=usage, model_id=model_id)

@@ -9,24 +9,23 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import attrs
-from returns.result import Result
 
-from ..domain.capability import Capabilities, missing
+from ..domain.capability import Capabilities
 from ..domain.draft import Draft
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from ..domain.event import Event, Failed, Finished, settle
+from ..domain.event import Event, Failed, Finished
 from ..domain.frozen import FrozenDict, freeze_mapping, thaw
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
-from ..domain.response import FinishReason, Response
+from ..domain.response import FinishReason
 from ..domain.usage import Usage
-from .calling import Calling
 from .detokenizer import Detokenizer
-from .generation_thread import Threads, pieces
+from .generation_thread import Threads, answering
+from .local_model import LocalModel
 from .transformers_loading import Loaded, load
 from .transformers_sampling import DEFAULT_MAX_TOKENS, arguments, seeded
 
@@ -140,7 +139,7 @@ class _Answer:
 
 
 @attrs.frozen(init=False, eq=False)
-class TransformersModel(Calling):
+class TransformersModel(LocalModel):
     """A model that transformers runs: a name on the hub, a folder, or `default` for the embedded one.
 
     It is loaded on first use, once. A `model` and `tokenizer` that are loaded already can be given together.
@@ -204,31 +203,8 @@ class TransformersModel(Calling):
         """The name in the ledger of attempts."""
         return PROVIDER
 
-    async def generate(self, request: Request, /) -> Result[Response, ModelError]:
-        """The whole answer."""
-        async with aclosing(self._events(request, deltas=False)) as events:
-            return settle([event async for event in events])
-
-    def stream(self, request: Request, /) -> AsyncGenerator[Event]:
-        """The answer while it arrives."""
-        return self._events(request, deltas=True)
-
-    async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
-        lacking = missing(request, self.capabilities)
-        if lacking:
-            message = f"this model takes text only, without {', '.join(lacking)}"
-            yield Failed(self._error(ErrorKind.UNSUPPORTED, message))
-            return
-
-        def produce(show: Callable[[Event], None], cancelled: threading.Event) -> None:
-            # A whole call doesn't wake the event loop for each token: that would take time from the computation.
-            last = self._answer(request, show if deltas else lambda _: None, cancelled)
-            if last is not None:
-                show(last)
-
-        async with aclosing(pieces(self._runtime.threads, produce)) as events:
-            async for event in events:
-                yield event
+    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
+        return answering(self._runtime.threads, partial(self._answer, request), deltas=deltas)
 
     def _answer(
         self, request: Request, show: Callable[[Event], None], cancelled: threading.Event
@@ -243,7 +219,7 @@ class TransformersModel(Calling):
             context = _context(loaded)
             if context is not None and size >= context:
                 message = f"the prompt has {size} tokens, and the context of {self.model_id!r} holds {context}"
-                return Failed(self._error(ErrorKind.CONTEXT_WINDOW, message))
+                return Failed(self._refused(ErrorKind.CONTEXT_WINDOW, message))
             call = self._arguments(loaded, request, None if context is None else context - size)
             answer = _Answer(loaded, request, show, cancelled)
             draft, answer.read = answer.draft, size
@@ -264,7 +240,7 @@ class TransformersModel(Calling):
             message = "its tokenizer has no chat template: use a model that was trained to chat, or give a template: "
             message += "TransformersModel(..., apply_chat_template_kwargs={'chat_template': ...})"
             if "chat_template" not in self.apply_chat_template_kwargs:
-                raise ModelFailure(self._error(ErrorKind.UNSUPPORTED, message))
+                raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
         given = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs)}
         given |= {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
         prompt = loaded.tokenizer.apply_chat_template(encode(request), **given)
@@ -287,9 +263,6 @@ class TransformersModel(Calling):
             call["eos_token_id"] = ends
             call.setdefault("pad_token_id", getattr(defaults, "pad_token_id", None) or ends[0])
         return call
-
-    def _error(self, kind: ErrorKind, message: str) -> ModelError:
-        return ModelError(kind, message, sent=Sent.NO, provider=PROVIDER, model_id=self.model_id)
 
 
 class _Runtime:
