@@ -90,6 +90,7 @@ EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
         "modelport.Corrupt": (_K.MALFORMED_RESPONSE, _S.YES),
         "modelport.CutOff": (_K.INTERRUPTED, _S.YES),
         "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
+        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
         "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
         "modelport.HungUp": (_K.INTERRUPTED, _S.PERHAPS),  # the program ends
         "botocore.ParamValidationError": (_K.INVALID_REQUEST, _S.NO),
@@ -250,13 +251,15 @@ def _said(exception: BaseException, error: Mapping[str, Any], status: int | None
         code, message = exception.args
         return code, chat_errors.words(message) or code
     if error:
-        code = str(error.get("Code") or "")
-        return code, chat_errors.words(error.get("Message")) or code or f"HTTP status {status}, and nothing else"
+        code, said = str(error.get("Code") or ""), chat_errors.words(error.get("Message"))
+        if code.isdecimal():  # a gateway's answer: botocore puts the status in the place of a word
+            code = ""
+        return code, said if said and not said.isdecimal() else code or f"HTTP status {status}, and nothing else"
     if name in _ADVICE:
         return "", _ADVICE[name]
     if type(exception).__module__.startswith("modelport"):
         return "", str(exception) or name
     detail = chat_errors.words(str(exception))
-    if isinstance(exception, ValueError):
+    if "header" in detail:
         detail = detail.partition(" b")[0]  # it quotes the header, and a header may be a secret
     return "", f"{name}: {detail}" if detail else name

@@ -79,6 +79,8 @@ def _headers(data: bytes) -> Mapping[str, str]:
             else:
                 size = _SIZES[kind]
             at += size
+        if at > len(data):
+            raise IndexError
     except (IndexError, KeyError, UnicodeDecodeError) as error:
         raise Corrupt(f"the headers of an event can't be read: {type(error).__name__}") from None
     return found

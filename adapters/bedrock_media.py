@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from ..domain.capability import Unsupported
 from ..domain.frozen import FrozenDict
-from ..domain.message import Audio, Document, Image
 
 IMAGES: Final[Mapping[str, str]] = FrozenDict(
     {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
@@ -31,37 +30,41 @@ DOCUMENTS: Final[Mapping[str, str]] = FrozenDict(
 )
 """The documents that Converse takes."""
 
-_SOUNDS: Final = FrozenDict({"x-wav": "wav", "wave": "wav", "x-flac": "flac", "mp4a-latm": "m4a", "x-m4a": "m4a"})
+_SOUNDS: Final[Mapping[str, str]] = FrozenDict(
+    {"x-wav": "wav", "wave": "wav", "x-flac": "flac", "mp4a-latm": "m4a", "x-m4a": "m4a", "mpeg": "mp3"}
+)
 
 
-def image_format(part: Image, where: str) -> str:
+def image_format(media_type: str, where: str) -> str:
     """What Converse calls a picture of this kind. Raises `Unsupported`, naming the place."""
-    known: str | None = IMAGES.get(_media_type(part))
+    known: str | None = IMAGES.get(_bare(media_type))
     if known is None:
-        raise Unsupported(f"{where}: Converse takes {', '.join(IMAGES.values())} images, and no {part.media_type}")
+        takes = ", ".join(dict.fromkeys(IMAGES.values()))
+        raise Unsupported(f"{where}: Converse takes {takes} images, and no {media_type}")
     return known
 
 
-def document_format(part: Document, where: str) -> str:
-    """What Converse calls a document of this kind. Raises `Unsupported`, naming the place."""
-    known: str = DOCUMENTS.get(_media_type(part)) or _ending(part.name or part.url)
+def document_format(media_type: str, name: str | None, where: str) -> str:
+    """What Converse calls a document of this kind, or else of this name. Raises `Unsupported`, naming the place."""
+    known: str = DOCUMENTS.get(_bare(media_type)) or ending(name)
     if known not in DOCUMENTS.values():
-        raise Unsupported(f"{where}: Converse takes {', '.join(DOCUMENTS.values())} files, and no {part.media_type}")
+        raise Unsupported(f"{where}: Converse takes {', '.join(DOCUMENTS.values())} files, and no {media_type}")
     return known
 
 
-def sound_format(part: Audio) -> str:
+def sound_format(media_type: str) -> str:
     """What Converse calls a sound of this kind."""
-    kind = _media_type(part).rpartition("/")[2]
+    kind = _bare(media_type).rpartition("/")[2]
     known: str = _SOUNDS.get(kind, kind)
     return known
 
 
-def _media_type(part: Image | Audio | Document) -> str:
-    return part.media_type.partition(";")[0].strip().lower()
+def _bare(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
 
 
-def _ending(name: str | None) -> str:
+def ending(name: str | None) -> str:
+    """What stands after the last dot of a name."""
     return (name or "").rpartition(".")[2].lower()
 
 

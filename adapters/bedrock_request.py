@@ -17,12 +17,13 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar, assert_never
 
 from ..domain.capability import Unsupported
 from ..domain.frozen import EMPTY, FrozenDict, thaw
+from ..domain.media import by_name
 from ..domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult, as_json
 from ..domain.preparation import cache_marker, inline
 from ..domain.request import Request
 from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
 from ..domain.tool import Tool
-from .bedrock_media import block_text, document_format, document_name, image_format, sound_format
+from .bedrock_media import IMAGES, block_text, document_format, document_name, ending, image_format, sound_format
 
 PROVIDER: Final = "bedrock"
 
@@ -48,16 +49,21 @@ MEMBERS: Final = frozenset(
 """Converse's own members, which options of these names go to; the model itself gets the others."""
 
 
+class Unwritable(ValueError):
+    """An option that isn't what this wire has in its place."""
+
+
 def encode(
     request: Request, model_id: str, options: Mapping[str, Any], *, max_stops: int | None = 4, stream: bool = False
 ) -> dict[str, Any]:
     """The arguments, with `options` as they are in effect.
 
     Only the first `max_stops` stops are sent (None: all of them), and none that is blank, which models refuse; the
-    domain enforces the rest. Raises `Unsupported`, a ValueError, naming the place, for what Converse has no way to say.
+    domain enforces the rest. Raises `Unsupported` or `Unwritable`, both ValueErrors, naming the place, for what can't
+    be sent.
     """
     system, messages = _conversation(request.messages)
-    given = {name: thaw(value) for name, value in options.items() if name in MEMBERS and value is not None}
+    given = {name: _member(name, value) for name, value in options.items() if name in MEMBERS and value is not None}
     body: dict[str, Any] = {"modelId": model_id, "messages": messages, **given}
     if system:
         body["system"] = system
@@ -80,6 +86,12 @@ def encode(
     return body
 
 
+def _member(name: str, value: Any) -> Any:
+    if name != "additionalModelResponseFieldPaths" and not isinstance(value, Mapping):
+        raise Unwritable(f"options: {name} is a dict, not {value!r}")
+    return thaw(value)
+
+
 def _inference(
     request: Request, options: Mapping[str, Any], given: dict[str, Any], max_stops: int | None
 ) -> dict[str, Any]:
@@ -99,7 +111,7 @@ def _fields(model_id: str, options: Mapping[str, Any], given: dict[str, Any]) ->
     """What goes to the model itself, in its own words."""
     for name, value in options.items():
         if name == "extra_body":
-            given.update(thaw(value or {}))
+            given.update(_member(name, value or {}))
         elif (
             name == "top_k" and "nova" in model_id
         ):  # docs.aws.amazon.com/nova/latest/userguide/using-converse-api.html
@@ -285,20 +297,16 @@ def _block(part: Part, where: str) -> dict[str, Any] | None:
         case ToolResult():
             return _result_block(part, where)
         case Image():
-            return {"image": {"format": image_format(part, where), "source": _source(part, where)}}
+            source, media_type = _source(part, where)
+            return {"image": {"format": image_format(media_type, where), "source": source}}
         case Audio():
-            return {"audio": {"format": sound_format(part), "source": _source(part, where)}}
+            source, media_type = _source(part, where)
+            return {"audio": {"format": sound_format(media_type), "source": source}}
         case Document():
+            source, media_type = _source(part, where)
+            form = document_format(media_type, part.name, where)
             more = {name: thaw(value) for name, value in own(part).items() if name in ("citations", "context")}
-            name = document_name(part.name)
-            return {
-                "document": {
-                    "format": document_format(part, where),
-                    "name": name,
-                    "source": _source(part, where),
-                    **more,
-                }
-            }
+            return {"document": {"format": form, "name": document_name(part.name), "source": source, **more}}
         case _:
             assert_never(part)
 
@@ -356,8 +364,12 @@ def _input(arguments: str) -> dict[str, Any]:
 _BUCKET: Final = re.compile(r"s3://[^/]+", re.IGNORECASE)
 
 
-def _source(part: Image | Audio | Document, where: str) -> dict[str, Any]:
-    if part.url is not None and _BUCKET.match(part.url):
-        owner = own(part).get("bucketOwner")
-        return {"s3Location": {"uri": part.url, **({"bucketOwner": owner} if owner else {})}}
-    return {"bytes": inline(part, where)[0]}
+def _source(part: Image | Audio | Document, where: str) -> tuple[dict[str, Any], str]:
+    """Where it comes from, and its media type."""
+    if part.url is None or not _BUCKET.match(part.url):
+        data, media_type = inline(part, where)
+        return {"bytes": data}, media_type
+    owner = own(part).get("bucketOwner")
+    location = {"uri": part.url, **({"bucketOwner": owner} if owner else {})}
+    picture = f"image/{ending(part.url)}"
+    return {"s3Location": location}, picture if picture in IMAGES else by_name(part.url) or part.media_type

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import functools
 import json
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -46,6 +47,11 @@ def packed(headers: Mapping[str, str], payload: bytes) -> bytes:
         bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value.encode())) + value.encode()
         for name, value in headers.items()
     )
+    return framed(head, payload)
+
+
+def framed(head: bytes, payload: bytes = b"") -> bytes:
+    """The same for headers that are bytes already."""
     prelude = struct.pack(">II", 16 + len(head) + len(payload), len(head))
     whole = prelude + struct.pack(">I", binascii.crc32(prelude)) + head + payload
     return whole + struct.pack(">I", binascii.crc32(whole))
@@ -116,9 +122,17 @@ def error(status: int, code: str, message: str = "no", **headers: str) -> Answer
     return body({"message": message}, status, x_amzn_ErrorType=code, **ID, **headers)
 
 
+@functools.cache
+def session() -> Any:
+    """One for all tests: it takes boto3 a quarter of a second to read what it knows of the service."""
+    import boto3
+
+    return boto3.Session()
+
+
 def model(server: Loopback, model_id: str = MODEL, **fields: Any) -> AmazonBedrockModel:
     address = f"http://127.0.0.1:{server.port}"
-    return AmazonBedrockModel(model_id, **{"endpoint_url": address, **KEYS, **fields})
+    return AmazonBedrockModel(model_id, **{"endpoint_url": address, "session": session(), **KEYS, **fields})
 
 
 async def heard(stream: AsyncIterator[Event]) -> list[Event]:
