@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, assert_never
 from ..domain.capability import Unsupported
 from ..domain.frozen import thaw
 from ..domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from ..domain.preparation import CACHE_CONTROL, cache_marker, marked
 from ..domain.request import Request
 from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ..domain.tool import Tool
@@ -33,15 +34,17 @@ def encode(
     stream: bool = False,
     provider: str = "openai",
     max_tokens_name: str = "max_tokens",
+    cache_markers: bool = False,
 ) -> bytes:
     """The body of the request, with `options` as they are in effect.
 
-    Only the first `max_stops` stops are sent (None: all of them); the domain enforces the rest. Raises `Unsupported` or
-    `Unwritable`, both ValueErrors, for what can't be sent.
+    Only the first `max_stops` stops are sent (None: all of them); the domain enforces the rest. `cache_markers` says
+    whether the server knows `cache_control`, as OpenRouter does. Raises `Unsupported` or `Unwritable`, both
+    ValueErrors, for what can't be sent.
     """
     import orjson
 
-    messages = orjson.Fragment(_messages(request.messages, provider))
+    messages = orjson.Fragment(_messages(request.messages, _To(provider, cache_markers)))
     body = _body(request, model_id, messages, options, max_stops, stream, max_tokens_name)
     try:
         try:
@@ -70,10 +73,11 @@ def wire_body(
 
 def wire_messages(messages: tuple[Message, ...], provider: str = "openai") -> list[dict[str, Any]]:
     """The wire's messages as values. Raises `Unsupported` for what it can't hold."""
+    to = _To(provider, cache_markers=False)
     out: list[dict[str, Any]] = []
     waiting: list[dict[str, Any]] = []
     for at, message in enumerate(messages):
-        objects, media = _message(message, provider, f"messages[{at}]")
+        objects, media = _message(message, to, f"messages[{at}]")
         if waiting and message.role is not Role.TOOL:
             out.append({"role": "user", "content": waiting})
             waiting = []
@@ -122,17 +126,24 @@ class _Encoded(NamedTuple):
     media: bytes = b""
 
 
+class _To(NamedTuple):
+    """Who is written to: the provider whose own metadata is meant, and whether its server knows cache markers."""
+
+    provider: str
+    cache_markers: bool
+
+
 # By provider and then by the identity of the message: a lookup costs less than comparing or hashing what it says.
-_remembered: dict[str, dict[int, tuple[weakref.ref[Message], _Encoded]]] = {}
+_remembered: dict[_To, dict[int, tuple[weakref.ref[Message], _Encoded]]] = {}
 
 
-def _messages(messages: tuple[Message, ...], provider: str) -> bytes:
-    remembered = _remembered.setdefault(provider, {})
+def _messages(messages: tuple[Message, ...], to: _To) -> bytes:
+    remembered = _remembered.setdefault(to, {})
     out: list[bytes] = []
     media: list[bytes] = []
     for at, message in enumerate(messages):
         found = remembered.get(id(message))
-        encoded = found[1] if found is not None and found[0]() is message else _remember(message, provider, at)
+        encoded = found[1] if found is not None and found[0]() is message else _remember(message, to, at)
         if media and message.role is not Role.TOOL:
             out.append(_media_message(media))
         if encoded.objects:
@@ -150,12 +161,12 @@ def _media_message(media: list[bytes]) -> bytes:
     return b'{"role":"user","content":[' + content + b"]}"
 
 
-def _remember(message: Message, provider: str, at: int) -> _Encoded:
+def _remember(message: Message, to: _To, at: int) -> _Encoded:
     import orjson
 
-    remembered = _remembered[provider]
+    remembered = _remembered[to]
     key = id(message)
-    objects, media = _message(message, provider, f"messages[{at}]")
+    objects, media = _message(message, to, f"messages[{at}]")
     try:
         encoded = _Encoded(b",".join(map(orjson.dumps, objects)), b",".join(map(orjson.dumps, media)))
     except TypeError as error:
@@ -165,20 +176,23 @@ def _remember(message: Message, provider: str, at: int) -> _Encoded:
     return encoded
 
 
-def _message(message: Message, provider: str, where: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The wire's messages, and the parts that follow them as the user's."""
+    content = message.content
+    if to.cache_markers and content:  # what a message is marked with, its last part is
+        content = (*content[:-1], marked(content[-1], cache_marker(message)))
     said: list[Part] = []
     calls: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     media: list[dict[str, Any]] = []
-    for part in message.content:
+    for part in content:
         match part:
             case ToolCall():
                 function = {"name": part.name, "arguments": part.arguments}
-                calls.append({"id": part.id, "type": "function", "function": function, **_own(part, provider)})
+                calls.append({"id": part.id, "type": "function", "function": function, **_own(part, to)})
             case ToolResult():
-                results.append(_tool_result(part, provider))
-                media += [_part(inner, provider) for inner in part.content if not isinstance(inner, Text)]
+                results.append(_tool_result(part, to))
+                media += [_part(inner, to) for inner in part.content if not isinstance(inner, Text)]
             case Reasoning():
                 pass  # what a model thought isn't sent back; where a server wants it, it is in the message's metadata
             case _:
@@ -187,37 +201,45 @@ def _message(message: Message, provider: str, where: str) -> tuple[list[dict[str
         raise Unsupported(f"{where}: a tool's message holds nothing but ToolResult parts on this wire")
     if results and not said and not calls:
         return results, media
-    wire: dict[str, Any] = {"role": message.role.value, "content": _content(said, provider)}
+    wire: dict[str, Any] = {"role": message.role.value, "content": _content(said, to)}
     if calls:
         wire["tool_calls"] = calls
         wire["content"] = wire["content"] or None
     if message.name is not None:
         wire["name"] = message.name
-    return [*results, {**wire, **_own(message, provider)}], media
+    return [*results, {**wire, **_own(message, to)}], media
 
 
-def _own(value: Message | Part, provider: str) -> Mapping[str, Any]:
+def _own(value: Message | Part, to: _To) -> Mapping[str, Any]:
     metadata = value.metadata
-    own = metadata.get(provider) if metadata else None
-    return own if isinstance(own, Mapping) else {}
+    if not metadata:
+        return {}
+    own = metadata.get(to.provider)
+    own = own if isinstance(own, Mapping) else {}
+    marker = cache_marker(value) if to.cache_markers and not isinstance(value, Message) else None
+    return own if marker is None else {CACHE_CONTROL: marker, **own}
 
 
-def _content(parts: list[Part], provider: str) -> str | list[dict[str, Any]]:
+def _content(parts: list[Part], to: _To) -> str | list[dict[str, Any]]:
     if not parts:
         return ""
-    if len(parts) == 1 and isinstance(parts[0], Text) and not parts[0].metadata:
+    if len(parts) == 1 and isinstance(parts[0], Text) and not _own(parts[0], to):
         return parts[0].text
-    return [_part(part, provider) for part in parts]
+    return [_part(part, to) for part in parts]
 
 
-def _tool_result(result: ToolResult, provider: str) -> dict[str, Any]:
-    text = result.text
+def _tool_result(result: ToolResult, to: _To) -> dict[str, Any]:
+    text: Any = result.text
     if result.is_error:
         text = f"Error: {text}"  # the wire has no mark for it
-    return {"role": "tool", "tool_call_id": result.call_id, "content": text, **_own(result, provider)}
+    own, content = _own(result, to), text
+    if CACHE_CONTROL in own:  # OpenRouter reads it on parts alone
+        content = [{"type": "text", "text": text, CACHE_CONTROL: own[CACHE_CONTROL]}]
+        own = {name: value for name, value in own.items() if name != CACHE_CONTROL}
+    return {"role": "tool", "tool_call_id": result.call_id, "content": content, **own}
 
 
-def _part(part: Part, provider: str) -> dict[str, Any]:
+def _part(part: Part, to: _To) -> dict[str, Any]:
     match part:
         case Text():
             wire: dict[str, Any] = {"type": "text", "text": part.text}
@@ -238,7 +260,7 @@ def _part(part: Part, provider: str) -> dict[str, Any]:
             raise Unsupported(f"a {type(part).__name__} can't stand among the words of a message")
         case _:
             assert_never(part)
-    return {**wire, **_own(part, provider)}
+    return {**wire, **_own(part, to)}
 
 
 def _data_url(part: Image | Document) -> str:

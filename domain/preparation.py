@@ -95,8 +95,8 @@ def cache_marker(value: Part | Message) -> Mapping[str, Any] | None:
     return marker if isinstance(marker, Mapping) else None
 
 
-def _marked(value: _Marked, marker: Mapping[str, Any] | None) -> _Marked:
-    """The same with this marker, where it has none of its own."""
+def marked(value: _Marked, marker: Mapping[str, Any] | None) -> _Marked:
+    """The same with this cache marker, where it has none of its own."""
     if marker is None or cache_marker(value) is not None:
         return value
     return attrs.evolve(value, metadata={**value.metadata, CACHE_CONTROL: marker})
@@ -140,7 +140,7 @@ def _in_text(content: tuple[Part, ...], role: Role) -> tuple[Part, ...]:
             case ToolResult():
                 written += _result_in_text(part)
             case Reasoning() if role is not Role.ASSISTANT:
-                written.append(_marked(Text(f"<think>\n{part.text}\n</think>"), cache_marker(part)))
+                written.append(marked(Text(f"<think>\n{part.text}\n</think>"), cache_marker(part)))
             case _:
                 written.append(part)
     return content if len(written) == len(content) and all(map(_same, written, content)) else tuple(written)
@@ -152,7 +152,7 @@ def _call_in_text(call: ToolCall) -> Text:
     except ValueError:
         arguments = call.arguments
     written = as_json({"id": call.id, "name": call.name, "arguments": arguments})
-    return _marked(Text(f"<tool_call>\n{written}\n</tool_call>"), cache_marker(call))
+    return marked(Text(f"<tool_call>\n{written}\n</tool_call>"), cache_marker(call))
 
 
 def _result_in_text(result: ToolResult) -> list[Part]:
@@ -165,8 +165,8 @@ def _result_in_text(result: ToolResult) -> list[Part]:
     parts: list[Part] = [Text(f"<tool_response>\n{as_json(said)}\n</tool_response>")]
     parts += (part for part in result.content if not isinstance(part, Text))
     inner = [cache_marker(part) for part in result.content if isinstance(part, Text)]
-    parts[0] = _marked(parts[0], next(filter(None, reversed(inner)), None))
-    parts[-1] = _marked(parts[-1], cache_marker(result))
+    parts[0] = marked(parts[0], next(filter(None, reversed(inner)), None))
+    parts[-1] = marked(parts[-1], cache_marker(result))
     return parts
 
 
@@ -189,7 +189,7 @@ def _joined(side: Role, turn: tuple[Message, ...]) -> Message:
     for message in turn:
         content += message.content
         if content:  # what its own marker says of the whole message, it says of the last part
-            content[-1] = _marked(content[-1], cache_marker(message))
+            content[-1] = marked(content[-1], cache_marker(message))
         metadata = _both(metadata, {name: it for name, it in message.metadata.items() if name != CACHE_CONTROL})
     roles, names = ({getattr(message, of) for message in turn} for of in ("role", "name"))
     return Message(
@@ -244,14 +244,14 @@ def _flat(message: Message) -> Message:
         return message if all(map(_same, parts, message.content)) else attrs.evolve(message, content=parts)
     one: list[Part] = [part for part in parts if not isinstance(part, Text)]
     one.insert(parts.index(texts[0]), _one_text(texts))
-    return _marked(attrs.evolve(message, content=one), _last_marker(texts))
+    return marked(attrs.evolve(message, content=one), _last_marker(texts))
 
 
 def _flat_result(result: ToolResult) -> ToolResult:
     texts = [part for part in result.content if isinstance(part, Text)]
     if len(texts) == 0 or (len(texts) == 1 and not texts[0].metadata):
         return result
-    return _marked(attrs.evolve(result, content=(_one_text(texts),)), _last_marker(texts))
+    return marked(attrs.evolve(result, content=(_one_text(texts),)), _last_marker(texts))
 
 
 def _one_text(texts: list[Text]) -> Text:

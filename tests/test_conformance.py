@@ -109,3 +109,51 @@ def test_a_conversation_goes_round_without_a_loss(name: str, providers: Callable
         assert sent.count("call_1") == sent.count("call_2") == 2
         assert "c2lnbmVk" in sent
         assert "서울" in sent
+
+
+MARKED = {"cache_control": {"type": "ephemeral"}}
+MARKERS = {  # what each wire has for it
+    "OpenAIModel": '"cache_control": {"type": "ephemeral"}',
+    "AzureOpenAIModel": None,
+    "InferenceClientModel": None,
+    "LiteLLMModel": '"cache_control": {"type": "ephemeral"}',
+    "LiteLLMRouterModel": '"cache_control": {"type": "ephemeral"}',
+    "AmazonBedrockModel": '{"cachePoint": {"type": "default"}}',
+}
+
+
+@pytest.mark.parametrize("name", each(MARKERS))
+def test_a_cache_marker_is_sent_where_the_wire_has_one(name: str, providers: Callable[[str], Provider]) -> None:
+    """Of a part, a whole message and a result; elsewhere it is left out, and the rest is as ever."""
+    said = [
+        Message("system", "Be brief.", metadata=MARKED),
+        Message("user", [Text("The law: ...", metadata=MARKED), Text("Who may?")]),
+        Message("assistant", CALLS[0]),
+        Message("tool", ToolResult("call_1", "sunny", metadata=MARKED)),
+    ]
+    exchange = providers(name).replying(Response.of("Everyone."))
+    assert exchange.answered(Request(said, tools=TOOLS)) is not None
+    for sent in exchange.carried():
+        found = MARKERS[name]
+        in_order(sent, "The law: ...", *([found] if found else []), "Who may?", "sunny", *([found] if found else []))
+        assert sent.count("cache_control") + sent.count("cachePoint") == (3 if found else 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [
+        (None, False),
+        ("https://api.openai.com/v1", False),
+        ("https://eu.api.openai.com/v1", False),
+        ("https://mine.openai.azure.com/openai/v1/", False),
+        ("https://openrouter.ai/api/v1", True),
+        ("http://127.0.0.1:8000/openai.com", True),
+    ],
+)
+def test_openai_itself_is_sent_no_cache_marker(address: str | None, sent: bool) -> None:
+    """It caches by itself, and has no such field."""
+    from modelport.adapters.openai import OpenAIModel
+
+    request = Request([Message("user", Text("The law: ...", metadata=MARKED))])
+    body, _ = OpenAIModel("m-1", base_url=address, api_key="none")._encoded(request, stream=False)
+    assert (b"cache_control" in body) is sent
