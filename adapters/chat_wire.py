@@ -12,9 +12,9 @@ import functools
 import importlib
 import inspect
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import attrs
 from returns.result import Result
@@ -22,16 +22,17 @@ from returns.result import Result
 from ..domain.capability import Capabilities, Unsupported, missing
 from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import Event
-from ..domain.facts import max_stops, wants_max_completion_tokens
-from ..domain.frozen import FrozenDict, freeze_mapping
-from ..domain.option import ALIASES, canonical, resolve
-from ..domain.preparation import as_role_conversions, prepare
+from ..domain.facts import wants_max_completion_tokens
+from ..domain.frozen import FrozenDict
+from ..domain.option import canonical, resolve
+from ..domain.preparation import prepare
 from ..domain.request import Request
 from ..domain.response import Response
 from ..domain.secrecy import is_secret
 from . import chat_exchange
-from .api_model import ApiModel, check, limiter_of
-from .chat_completions import encode
+from .api_model import ApiModel, limiter_of
+from .chat_completions import Unwritable, encode
+from .chat_settings import CHECKED, Key, check_call
 from .limiter import Limiter
 from .openai_errors import KeyUnavailable, translate
 from .per_loop import PerLoop
@@ -39,9 +40,6 @@ from .secret import Env, revealed, secrets_in
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-Key = str | Env | Callable[[], str | Awaitable[str]]
-"""A key or a token: its text, the name of its variable, or a function, sync or async, that gives it for each call."""
 
 _PATH: Final = "/chat/completions"
 _WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
@@ -88,6 +86,15 @@ class ChatWire(ApiModel):
     async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """The headers that say who is asking, where the client doesn't; those that were `given` stand."""
 
+    @property
+    def _always(self) -> Mapping[str, Any]:
+        """The SDK's own options of every call."""
+        return {}
+
+    @property
+    def _knows_cache_markers(self) -> bool:
+        return False
+
     async def _generate(self, request: Request) -> Result[Response, ModelError]:
         return await chat_exchange.answer(_Exchange(self, request), request.stop_sequences, self.provider)
 
@@ -102,7 +109,9 @@ class ChatWire(ApiModel):
         options: Mapping[str, Any] = resolve(*((_WITH_USAGE,) if stream else ()), self.options, request.options)
         if not options.keys().isdisjoint(self.drop_options):
             options = {name: value for name, value in options.items() if name not in self.drop_options}
-        sdk_options: dict[str, Any] = {"max_retries": 0}
+        if not options.keys().isdisjoint(CHECKED):
+            check_call(options)
+        sdk_options: dict[str, Any] = {"max_retries": 0, **self._always}
         if not _OF_THE_SDK.keys().isdisjoint(options):
             given = {name: revealed(options[name]) for name in _OF_THE_SDK if name in options}
             sdk_options |= {_OF_THE_SDK[at]: it for at, it in given.items() if it is not None or at == "timeout"}
@@ -120,6 +129,7 @@ class ChatWire(ApiModel):
             stream=stream,
             provider=self.provider,
             max_tokens_name="max_completion_tokens" if refuses else "max_tokens",
+            cache_markers=self._knows_cache_markers,
         )
         return body, sdk_options
 
@@ -130,7 +140,10 @@ class ChatWire(ApiModel):
         made_anew = given.get("http_client")
         if inspect.isroutine(made_anew) or isinstance(made_anew, type):
             given["http_client"] = made_anew()
-        return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **given})
+        try:
+            return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **given})
+        except TypeError as error:  # an argument that this version of the SDK doesn't have
+            raise Unwritable(f"client_kwargs: {error}") from None
 
 
 class _Exchange:
@@ -191,69 +204,6 @@ class _Exchange:
             yield getattr(self.client, name, None)
 
 
-def settings(
-    where: str,
-    model_id: str,
-    base_model: str | None,
-    timeout: Any,
-    client: Any,
-    client_kwargs: Mapping[str, Any] | None,
-    capabilities: Capabilities | None,
-    drop_options: str | Iterable[str],
-    requests_per_minute: float | Limiter | None,
-    custom_role_conversions: Mapping[str, str] | None,
-    flatten_messages_as_text: bool,
-    options: Mapping[str, Any],
-    own: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The fields that every model of this wire has, checked; `own` are the arguments that a client brings itself."""
-    check(where, model_id, timeout)
-    kwargs = freeze_mapping(client_kwargs or {})
-    if "max_retries" in kwargs:
-        raise ValueError(f"{where}: client_kwargs: no max_retries; an adapter makes one attempt: with_retry(...)")
-    if client is not None:
-        brought = {**own, "client_kwargs": client_kwargs}
-        said = [name for name, value in brought.items() if value is not None]
-        if said:
-            raise ValueError(f"{where}: client= brings its own {', '.join(said)}; leave them out")
-        if not inspect.iscoroutinefunction(getattr(client, "post", None)):
-            raise TypeError(
-                f"{where}: client= takes an openai.AsyncOpenAI or AsyncAzureOpenAI, not {type(client).__name__}"
-            )
-    dropped = (drop_options,) if isinstance(drop_options, str) else tuple(drop_options)
-    return {
-        "model_id": model_id,
-        "base_model": base_model,
-        "timeout": timeout,
-        "client": client,
-        "client_kwargs": kwargs,
-        "capabilities": capabilities if capabilities is not None else _capabilities(base_model or model_id),
-        "drop_options": tuple(ALIASES.get(name, name) for name in dropped),
-        "requests_per_minute": requests_per_minute,
-        "custom_role_conversions": as_role_conversions(custom_role_conversions, f"{where}: custom_role_conversions"),
-        "flatten_messages_as_text": flatten_messages_as_text,
-        "options": canonical(options, where),
-    }
-
-
-def address(given: str | None, where: str) -> str | None:
-    """An address that may be shown. Raises ValueError, naming the argument, for one that is none."""
-    if given is None:
-        return None
-    secret = False
-    try:
-        parts = urlsplit(given)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        secret = bool(parts.username or parts.password)
-    except (ValueError, AttributeError, TypeError):
-        good = False
-    if secret:
-        raise ValueError(f"{where} shows in messages, so no password stands in it; use api_key=")
-    if not good:
-        raise ValueError(f"{where} is an address such as 'http://127.0.0.1:8000/v1', not {given!r}")
-    return given
-
-
 async def fetched(key: Key, name: str) -> str:
     """The key or token as text; a function that blocks runs in a thread. Raises `Unset` or `KeyUnavailable`."""
     if isinstance(key, Env):
@@ -289,19 +239,6 @@ def _path(client: Any, model_id: str) -> str:
     if hasattr(client, "_azure_deployment") and "/deployments" not in str(client.base_url.path):
         return f"/deployments/{quote(model_id, safe='')}{_PATH}"  # the SDK would look into its own body
     return _PATH
-
-
-def _capabilities(model_id: str) -> Capabilities:
-    limit = max_stops(model_id)
-    return Capabilities(
-        tools=True,
-        images=True,
-        audio=True,
-        documents=True,
-        json_object=True,
-        json_schema=True,
-        max_stops=4 if limit is None else limit,  # platform.openai.com/docs/api-reference/chat/create#stop
-    )
 
 
 @functools.cache

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from ..domain.capability import Capabilities
 from .chat_answers import decode, decode_event
 from .chat_completions import encode
-from .chat_wire import ChatWire, Key, address, as_given, fetched, settings
+from .chat_settings import Key, address, settings
+from .chat_wire import ChatWire, as_given, fetched
 from .limiter import Limiter
 from .openai_errors import translate
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 __all__ = ["OpenAIModel", "OpenAIServerModel", "decode", "decode_event", "encode", "translate"]
+
+
+_OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai|azure)\.com(?:[:/]|$)", re.IGNORECASE)
 
 
 @attrs.frozen(init=False, kw_only=True)
@@ -90,6 +95,12 @@ class OpenAIModel(ChatWire):
     def provider(self) -> str:
         """The name in the ledger of attempts."""
         return "openai"
+
+    @property
+    def _knows_cache_markers(self) -> bool:
+        # OpenAI and Azure cache by themselves, and have no such field.
+        address = self.base_url if self._client is None else str(self._client.base_url)
+        return address is not None and not _OPENAIS.search(address)
 
     def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncOpenAI:
         key = self._api_key

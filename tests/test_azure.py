@@ -486,6 +486,15 @@ def test_models_are_values() -> None:
     assert pickle.loads(pickle.dumps(one)) == one
 
 
+def test_a_key_does_not_go_where_it_is_sent_on_to() -> None:
+    with Loopback(whole()) as other:
+        elsewhere = Answer(307, {"location": f"{other.url}/chat/completions", "content-length": "0"})
+        with Loopback(elsewhere) as server:
+            found = failed(model(server))
+        assert other.requests == []
+    assert (found.kind, found.status) == (ErrorKind.NOT_FOUND, 307)
+
+
 PLANTS: dict[str, dict[str, Any]] = {
     "api_key": {"api_key": KEY},
     "an Env": {"api_key": Env("PLANTED")},

@@ -11,8 +11,9 @@ from loopback import DONE, Answer, Loopback, body, chunk, error, sse, streamed, 
 from openai_calls import HI, KEY, ask, failed, failed_stream, listen
 
 from modelport.adapters.openai import OpenAIModel
-from modelport.domain.error import ErrorKind, Sent
+from modelport.domain.error import ErrorKind, ModelError, Sent
 from modelport.domain.event import Finished
+from modelport.domain.request import Request
 from modelport.domain.response import Response
 
 JSON = {"content-type": "application/json"}
@@ -172,3 +173,38 @@ def test_an_error_event_may_hold_plain_words() -> None:
     with Loopback(streamed(b"event: error\ndata: out of memory\n\n")) as server:
         found = failed_stream(server).error
     assert (found.kind, found.message) == (ErrorKind.SERVER, "out of memory")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"extra_headers": {"x": 1}}, "extra_headers: names and values are text, not those of 'x'"),
+        ({"extra_headers": "x"}, "extra_headers is a dict, not str"),
+        ({"extra_query": 7}, "extra_query is a dict, not int"),
+        ({"extra_body": [1]}, "extra_body is a dict, not tuple"),
+        ({"timeout": "soon"}, "timeout is a positive number of seconds, or None, not 'soon'"),
+        ({"timeout": -1}, "timeout is a positive number of seconds, or None, not -1"),
+    ],
+)
+def test_an_argument_of_a_call_that_cannot_be_sent_is_an_error_and_nothing_is_raised(
+    option: dict[str, Any], says: str
+) -> None:
+    request = Request(HI.messages, options=option)
+    with Loopback(whole()) as server:
+        found = ask(server, request)
+    assert isinstance(found, ModelError)
+    assert (found.kind, found.sent, found.message) == (ErrorKind.INVALID_REQUEST, Sent.NO, says)
+    assert server.requests == []
+
+
+def test_an_argument_that_the_sdk_does_not_know_is_an_error() -> None:
+    with Loopback(whole()) as server:
+        found = failed(server, client_kwargs={"no_such_argument": 1})
+    assert (found.kind, found.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
+    assert "no_such_argument" in found.message
+
+
+def test_a_function_that_is_exhausted_is_an_error_rather_than_silence() -> None:
+    with Loopback(whole()) as server:
+        found = failed(server, api_key=iter(()).__next__)
+    assert (found.kind, found.sent) == (ErrorKind.AUTHENTICATION, Sent.NO)
