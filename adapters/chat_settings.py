@@ -70,7 +70,7 @@ def settings(
         "capabilities": capabilities if capabilities is not None else _capabilities(base_model or model_id),
         "drop_options": _dropped(where, drop_options),
         "requests_per_minute": requests_per_minute,
-        "custom_role_conversions": as_role_conversions(custom_role_conversions, f"{where}: custom_role_conversions"),
+        "custom_role_conversions": as_role_conversions(custom_role_conversions, where),
         "flatten_messages_as_text": flatten_messages_as_text,
         "options": given,
     }
