@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import cache
@@ -22,9 +23,24 @@ from conformance import (
     in_order,
     table,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from subjects import ADAPTERS, Scripted, each, provider, why_not_here
 
-from modelport import Message, Request, Response, ScriptedModel, Text, ToolResult
+from modelport import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    Request,
+    Response,
+    ScriptedModel,
+    Text,
+    ToolCall,
+    ToolResult,
+    as_messages,
+)
+from modelport.adapters.chat_completions import wire_messages
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +125,29 @@ def test_a_conversation_goes_round_without_a_loss(name: str, providers: Callable
         assert sent.count("call_1") == sent.count("call_2") == 2
         assert "c2lnbmVk" in sent
         assert "서울" in sent
+
+
+WORDS = st.builds(Text, st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=8))
+NAMES = st.text("abc", min_size=1, max_size=3)
+MEDIA = st.one_of(
+    st.builds(Image, st.binary(max_size=8), media_type=st.sampled_from(["image/png", "image/jpeg"])),
+    st.builds(Audio, st.binary(min_size=1, max_size=8), media_type=st.sampled_from(["audio/wav", "audio/mpeg"])),
+    st.builds(Document, st.binary(max_size=8), media_type=st.just("application/pdf"), name=st.just("a.pdf")),
+)
+CALLED = st.lists(st.builds(ToolCall, NAMES, NAMES, st.dictionaries(NAMES, st.integers(), max_size=2)), max_size=2)
+TURNS = st.one_of(
+    st.builds(Message, st.just("user"), st.lists(WORDS | MEDIA, max_size=3), st.none() | NAMES),
+    st.builds(Message, st.just("system"), st.lists(WORDS, max_size=2)),
+    st.builds(
+        Message, st.just("assistant"), st.tuples(st.lists(WORDS, max_size=2), CALLED).map(lambda it: it[0] + it[1])
+    ),
+    st.builds(Message, st.just("tool"), st.builds(ToolResult, NAMES, st.lists(WORDS, max_size=1))),
+)
+
+
+@given(st.lists(TURNS, min_size=1, max_size=5))
+def test_any_conversation_is_read_back_from_the_chat_wire_as_it_was(said: list[Message]) -> None:
+    assert as_messages(json.loads(json.dumps(wire_messages(tuple(said))))) == tuple(said)
 
 
 MARKED = {"cache_control": {"type": "ephemeral"}}
