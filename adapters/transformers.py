@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,10 +22,14 @@ from ..domain.frozen import FrozenDict, freeze_mapping, thaw
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import FinishReason
+from ..domain.spoken import Spoken, opened_thought
 from ..domain.usage import Usage
+from .chat_template import template_messages, template_tools
+from .constraint import Constraints
 from .detokenizer import Detokenizer
 from .generation_thread import Threads, answering
 from .local_model import LocalModel
+from .transformers_constraint import Follow, vocabulary
 from .transformers_loading import Loaded, load
 from .transformers_sampling import DEFAULT_MAX_TOKENS, arguments, seeded
 
@@ -33,9 +37,13 @@ PROVIDER = "transformers"
 _THREADS = 4
 
 
-def encode(request: Request) -> list[dict[str, str]]:
-    """The messages as a chat template takes them."""
-    return [{"role": str(message.role), "content": message.text} for message in request.messages]
+CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
+"""What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
+
+
+def encode(request: Request) -> dict[str, Any]:
+    """The conversation and the tools as a chat template takes them."""
+    return {"conversation": template_messages(request.messages)[0], "tools": template_tools(request.tools)}
 
 
 _K = ErrorKind
@@ -58,6 +66,8 @@ _BY_NAME: Mapping[str, tuple[ErrorKind, Scope, Sent]] = {
     "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
     "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
     "ReadTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
     "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
     "UndefinedError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
 }
@@ -104,15 +114,22 @@ class _Answer:
     """One answer in the making, and the stopping criterion that makes it."""
 
     def __init__(
-        self, loaded: Loaded, request: Request, show: Callable[[Event], None], cancelled: threading.Event
+        self, loaded: Loaded, request: Request, prompt: Any, show: Callable[[Event], None], cancelled: threading.Event
     ) -> None:
         tokenizer = loaded.tokenizer
         self._text = Detokenizer(
             lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         )
         self.draft = Draft(request.stop_sequences)
+        self.spoken = Spoken(
+            self.draft,
+            request.stop_sequences,
+            tools=bool(request.tools),
+            thought=opened_thought(tokenizer.decode(prompt[0, -8:])),
+            first_call=1 + sum(len(message.tool_calls) for message in request.messages),
+        )
         self._show, self._cancelled = show, cancelled
-        self.read = 0  # so many tokens, the prompt's included, have been read
+        self.read = prompt.shape[1]  # so many tokens, the prompt's included, have been read
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         import torch
@@ -120,21 +137,21 @@ class _Answer:
         rows = input_ids.shape[0]
         if rows == 1:  # of several beams none is the answer yet
             self.take(input_ids)
-        ended = self._cancelled.is_set() or self.draft.stopped_by is not None
+        ended = self._cancelled.is_set() or self.spoken.ended
         return torch.full((rows,), ended, dtype=torch.bool, device=input_ids.device)
 
     def take(self, ids: Any) -> None:
         new = ids[0, self.read :].tolist()
-        if new and self.draft.stopped_by is None:
+        if new and not self.spoken.ended:
             self.read += len(new)
-            self._say(self._text.feed(new))
+            self._say(self.spoken.feed(self._text.feed(new)))
 
     def close(self) -> None:
-        for event in self.draft.close():
-            self._show(event)
+        self._say(self.spoken.close())
+        self._say(self.draft.close())
 
-    def _say(self, piece: str) -> None:
-        for event in self.draft.text(piece) if piece else ():
+    def _say(self, events: Iterable[Event]) -> None:
+        for event in events:
             self._show(event)
 
 
@@ -184,7 +201,7 @@ class TransformersModel(LocalModel):
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id,
             canonical(options, "TransformersModel"),
-            Capabilities(),
+            CAN,
             device_map,
             dtype,
             trust_remote_code,
@@ -221,8 +238,11 @@ class TransformersModel(LocalModel):
                 message = f"the prompt has {size} tokens, and the context of {self.model_id!r} holds {context}"
                 return Failed(self._refused(ErrorKind.CONTEXT_WINDOW, message))
             call = self._arguments(loaded, request, None if context is None else context - size)
-            answer = _Answer(loaded, request, show, cancelled)
-            draft, answer.read = answer.draft, size
+            constraint = self._runtime.constraints(loaded).start(request.response_format)
+            if constraint is not None:
+                call["logits_processor"] = [Follow(constraint, size), *call.get("logits_processor", ())]
+            answer = _Answer(loaded, request, prompt["input_ids"], show, cancelled)
+            draft = answer.draft
             phase = "generating"
             criteria = [*call.pop("stopping_criteria", ()), answer]
             output = loaded.model.generate(**prompt, **call, stopping_criteria=criteria)
@@ -230,20 +250,24 @@ class TransformersModel(LocalModel):
             answer.close()
             last = int((output if hasattr(output, "shape") else output.sequences)[0, answer.read - 1])
             reason = FinishReason.STOP if last in call.get("eos_token_id", ()) else FinishReason.LENGTH
+            reason, stop = answer.spoken.finish_reason(reason), answer.spoken.stopped_by
             usage = Usage(size, answer.read - size)
-            return draft.finish(reason, usage=usage, model_id=self.model_id)
+            return draft.finish(reason, stopped_by=stop, usage=usage, model_id=self.model_id)
         except Exception as error:
             return draft.fail(translate(error, self.model_id, phase))
 
     def _prompt(self, loaded: Loaded, request: Request) -> tuple[dict[str, Any], int]:
-        if not loaded.tokenizer.chat_template:
+        template = self.apply_chat_template_kwargs.get("chat_template", loaded.tokenizer.chat_template)
+        if not template:
             message = "its tokenizer has no chat template: use a model that was trained to chat, or give a template: "
             message += "TransformersModel(..., apply_chat_template_kwargs={'chat_template': ...})"
-            if "chat_template" not in self.apply_chat_template_kwargs:
-                raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
+            raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
+        if request.tools and "tools" not in str(template):
+            message = "its chat template knows no tools, so the model would never hear of them"
+            raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
         given = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs)}
         given |= {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
-        prompt = loaded.tokenizer.apply_chat_template(encode(request), **given)
+        prompt = loaded.tokenizer.apply_chat_template(**encode(request), **given)
         tensors = {name: prompt[name].to(loaded.model.device) for name in ("input_ids", "attention_mask")}
         return tensors, tensors["input_ids"].shape[1]
 
@@ -268,11 +292,12 @@ class TransformersModel(LocalModel):
 class _Runtime:
     """What can't be a value: the threads of a model, and what they have loaded."""
 
-    __slots__ = ("_load", "_loaded", "_locks", "threads")
+    __slots__ = ("_constraints", "_load", "_loaded", "_locks", "threads")
 
     def __init__(self, loaded: Loaded | None, load: Callable[[], Loaded]) -> None:
         self.threads = Threads("modelport-transformers", _THREADS)
         self._loaded, self._load = loaded, load
+        self._constraints: Constraints | None = None
         self._locks: dict[int, threading.Lock] = {}  # one for each process: a fork may leave the parent's taken
 
     def loaded(self) -> Loaded:
@@ -281,6 +306,13 @@ class _Runtime:
             if self._loaded is None:
                 self._loaded = self._load()
             return self._loaded
+
+    def constraints(self, loaded: Loaded) -> Constraints:
+        """What a response format lets this model say."""
+        with self._locks.setdefault(os.getpid(), threading.Lock()):
+            if self._constraints is None:
+                self._constraints = Constraints(lambda: vocabulary(loaded))
+            return self._constraints
 
 
 def _context(loaded: Loaded) -> int | None:

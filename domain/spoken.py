@@ -31,6 +31,11 @@ def opened_thought(prompt: str) -> str | None:
     return next((tag for tag in _THOUGHTS if bare.endswith(tag)), None)
 
 
+def _closings(tag: str) -> tuple[str, ...]:
+    """What ends a thought, with the line break that templates put before it."""
+    return (f"\n{_THOUGHTS[tag]}", _THOUGHTS[tag])
+
+
 class Spoken:
     """Feeds a draft with what a model says; it belongs to one call.
 
@@ -39,7 +44,6 @@ class Spoken:
     """
 
     __slots__ = (
-        "_closing",
         "_draft",
         "_first_call",
         "_hold",
@@ -66,8 +70,7 @@ class Spoken:
         self._hold = tools
         self._tail = ""  # what is held: the beginning of the answer, or what may be calls
         self._phase = "beginning" if thought is None else "opened"
-        self._closing = _THOUGHTS.get(thought or "", "")
-        self._scanner = Scanner.of((self._closing,) if self._closing else ())
+        self._scanner = Scanner.of(_closings(thought) if thought is not None else ())
 
     @property
     def ended(self) -> bool:
@@ -101,15 +104,16 @@ class Spoken:
 
     def finish_reason(self, reason: FinishReason) -> FinishReason:
         """Why the model stopped, in view of what it said."""
-        return FinishReason.TOOL_CALLS if self.calls and reason is FinishReason.STOP else reason
+        ended = reason is FinishReason.STOP or self.stopped_by is not None
+        return FinishReason.TOOL_CALLS if self.calls and ended else reason
 
     def _beginning(self, piece: str) -> tuple[list[Delta], str]:
         said = self._tail + piece
         bare = said.lstrip()
-        for tag, closing in _THOUGHTS.items():
+        for tag in _THOUGHTS:
             if bare.startswith(tag):
-                self._phase, self._closing, self._tail = "opened", closing, ""
-                self._scanner = Scanner.of((closing,))
+                self._phase, self._tail = "opened", ""
+                self._scanner = Scanner.of(_closings(tag))
                 return [], bare[len(tag) :]
         if any(tag.startswith(bare) for tag in _THOUGHTS):
             self._tail = said
@@ -127,9 +131,10 @@ class Spoken:
     def _thinking(self, piece: str) -> tuple[list[Delta], str]:
         before = self._scanner.holds
         self._scanner, thought = self._scanner.feed(piece)
-        if self._scanner.stop is None:
+        closing = self._scanner.stop
+        if closing is None:
             return list(self._draft.reasoning(thought)), ""
-        rest = piece[len(thought) + len(self._closing) - before :]
+        rest = piece[len(thought) + len(closing) - before :]
         self._phase = "answering"
         return list(self._draft.reasoning(thought)), rest
 

@@ -50,6 +50,7 @@ class Exchange:
 
     model: Model
     seen: Callable[[], list[Any]]
+    constrained: bool = False  # the answer is held to its form while it is made, and the model isn't told of it
 
     def both(self, request: Request) -> tuple[Response, Response, list[Event]] | ModelError:
         """The answer whole, streamed, and its events; or why there is none."""
@@ -164,7 +165,7 @@ def structured_output(provider: Provider) -> str:
     def taken(form: ResponseFormat) -> bool:
         exchange = provider.replying(Response.of('{"colour": "red"}'))
         answers = exchange.answered(Request([ASKED], response_format=form, options={"max_tokens": 8}))
-        if isinstance(form, JsonSchema):
+        if isinstance(form, JsonSchema) and not exchange.constrained:
             assert all("colour" in sent for sent in exchange.carried())
         return answers is not None
 
@@ -180,7 +181,7 @@ def structured_output(provider: Provider) -> str:
 def reasoning(provider: Provider) -> str:
     """What the model thought comes apart from what it says, whole and streamed."""
     exchange = provider.replying(Response(Message("assistant", [Reasoning("I think of 서울."), Text("Seoul.")])))
-    answers = exchange.answered(Request([ASKED], options={"max_tokens": 8}))
+    answers = exchange.answered(Request([ASKED], options={"max_tokens": 80}))
     assert answers is not None
     whole, streamed, events = answers
     thoughts = "".join(event.text for event in events if isinstance(event, ReasoningDelta))

@@ -172,7 +172,15 @@ class Transformers:
         return self._case(self.tokenizer(TEXT)["input_ids"], fail)
 
     def replying(self, response: Response) -> Exchange:
-        return Exchange(self._case(self.tokenizer(response.content)["input_ids"]).model, list)
+        """It says so in the words that small models have for thoughts and calls."""
+        said = f"<think>\n{response.reasoning}\n</think>\n\n" if response.reasoning else ""
+        said += response.content
+        for call in response.tool_calls:
+            written = json.dumps({"name": call.name, "arguments": call.input}, ensure_ascii=False)
+            said += f"<tool_call>\n{written}\n</tool_call>\n"
+        runtime = self.says(self.tokenizer(said)["input_ids"])
+        model = self.make("told", model=runtime, tokenizer=self.tokenizer, max_tokens=len(runtime.tokens))
+        return Exchange(model, lambda: [self.tokenizer.decode(ids) for ids in runtime.prompts], constrained=True)
 
     def _case(self, tokens: list[int], before: Callable[[int], None] = lambda step: None) -> Case:
         runtime = Counting(self.says(tokens, before))

@@ -52,6 +52,8 @@ def said(*parts: object) -> Message:
         ("\n<think>Well.</think>Four.", said(Reasoning("Well."), Text("Four."))),
         ("[THINK]Well.[/THINK]Four.", said(Reasoning("Well."), Text("Four."))),
         ("<think></think>Four.", said(Text("Four."))),
+        ("<think>\nOne.\n\nTwo.\n</think>\n\nFour.", said(Reasoning("One.\n\nTwo."), Text("Four."))),
+        ("<think>One.\n", said(Reasoning("One.\n"))),
         ("<think>\n\n</think>\n\nFour.", said(Text("Four."))),
         ("<think>Well.", said(Reasoning("Well."))),
         ("<think>Well.</thi", said(Reasoning("Well.</thi"))),

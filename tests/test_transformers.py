@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import subprocess
 import sys
 import threading
@@ -20,7 +21,10 @@ from modelport.adapters.transformers import TransformersModel, translate
 from modelport.adapters.transformers_sampling import arguments
 from modelport.domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from modelport.domain.event import Event, Failed, Finished, TextDelta
+from modelport.domain.message import Image, Message, Reasoning, Text, ToolCall
 from modelport.domain.option import OMIT
+from modelport.domain.response_format import Grammar, JsonObject, JsonSchema, Regex
+from modelport.domain.tool import Tool
 from modelport.domain.usage import Usage
 
 WORDS = tiny_llama.tokenizer()
@@ -301,9 +305,9 @@ def test_a_runtime_that_breaks_gives_what_had_come() -> None:
 
 
 def test_what_it_cannot_take_is_unsupported_before_anything_is_loaded() -> None:
-    failed = error(TransformersModel("/nowhere"), "?", response_format={"type": "json_object"})
+    failed = error(TransformersModel("/nowhere"), [Message("user", Image(b"a picture"))])
     assert (failed.kind, failed.sent) == (ErrorKind.UNSUPPORTED, Sent.NO)
-    assert "json_object" in failed.message
+    assert "images" in failed.message
 
 
 @pytest.mark.parametrize("folder", ["empty", "no_weights", "absent"])
@@ -420,3 +424,80 @@ def test_a_mistake_in_the_constructor_raises_at_once(arguments: dict[str, Any], 
 def test_a_failed_call_raises_the_failure_with_its_error() -> None:
     with pytest.raises(ModelFailure, match="not_found"):
         TransformersModel("/nowhere/at/all")("?")
+
+
+CITY = {
+    "type": "object",
+    "properties": {"city": {"enum": ["서울", "Bern"]}, "days": {"type": "integer", "maximum": 9}},
+    "required": ["city", "days"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern"),
+    [
+        (Regex("yes|no"), "yes|no"),
+        (JsonSchema(CITY), r'\{\s*"city"\s*:\s*"(서울|Bern)"\s*,\s*"days"\s*:\s*-?\d+\s*\}'),
+        (Grammar('start: "a"~3 ("b" | "가")'), "aaa(b|가)"),
+        (Grammar('root ::= "a" "b"', "gbnf"), "ab"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"seed": 1}], ids=["greedy", "drawn"])
+def test_random_weights_keep_a_form_whole_and_streamed(form: Any, pattern: str, options: dict[str, Any]) -> None:
+    model = tiny(max_tokens=100, **options)
+    whole = model("?", response_format=form)
+    last = asyncio.run(events(model, "?", response_format=form))[-1]
+    assert isinstance(last, Finished)
+    assert re.fullmatch(pattern, whole.content), whole.content
+    assert (last.response.content, last.response.finish_reason) == (whole.content, whole.finish_reason)
+    assert whole.finish_reason == "stop"
+
+
+def test_any_object_is_one_as_far_as_it_goes() -> None:
+    assert tiny(max_tokens=3)("?", response_format=JsonObject()).content.startswith("{")
+
+
+def test_a_stop_ends_an_answer_that_has_a_form() -> None:
+    response = tiny(max_tokens=50)("?", ["c"], response_format=Regex("abcd"))
+    assert (response.content, response.stopped_by) == ("ab", "c")
+
+
+@pytest.mark.parametrize(
+    "form", [Regex("(("), Grammar("start: nothing"), Grammar("root = 1", "gbnf"), JsonSchema({"type": "nonsense"})]
+)
+def test_a_form_that_can_t_be_compiled_is_refused_before_generation(form: Any) -> None:
+    model, runtime = says("yes")
+    failed = error(model, "?", response_format=form)
+    assert (failed.kind, failed.sent, runtime.made) == (ErrorKind.INVALID_REQUEST, Sent.NO, 0)
+    assert "response_format: " in failed.message
+
+
+def test_a_form_is_for_one_answer() -> None:
+    failed = error(tiny(max_tokens=5, num_beams=2), "?", response_format=Regex("yes|no"))
+    assert failed.kind == ErrorKind.INVALID_REQUEST
+    assert "without num_beams" in failed.message
+
+
+def test_thoughts_come_apart_from_the_text() -> None:
+    model, _ = says("<think>\nThe end.</think>\n\nof the end.")
+    last = asyncio.run(events(model, "?", ["end."]))[-1]
+    assert isinstance(last, Finished)
+    assert last.response.message.content == (Reasoning("The end."), Text("of the "))
+    assert last.response.stopped_by == "end."
+
+
+def test_a_call_ends_the_answer_at_the_stop_behind_it() -> None:
+    model, runtime = says('<tool_call>{"name": "clock", "arguments": {}}</tool_call>\nObservation: it is ten.')
+    response = model("?", ["Observation:"], tools=[Tool("clock", "The time.")])
+    assert response.message.content == (ToolCall("call_1", "clock", "{}"),)
+    assert (response.finish_reason, response.stopped_by) == ("tool_calls", "Observation:")
+    assert runtime.made < len(runtime.tokens)
+
+
+def test_a_template_that_knows_no_tools_is_not_asked_about_them() -> None:
+    bare = tiny_llama.tokenizer("{% for m in messages %}{{ m['content'] }}{% endfor %}")
+    failed = error(TransformersModel("says", model=LLAMA, tokenizer=bare), "?", tools=[Tool("clock")])
+    assert (failed.kind, failed.sent) == (ErrorKind.UNSUPPORTED, Sent.NO)
+    assert "knows no tools" in failed.message

@@ -12,7 +12,11 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 TEMPLATE = (
-    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}\n{% endfor %}"
+    "{% if tools %}<tools>{{ tools | tojson }}\n{% endif %}"
+    "{% for m in messages %}<{{ m['role'] }}>"
+    "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m['content'] }}"
+    "{% for call in m.tool_calls or [] %}<call>{{ call.id }} {{ call.function | tojson }}{% endfor %}"
+    "{% if m.tool_call_id %} for {{ m.tool_call_id }}{% endif %}\n{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
 WORDS = ["ends.", "안녕하세요 이것은", "the end END. of"] * 20
@@ -61,9 +65,11 @@ class Says:
         self.config = SimpleNamespace(get_text_config=lambda: text)
         self.ended = threading.Event()
         self.called_with: dict[str, Any] = {}
+        self.prompts: list[list[int]] = []
 
     def generate(self, input_ids: Any, max_new_tokens: int, stopping_criteria: list[Any], **rest: Any) -> Any:
         self.called_with = {"max_new_tokens": max_new_tokens, **rest}
+        self.prompts.append(input_ids[0].tolist())
         try:
             for step, token in enumerate(self.tokens[:max_new_tokens]):
                 self.before(step)
