@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Small models fill whatever space they may with line breaks, without end.
-_JSON: Final = {"whitespace_pattern": "[ \n]{0,4}"}
+_JSON: Final[Any] = {"whitespace_pattern": "[ \n]{0,4}"}
 _REMEMBERED: Final = 64
 
 
