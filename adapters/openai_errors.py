@@ -80,7 +80,8 @@ _REMEDIES: Final[Mapping[str, str]] = FrozenDict(
     {
         "stop": "declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead",
         "max_tokens": "say whose deployment it is: base_model='gpt-5', and max_completion_tokens is sent",
-        "max_completion_tokens": "send it as it is: extra_body={'max_tokens': ...}",
+        "max_completion_tokens": "say whose deployment it is: base_model='gpt-4o', and max_tokens is sent",
+        "stream_options": "take it away: stream_options=OMIT, in the call or for every call; usage is unknown then",
     }
 )
 """What to do about an argument that a model doesn't take; options are taken away."""
@@ -150,14 +151,16 @@ def translate(
 
 def _refused(kind: ErrorKind, message: str, param: object) -> tuple[ErrorKind, str]:
     """What a refusal of one argument says, with its remedy."""
-    remedy = _REMEDIES.get(param) if isinstance(param, str) else None
-    if kind is _K.INVALID_REQUEST and param == "stop":
-        kind = _K.UNSUPPORTED
-    if kind is not _K.UNSUPPORTED or not isinstance(param, str):
+    if kind is _K.INVALID_REQUEST and "stream_options" in message:
+        param = "stream_options"  # sent without being asked for; older versions of Azure's API name it in words alone
+    if not isinstance(param, str) or kind not in (_K.INVALID_REQUEST, _K.UNSUPPORTED):
         return kind, message
+    if param in ("stop", "stream_options"):
+        kind = _K.UNSUPPORTED
+    remedy = _REMEDIES.get(param)
     if remedy is None and param.isidentifier() and param not in _OF_THE_REQUEST:
         remedy = f"take it away: {param}=OMIT in the call, or drop_options=[{param!r}] for every call"
-    return kind, f"{message} ({remedy})" if remedy else message
+    return kind, f"{message} ({remedy})" if remedy and kind is _K.UNSUPPORTED else message
 
 
 def _meaning(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:

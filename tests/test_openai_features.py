@@ -226,6 +226,21 @@ def test_a_limit_of_tokens_under_the_wrong_name_says_whose_fact_it_is() -> None:
     assert "base_model='gpt-5'" in found.message
 
 
+def test_stream_options_that_a_server_does_not_know_are_an_error_which_names_the_way_out() -> None:
+    words = "Unrecognized request argument supplied: stream_options"
+
+    def old(seen: Seen) -> Answer:
+        refusal = body({"error": {"message": words, "type": "invalid_request_error", "param": None, "code": None}}, 400)
+        return refusal if "stream_options" in seen.json else saying("Hello!")(seen)
+
+    with Loopback(old) as server:
+        assert answered(server).content == "Hello!"
+        last = failed_stream(server)
+        assert finished(server, stream_options=OMIT).content == "Hello!"
+    assert last.error.kind == ErrorKind.UNSUPPORTED
+    assert last.error.message.startswith(f"{words} (take it away: stream_options=OMIT")
+
+
 def test_what_is_refused_without_being_an_option_has_no_remedy() -> None:
     for param in ("messages[0].content", "tools", "messages", None):
         refusal = {"message": "no", "param": param, "code": "unsupported_value"}
