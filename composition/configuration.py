@@ -81,7 +81,7 @@ def _arguments(model: Model, writer: Writer) -> dict[str, Any]:
     return {
         name: writer.write(value, f"{cls.__name__}: {name}", secret=is_secret(name))
         for name, value in held.items()
-        if _is_needed(parameters[name]) or _differs(value, _held(usual, name))
+        if _is_needed(parameters[name]) or _differs(value, _held(usual, name), parameters[name].default)
     }
 
 
@@ -90,10 +90,17 @@ def _held(model: object, name: str) -> Any:
 
 
 def _usual(cls: type, held: Mapping[str, Any]) -> Any:
-    """A model with nothing but what must be said: what the rest is by default, the model's name may decide."""
+    """A model with nothing but what must be said: what the rest is by default, the model's name may decide.
+
+    None where one can't be made of so little.
+    """
     needed = {p.name: p for p in inspect.signature(cls).parameters.values() if p.name in held and _is_needed(p)}
     several = [item for name, parameter in needed.items() if parameter.kind is _SEVERAL for item in held[name]]
-    return cls(*several, **{name: held[name] for name, parameter in needed.items() if parameter.kind is not _SEVERAL})
+    named = {name: held[name] for name, parameter in needed.items() if parameter.kind is not _SEVERAL}
+    try:
+        return cls(*several, **named)
+    except (TypeError, ValueError):
+        return None
 
 
 def _is_needed(parameter: inspect.Parameter) -> bool:
@@ -101,7 +108,9 @@ def _is_needed(parameter: inspect.Parameter) -> bool:
     return required or parameter.name == "model_id"
 
 
-def _differs(value: Any, usual: Any) -> bool:
+def _differs(value: Any, usual: Any, default: Any) -> bool:
+    if usual is _NOTHING:
+        return value is not default and bool(value != default) and bool(value or default)
     return value is not usual and bool(value != usual)
 
 

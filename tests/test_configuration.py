@@ -151,7 +151,8 @@ def test_a_secret_is_written_as_the_variable_that_holds_it(monkeypatch: pytest.M
         ({"api_key": KEY}, "OpenAIModel: api_key"),
         ({"extra_headers": {"Authorization": KEY}}, "OpenAIModel: options['extra_headers']['Authorization']"),
         ({"client_kwargs": {"default_query": {"api-key": KEY}}}, "client_kwargs['default_query']['api-key']"),
-        ({"base_url": f"http://127.0.0.1/v1?api-key={KEY}"}, "OpenAIModel: base_url"),
+        ({"metadata": {"callback": f"http://127.0.0.1/v1?api-key={KEY}"}}, "options['metadata']['callback']"),
+        ({"metadata": {"callback": f"http://me:{KEY}@127.0.0.1/v1"}}, "options['metadata']['callback']"),
     ],
 )
 def test_one_that_stands_in_no_variable_is_refused_and_not_shown(arguments: dict[str, Any], place: str) -> None:
@@ -201,6 +202,29 @@ def test_a_model_of_the_caller_s_own_is_read_where_the_caller_names_it() -> None
     assert read.inner == Mine("m", "there")  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match=r"from_dict\.compose\.adapter: 'Mine' is none of .*OpenAIModel"):
         from_dict(data)
+
+
+@attrs.frozen
+class Either:
+    """A model that wants one of two things, and keeps nothing as an empty mapping."""
+
+    model_id: str
+    here: str | None = None
+    there: str | None = None
+    settings: dict[str, str] | None = attrs.field(default=None, converter=lambda given: given or {})
+
+    capabilities = Capabilities()
+    generate = stream = Direct.__call__
+
+    def __attrs_post_init__(self) -> None:
+        if self.here is None and self.there is None:
+            raise ValueError("here or there?")
+
+
+def test_a_model_that_can_t_be_made_of_its_name_alone_comes_back_too() -> None:
+    data = to_dict(Either("m", there="there"))  # type: ignore[arg-type]
+    assert data == {"adapter": "Either", "model_id": "m", "there": "there"}
+    assert from_dict(data, models=[Either]) == Either("m", there="there")
 
 
 @pytest.mark.parametrize(
