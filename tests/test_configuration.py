@@ -28,7 +28,16 @@ from modelport import (
     with_rate_limit,
     with_retry,
 )
-from modelport.adapters import OpenAIModel, OpenVINOModel, TransformersModel
+from modelport.adapters import (
+    AmazonBedrockModel,
+    AzureOpenAIModel,
+    InferenceClientModel,
+    LiteLLMModel,
+    LiteLLMRouterModel,
+    OpenAIModel,
+    OpenVINOModel,
+    TransformersModel,
+)
 from modelport.composition.policy import Direct
 
 KEY = "sk-secret-0123456789"
@@ -64,7 +73,27 @@ def test_an_adapter_is_its_arguments_without_those_at_their_defaults() -> None:
         OpenAIModel("gpt-4o", api_key=Env("MY_KEY"), extra_headers={"authorization": Env("OTHER")}),
         OpenAIModel("my-deployment", capabilities=Capabilities(tools=True, max_stops=0)),
         OpenAIModel("local", api_key="none", logit_bias={50256: -100}, stream_options=OMIT, extra_body={"env": 1}),
-        OpenAIModel("local", requests_per_minute=60),
+        OpenAIModel("local", requests_per_minute=60, custom_role_conversions={"system": "user"}),
+        AzureOpenAIModel("dep", azure_endpoint="https://x.openai.azure.com", api_version="v", azure_ad_token=Env("K")),
+        InferenceClientModel(provider="novita", token=Env("T"), bill_to="org", requests_per_minute=60, temperature=0.8),
+        InferenceClientModel("org/name:together", headers={"x-api-key": Env("K")}, flatten_messages_as_text=True),
+        AmazonBedrockModel(
+            "us.x",
+            region_name="eu-west-1",
+            profile_name="p",
+            aws_secret_access_key=Env("K"),
+            aws_access_key_id=Env("I"),
+            additionalModelRequestFields={"a": 1},
+        ),
+        LiteLLMModel("anthropic/claude", api_key=Env("K"), api_base="http://127.0.0.1:1", max_tokens=10),
+        LiteLLMRouterModel(
+            "fast",
+            model_list=[
+                {"model_name": "fast", "litellm_params": {"model": "groq/llama", "api_key": Env("GROQ_API_KEY")}},
+                {"model_name": "fast", "litellm_params": {"model": "cerebras/llama", "api_key": None}},
+            ],
+            client_kwargs={"routing_strategy": "simple-shuffle"},
+        ),
     ],
     ids=lambda model: repr(model)[:70],
 )
