@@ -14,6 +14,7 @@ _SECRETS: Final = frozenset(
         "apikey",
         "apitoken",
         "auth",
+        "authentication",
         "authorization",
         "authtoken",
         "awsaccesskeyid",
@@ -52,7 +53,7 @@ _SECRETS: Final = frozenset(
 )
 # A mapping under one of these holds secrets under names of its own; under any other of the names above it is no secret
 # but, say, the schema of an argument that is called `token`.
-_JARS: Final = frozenset({"auth", "cookies", "credentials", "vertexcredentials"})
+_JARS: Final = frozenset({"auth", "authentication", "cookies", "credentials", "vertexcredentials"})
 
 
 def is_secret(name: object) -> bool:
