@@ -28,7 +28,7 @@ from ..domain.option import canonical, resolve
 from ..domain.preparation import prepare
 from ..domain.request import Request
 from ..domain.response import Response
-from ..domain.secrecy import is_secret
+from ..domain.secrecy import shown
 from . import chat_exchange
 from .api_model import ApiModel, limiter_of
 from .chat_completions import Unwritable, encode
@@ -45,13 +45,6 @@ _PATH: Final = "/chat/completions"
 _WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
 # The SDK's own arguments of a call, which don't belong into its body.
 _OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
-_NOT_SHOWN: Final = frozenset({"extra_headers", "extra_query"})
-
-
-def shown(options: Mapping[str, Any]) -> str:
-    """Options as `repr` shows them: what may hold a secret is only named."""
-    private = (name for name in options if name in _NOT_SHOWN or is_secret(name) or secrets_in(options[name]))
-    return repr({**options, **dict.fromkeys(private, ...)}).replace(": Ellipsis", ": ...")
 
 
 def _paced_by(model: Any) -> Limiter | None:

@@ -504,7 +504,10 @@ PLANTS: dict[str, dict[str, Any]] = {
     "extra_query": {"extra_query": {"subscription-key": KEY}},
     "default_headers": {"api_key": None, "client_kwargs": {"default_headers": {"api-key": KEY}}},
     "the environment": {"api_key": None},
-    "extra_body": {"extra_body": {"data_sources": [{"authentication": {"key": KEY}, "api_key": KEY}]}},
+    "data of one's own": {
+        "api_key": "none",
+        "extra_body": {"data_sources": [{"parameters": {"authentication": {"type": "api_key", "key": KEY}}}]},
+    },
 }
 
 
