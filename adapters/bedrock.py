@@ -32,7 +32,7 @@ from .bedrock_client import PerProcess, connect, watched
 from .bedrock_errors import translate
 from .bedrock_frames import Frames
 from .bedrock_line import Line
-from .bedrock_request import encode
+from .bedrock_request import Unwritable, encode
 from .bedrock_threads import Threads, chunks_in_thread, in_thread
 from .limiter import Limiter
 from .secret import Env, revealed, secrets_in
@@ -209,7 +209,7 @@ class AmazonBedrockModel(ApiModel):
             raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
         options: Mapping[str, Any] = resolve(self.options, request.options)
         if "timeout" in options:
-            line.timeout = options["timeout"]
+            line.timeout = _seconds(options["timeout"])
             options = {name: value for name, value in options.items() if name != "timeout"}
         messages = prepare(
             request.messages, role_conversions=self.custom_role_conversions, flatten=self.flatten_messages_as_text
@@ -324,6 +324,12 @@ async def _drained(chunks: AsyncGenerator[Any]) -> None:
         async with asyncio.timeout(_PATIENCE):
             async for _ in chunks:
                 pass
+
+
+def _seconds(timeout: Any) -> float | None:
+    if timeout is None or isinstance(timeout, (int, float)) and timeout > 0:
+        return timeout
+    raise Unwritable(f"options: timeout is a positive number of seconds, or None, not {timeout!r}")
 
 
 def _check_keys(where: str, keys: Mapping[str, Key | None], api_key: Key | None) -> None:

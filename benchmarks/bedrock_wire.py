@@ -30,7 +30,7 @@ from modelport.domain.request import Request
 
 WORDS = "The quick brown fox jumps over the lazy dog, and nobody minds at all. "
 EVENTS = 400
-KEYS = {"region_name": "us-east-1", "aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "none"}
+KEYS: Any = {"region_name": "us-east-1", "aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "none"}
 
 
 def _frame(name: str, payload: Any) -> bytes:

@@ -22,10 +22,10 @@ from modelport.domain.response import Response
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 ACCESS, SECRET = "AKIAPLANTEDACCESSKEY", "planted/secret/access/key+0123456789"
-KEYS = {"region_name": "us-east-1", "aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET}
+KEYS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET}
 USAGE = {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10}
 HI = Request([Message("user", "hi")])
-ID = {"x-amzn-RequestId": "req-1"}
+ID: Any = {"x-amzn-RequestId": "req-1"}
 
 
 def frame(name: str, payload: Any, **headers: str) -> bytes:

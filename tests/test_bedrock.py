@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
+import attrs
 import boto3
 import pytest
 from bedrock_tls import secured
@@ -38,7 +43,7 @@ from botocore.config import Config
 from laws import Case
 from loopback import Answer, Loopback, Seen
 
-from modelport import Capabilities, Env, TextDelta
+from modelport import Capabilities, Env, TextDelta, from_dict, to_dict
 from modelport.adapters import AmazonBedrockModel, AmazonBedrockServerModel
 from modelport.domain.message import Message, Text
 from modelport.domain.request import Request
@@ -122,8 +127,8 @@ def test_threads_are_named_and_bounded_and_the_rest_waits() -> None:
         return Answer(headers={"content-type": "application/json"}, pieces=[whole().body], pause=0.01)
 
     async def main(made: AmazonBedrockModel) -> None:
-        calls = [made.generate(HI) for _ in range(6)] + [heard(made.stream(HI)) for _ in range(6)]
-        await asyncio.gather(*calls)  # type: ignore[arg-type]
+        calls: list[Any] = [made.generate(HI) for _ in range(6)] + [heard(made.stream(HI)) for _ in range(6)]
+        await asyncio.gather(*calls)
 
     with Loopback(slow) as server:
         asyncio.run(main(model(server, max_concurrency=3)))
@@ -163,8 +168,8 @@ def test_a_cancelled_call_closes_its_connection_wherever_it_stands(answer: Calla
             task: asyncio.Task[Any] = asyncio.ensure_future(call)
             await case.until_open(1)
             task.cancel()
-            (outcome,) = await asyncio.gather(task, return_exceptions=True)
-            assert isinstance(outcome, asyncio.CancelledError)
+            outcomes = await asyncio.gather(task, return_exceptions=True)
+            assert isinstance(outcomes[0], asyncio.CancelledError)
             await case.until_open(0)
 
     with Loopback(answer()) as server, secured(server, secure) as place:
@@ -303,7 +308,8 @@ def test_a_session_and_a_profile_are_used(tmp_path: Any, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     with Loopback(whole()) as server:
         address = f"http://127.0.0.1:{server.port}"
-        for fields in ({"profile_name": "work"}, {"session": boto3.Session(profile_name="work")}):
+        ways: list[dict[str, Any]] = [{"profile_name": "work"}, {"session": boto3.Session(profile_name="work")}]
+        for fields in ways:
             asyncio.run(AmazonBedrockModel(MODEL, endpoint_url=address, **fields).generate(HI)).unwrap()
             assert f"{ACCESS}/" in server.requests[-1].headers["authorization"]
             assert "/eu-west-3/bedrock/" in server.requests[-1].headers["authorization"]
@@ -326,6 +332,15 @@ def test_a_timeout_of_one_call_is_its_own() -> None:
         assert found.kind == "timeout"
         server.script = [whole()]
         assert asyncio.run(made.generate(HI)).unwrap().content == "Hello!"
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "soon"])
+def test_a_timeout_that_is_none_is_a_bad_request(timeout: Any) -> None:
+    with Loopback(whole()) as server:
+        found = ask(server, Request([Message("user", "hi")], options={"timeout": timeout}))
+        assert not isinstance(found, Response)
+        assert (found.kind, found.sent, server.requests) == ("invalid_request", "no", [])
+        assert "timeout is a positive number" in found.message
 
 
 # Keys
@@ -414,10 +429,37 @@ def test_a_token_that_http_cant_carry_is_not_quoted() -> None:
 
 
 def test_a_model_is_a_value() -> None:
-    one, same = (AmazonBedrockModel(MODEL, temperature=0.2, **KEYS) for _ in range(2))  # type: ignore[arg-type]
+    one, same = (AmazonBedrockModel(MODEL, temperature=0.2, **KEYS) for _ in range(2))
     assert one == same == copy.deepcopy(one) == pickle.loads(pickle.dumps(one))
     assert hash(one) == hash(same)
     assert one != AmazonBedrockModel(MODEL, region_name="us-east-1", temperature=0.3)
+
+
+def test_a_model_goes_into_a_dict_and_back_without_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", SECRET)
+    made = AmazonBedrockModel(
+        MODEL,
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:4566",
+        aws_access_key_id=Env("A_KEY"),
+        aws_secret_access_key=SECRET,
+        max_concurrency=8,
+        requests_per_minute=60,
+        custom_role_conversions={"system": "user"},
+        temperature=0.2,
+        guardrailConfig={"guardrailIdentifier": "g1", "guardrailVersion": "1"},
+    )
+    written = to_dict(made)
+    assert SECRET not in json.dumps(written)
+    again = from_dict(json.loads(json.dumps(written)))
+    assert isinstance(again, AmazonBedrockModel)
+    assert to_dict(again) == written
+    assert (again.region_name, again.endpoint_url, again.max_concurrency) == ("us-east-1", "http://127.0.0.1:4566", 8)
+    assert again.options == made.options
+    with Loopback(whole()) as server:
+        monkeypatch.setenv("A_KEY", ACCESS)
+        asyncio.run(attrs.evolve(again, endpoint_url=f"http://127.0.0.1:{server.port}").generate(HI)).unwrap()
+        assert f"{ACCESS}/" in server.requests[0].headers["authorization"]
 
 
 def test_how_many_stops_it_takes_goes_by_the_model_and_can_be_said() -> None:
@@ -454,10 +496,33 @@ def test_a_programmers_mistake_raises_at_construction(fields: dict[str, Any], sa
     assert says in str(raised.value)
 
 
-def test_without_boto3_it_says_what_to_install() -> None:
-    import subprocess
-    import sys
+def test_a_program_that_ends_with_a_stream_open_doesnt_wait_for_it() -> None:
+    code = """
+import asyncio, sys
+from bedrock_wire import *
+async def main(url):
+    made = AmazonBedrockModel(MODEL, endpoint_url=url, **KEYS)
+    global kept
+    kept = made.stream(HI)
+    print(await anext(kept))
+    asyncio.ensure_future(made.generate(HI))
+    await asyncio.sleep(0)
+asyncio.run(main(sys.argv[1]))
+"""
+    with Loopback(streamed(BEGIN, text_delta("Hello"), then="stall")) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", code, f"http://127.0.0.1:{server.port}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=Path(__file__).parent,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "TextDelta(text='Hello')\n", "")
+        assert server.until(lambda it: it.open == 0)
 
+
+def test_without_boto3_it_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['boto3'] = None\n"
         "from modelport.adapters import AmazonBedrockModel\n"
@@ -471,9 +536,6 @@ def test_without_boto3_it_says_what_to_install() -> None:
 
 
 def test_the_module_imports_neither_boto3_nor_the_wires_json() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, modelport.adapters.bedrock; print({'boto3', 'botocore', 'orjson'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

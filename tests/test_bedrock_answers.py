@@ -35,11 +35,13 @@ from modelport.domain.usage import Usage
 
 SIGNATURE = "c2lnbmVkIGJ5IENsYXVkZQ=="
 SECRET = base64.b64encode(b"what nobody may read").decode()
-THOUGHT = {"reasoningContent": {"reasoningText": {"text": "Two cities, so two calls.", "signature": SIGNATURE}}}
-REDACTED = {"reasoningContent": {"redactedContent": SECRET}}
-SEOUL = {"toolUse": {"toolUseId": "c1", "name": "weather", "input": {"city": "서울"}}}
-BUSAN = {"toolUse": {"toolUseId": "c2", "name": "weather", "input": {"city": "Busan"}}}
-BLOCKS = [THOUGHT, REDACTED, {"text": "Let me look."}, SEOUL, BUSAN]
+THOUGHT: dict[str, Any] = {
+    "reasoningContent": {"reasoningText": {"text": "Two cities, so two calls.", "signature": SIGNATURE}}
+}
+REDACTED: dict[str, Any] = {"reasoningContent": {"redactedContent": SECRET}}
+SEOUL: dict[str, Any] = {"toolUse": {"toolUseId": "c1", "name": "weather", "input": {"city": "서울"}}}
+BUSAN: dict[str, Any] = {"toolUse": {"toolUseId": "c2", "name": "weather", "input": {"city": "Busan"}}}
+BLOCKS: list[dict[str, Any]] = [THOUGHT, REDACTED, {"text": "Let me look."}, SEOUL, BUSAN]
 EVENTS = (
     BEGIN,
     delta({"reasoningContent": {"text": "Two cities, "}}),
@@ -200,7 +202,7 @@ def test_cached_tokens_are_a_part_of_those_read() -> None:
 
 def test_the_stop_that_the_model_reports_is_named() -> None:
     request = Request([Message("user", "hi")], ["END", "FIN"])
-    fields = {"additionalModelResponseFields": {"stop_sequence": "FIN"}}
+    fields: Any = {"additionalModelResponseFields": {"stop_sequence": "FIN"}}
     with Loopback(whole("One", "stop_sequence", **fields)) as server:
         assert answered(server, request).stopped_by == "FIN"
         server.script = [streamed(BEGIN, text_delta("One"), stop(), *ending("stop_sequence", **fields))]
@@ -251,7 +253,9 @@ def test_citations_are_kept_and_go_back_as_they_came() -> None:
 
 
 def test_a_tool_that_the_service_runs_itself_is_no_call_of_ours() -> None:
-    use = {"toolUse": {"toolUseId": "s1", "name": "search", "input": {"q": "rain"}, "type": "server_tool_use"}}
+    use: dict[str, Any] = {
+        "toolUse": {"toolUseId": "s1", "name": "search", "input": {"q": "rain"}, "type": "server_tool_use"}
+    }
     with Loopback(whole([use, {"text": "It rains."}])) as server:
         response = answered(server)
         assert (response.content, response.tool_calls) == ("It rains.", ())

@@ -225,7 +225,7 @@ def test_silence_is_a_timeout() -> None:
 
 
 def alone(**fields: object) -> ModelError:
-    model = AmazonBedrockModel(MODEL, **{**KEYS, **fields})  # type: ignore[arg-type]
+    model = AmazonBedrockModel(MODEL, **{**KEYS, **fields})
     return asyncio.run(model.generate(HI)).failure()
 
 
