@@ -54,6 +54,11 @@ def signed(thought: str, signature: str) -> Message:
     return Message("assistant", Reasoning(thought, metadata={"own": {"signature": signature}}))
 
 
+def unsigned(thought: str, _: str) -> Message:
+    """What a model on this machine thought: nobody signs it."""
+    return Message("assistant", Reasoning(thought))
+
+
 class Scripted:
     """`ScriptedModel`, bare or under layers."""
 
@@ -141,7 +146,7 @@ class Functions:
 class Transformers:
     """`TransformersModel` over a runtime that generates the tokens that it is told to."""
 
-    signed = staticmethod(signed)
+    signed = staticmethod(unsigned)
 
     def __init__(self) -> None:
         import tiny_llama
@@ -178,7 +183,7 @@ class Transformers:
         for call in response.tool_calls:
             written = json.dumps({"name": call.name, "arguments": call.input}, ensure_ascii=False)
             said += f"<tool_call>\n{written}\n</tool_call>\n"
-        runtime = self.says(self.tokenizer(said)["input_ids"])
+        runtime = self.says([*self.tokenizer(said)["input_ids"], self.tokenizer.eos_token_id])
         model = self.make("told", model=runtime, tokenizer=self.tokenizer, max_tokens=len(runtime.tokens))
         return Exchange(model, lambda: [self.tokenizer.decode(ids) for ids in runtime.prompts], constrained=True)
 
@@ -191,7 +196,7 @@ class Transformers:
 class OpenVINO:
     """`OpenVINOModel` with the embedded default's weights: it says what it wants, the same each time."""
 
-    signed = staticmethod(signed)
+    signed = staticmethod(unsigned)
 
     def __init__(self) -> None:
         from modelport.adapters.openvino import OpenVINOModel
