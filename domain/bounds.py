@@ -1,0 +1,78 @@
+"""The most that one call of a stack can come to, known before anything is sent.
+
+Time is of two sorts: what is spent waiting, which every deadline cuts short, and what calls take that have begun, which
+only a timeout does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import attrs
+
+
+@attrs.frozen
+class Bounds:
+    """The most physical calls, the most seconds, waiting and working, and the most calls that can stand in its queues.
+
+    Infinity where nothing limits it: a queue without an end, a provider that may take for ever.
+    """
+
+    calls: float = 1
+    waiting: float = 0.0
+    working: float = math.inf
+    queue: float = 0
+
+    @property
+    def seconds(self) -> float:
+        """The longest time, waiting and working."""
+        return self.waiting + self.working
+
+    def times(self, number: int, waiting: float = 0.0) -> Bounds:
+        """So many calls one after the other, with so much waiting between them in all."""
+        waits, works = _times(self.waiting, number) + waiting, _times(self.working, number)
+        return Bounds(self.calls * number, waits, works, self.queue)
+
+    def waits(self, seconds: float, queue: float = 0) -> Bounds:
+        """The same after a wait, in a queue with room for so many."""
+        return attrs.evolve(self, waiting=self.waiting + seconds, queue=self.queue + queue)
+
+    def within(self, seconds: float) -> Bounds:
+        """The same under a timeout, which cuts short whatever happens."""
+        return self._in(seconds, 0.0)
+
+    def until(self, deadline: float, attempt: Bounds) -> Bounds:
+        """The same before a deadline: nothing waits past it, and the last attempt begins before it."""
+        return self._in(deadline, attempt.working)
+
+    def _in(self, seconds: float, over: float) -> Bounds:
+        if self.seconds <= seconds + over:
+            return self
+        waiting = min(self.waiting, seconds)
+        return attrs.evolve(self, waiting=waiting, working=seconds - waiting + over)
+
+    def __str__(self) -> str:
+        places = _shown(self.queue, "place")
+        return f"{_shown(self.calls, 'call')}, {_shown(self.seconds, 'second')}, {places} in queues"
+
+
+def one_after_another(bounds: Iterable[Bounds]) -> Bounds:
+    """All of these calls, one after the other."""
+    of = tuple(bounds)
+    return Bounds(
+        sum(each.calls for each in of),
+        sum(each.waiting for each in of),
+        sum(each.working for each in of),
+        sum(each.queue for each in of),
+    )
+
+
+def _times(seconds: float, number: int) -> float:
+    return 0.0 if not seconds or not number else seconds * number
+
+
+def _shown(number: float, what: str) -> str:
+    if number == math.inf:
+        return f"any number of {what}s"
+    return f"{number:g} {what}{'' if number == 1 else 's'}"
