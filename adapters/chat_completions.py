@@ -35,16 +35,18 @@ def encode(
     provider: str = "openai",
     max_tokens_name: str = "max_tokens",
     cache_markers: bool = False,
+    reasoning_name: str | None = None,
 ) -> bytes:
     """The body of the request, with `options` as they are in effect.
 
     Only the first `max_stops` stops are sent (None: all of them); the domain enforces the rest. `cache_markers` says
-    whether the server knows `cache_control`, as OpenRouter does. Raises `Unsupported` or `Unwritable`, both
-    ValueErrors, for what can't be sent.
+    whether the server knows `cache_control`, as OpenRouter does, and `reasoning_name` under which name it wants the
+    reasoning of earlier answers back, if it does. Raises `Unsupported` or `Unwritable`, both ValueErrors, for what
+    can't be sent.
     """
     import orjson
 
-    messages = orjson.Fragment(_messages(request.messages, _To(provider, cache_markers)))
+    messages = orjson.Fragment(_messages(request.messages, _To(provider, cache_markers, reasoning_name)))
     body = _body(request, model_id, messages, options, max_stops, stream, max_tokens_name)
     try:
         try:
@@ -73,7 +75,7 @@ def wire_body(
 
 def wire_messages(messages: tuple[Message, ...], provider: str = "openai") -> list[dict[str, Any]]:
     """The wire's messages as values. Raises `Unsupported` for what it can't hold."""
-    to = _To(provider, cache_markers=False)
+    to = _To(provider)
     out: list[dict[str, Any]] = []
     waiting: list[dict[str, Any]] = []
     for at, message in enumerate(messages):
@@ -127,10 +129,11 @@ class _Encoded(NamedTuple):
 
 
 class _To(NamedTuple):
-    """Who is written to: the provider whose own metadata is meant, and whether its server knows cache markers."""
+    """Who is written to: the provider whose own metadata is meant, and what its server knows."""
 
     provider: str
-    cache_markers: bool
+    cache_markers: bool = False
+    reasoning_name: str | None = None
 
 
 # By provider and then by the identity of the message: a lookup costs less than comparing or hashing what it says.
@@ -182,6 +185,7 @@ def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]
     if to.cache_markers and content:  # what a message is marked with, its last part is
         content = (*content[:-1], marked(content[-1], cache_marker(message)))
     said: list[Part] = []
+    thought = ""
     calls: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     media: list[dict[str, Any]] = []
@@ -194,7 +198,7 @@ def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]
                 results.append(_tool_result(part, to))
                 media += [_part(inner, to) for inner in part.content if not isinstance(inner, Text)]
             case Reasoning():
-                pass  # what a model thought isn't sent back; where a server wants it, it is in the message's metadata
+                thought += part.text
             case _:
                 said.append(part)
     if message.role is Role.TOOL and (said or calls):
@@ -207,6 +211,8 @@ def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]
         wire["content"] = wire["content"] or None
     if message.name is not None:
         wire["name"] = message.name
+    if to.reasoning_name is not None and message.role is Role.ASSISTANT:
+        wire[to.reasoning_name] = thought  # DeepSeek wants it in each of these messages, empty too
     return [*results, {**wire, **_own(message, to)}], media
 
 

@@ -48,7 +48,7 @@ def settings(
     """The fields that every model of this wire has, checked; `own` are the arguments that a client brings itself."""
     check(where, model_id, timeout)
     for name, value in {**own, "base_model": base_model}.items():
-        _check_argument(f"{where}: {name}", value, name in _KEYS)
+        check_text(f"{where}: {name}", value, is_key=name in _KEYS)
     _check(where, "capabilities", capabilities, Capabilities, "Capabilities(...)")
     _check(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
     _check(where, "flatten_messages_as_text", flatten_messages_as_text, bool, "True or False")
@@ -96,6 +96,16 @@ def address(given: str | None, where: str) -> str | None:
     return given
 
 
+def check_text(where: str, value: object, *, is_key: bool = False) -> None:
+    """Raises TypeError for an argument that is neither text nor None, nor what else may stand for a key."""
+    if value is None or isinstance(value, str):
+        return
+    if not is_key:
+        raise TypeError(f"{where} is text, not {value!r}")
+    if not isinstance(value, Env) and not callable(value):
+        raise TypeError(f"{where} is text, Env('NAME') or a function, not {type(value).__name__}")
+
+
 def check_call(options: Mapping[str, Any], where: str = "") -> None:
     """Raises `Unwritable`, a ValueError, for arguments of the SDK that it can't send."""
     for name in ("extra_headers", "extra_query", "extra_body"):
@@ -114,15 +124,6 @@ def check_call(options: Mapping[str, Any], where: str = "") -> None:
 def _check(where: str, name: str, value: object, kind: type, words: str) -> None:
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"{where}: {name} is {words}, not {value!r}")
-
-
-def _check_argument(where: str, value: object, is_key: bool) -> None:
-    if value is None or isinstance(value, str):
-        return
-    if not is_key:
-        raise TypeError(f"{where} is text, not {value!r}")
-    if not isinstance(value, Env) and not callable(value):
-        raise TypeError(f"{where} is text, Env('NAME') or a function, not {type(value).__name__}")
 
 
 def _check_client(where: str, client: Any, brought: Mapping[str, Any]) -> None:

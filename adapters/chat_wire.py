@@ -88,6 +88,10 @@ class ChatWire(ApiModel):
     def _knows_cache_markers(self) -> bool:
         return False
 
+    @property
+    def _wants_reasoning_as(self) -> str | None:
+        return None
+
     async def _generate(self, request: Request) -> Result[Response, ModelError]:
         return await chat_exchange.answer(_Exchange(self, request), request.stop_sequences, self.provider)
 
@@ -123,6 +127,7 @@ class ChatWire(ApiModel):
             provider=self.provider,
             max_tokens_name="max_completion_tokens" if refuses else "max_tokens",
             cache_markers=self._knows_cache_markers,
+            reasoning_name=self._wants_reasoning_as,
         )
         return body, sdk_options
 

@@ -11,7 +11,7 @@ import attrs
 from ..domain.capability import Capabilities
 from .chat_answers import decode, decode_event
 from .chat_completions import encode
-from .chat_settings import Key, address, settings
+from .chat_settings import Key, address, check_text, settings
 from .chat_wire import ChatWire, as_given, fetched
 from .limiter import Limiter
 from .openai_errors import translate
@@ -32,9 +32,10 @@ class OpenAIModel(ChatWire):
     Keyword arguments that aren't named here are options of every call (`temperature=0.2`). `timeout` is how many
     seconds the server may be silent; connecting gets 5 of them. `api_key` is text, an `Env`, or a function, sync or
     async, that is asked for it at each call; without it the SDK reads OPENAI_API_KEY. `base_model` says whose facts
-    hold where the id is a name of one's own, and `drop_options` which options are never sent. A `client` that is passed
-    in (an `openai.AsyncOpenAI`, which belongs to one event loop) is used as it is, but for its retries. `client_kwargs`
-    go to the client that is made for each event loop; a class or function given there as `http_client`
+    hold where the id is a name of one's own, `drop_options` which options are never sent, and `reasoning_name` under
+    which name a server wants its reasoning back (DeepSeek: `reasoning_content`). A `client` that is passed in (an
+    `openai.AsyncOpenAI`, which belongs to one event loop) is used as it is, but for its retries. `client_kwargs` go to
+    the client that is made for each event loop; a class or function given there as `http_client`
     (`openai.DefaultAioHttpClient`) is called for each.
 
     >>> OpenAIModel("gpt-4o", temperature=0.2).options
@@ -44,6 +45,7 @@ class OpenAIModel(ChatWire):
     base_url: str | None
     organization: str | None
     project: str | None
+    reasoning_name: str | None
     _api_key: Key | None = attrs.field(repr=False)
 
     def __init__(
@@ -61,6 +63,7 @@ class OpenAIModel(ChatWire):
         capabilities: Capabilities | None = None,
         base_model: str | None = None,
         drop_options: str | Iterable[str] = (),
+        reasoning_name: str | None = None,
         requests_per_minute: float | Limiter | None = None,
         custom_role_conversions: Mapping[str, str] | None = None,
         flatten_messages_as_text: bool = False,
@@ -89,7 +92,8 @@ class OpenAIModel(ChatWire):
             options,
             own,
         )
-        self.__attrs_init__(**fields, **own)  # pyright: ignore[reportAttributeAccessIssue]
+        check_text("OpenAIModel: reasoning_name", reasoning_name)
+        self.__attrs_init__(**fields, **own, reasoning_name=reasoning_name)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def provider(self) -> str:
@@ -101,6 +105,10 @@ class OpenAIModel(ChatWire):
         # OpenAI and Azure cache by themselves, and have no such field.
         address = self.base_url if self._client is None else str(self._client.base_url)
         return address is not None and not _OPENAIS.search(address)
+
+    @property
+    def _wants_reasoning_as(self) -> str | None:
+        return self.reasoning_name
 
     def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncOpenAI:
         key = self._api_key

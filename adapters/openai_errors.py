@@ -153,6 +153,8 @@ def _refused(kind: ErrorKind, message: str, param: object) -> tuple[ErrorKind, s
     """What a refusal of one argument says, with its remedy."""
     if kind is _K.INVALID_REQUEST and "stream_options" in message:
         param = "stream_options"  # sent without being asked for; older versions of Azure's API name it in words alone
+    if kind is _K.INVALID_REQUEST and "reasoning_content" in message:
+        return kind, f"{message} (send it back: OpenAIModel(..., reasoning_name='reasoning_content'))"
     if not isinstance(param, str) or kind not in (_K.INVALID_REQUEST, _K.UNSUPPORTED):
         return kind, message
     if param in ("stop", "stream_options"):

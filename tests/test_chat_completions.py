@@ -149,7 +149,7 @@ def test_what_the_wire_cannot_say_is_refused_by_name() -> None:
 def test_a_message_is_encoded_once_and_forgotten_with_the_message() -> None:
     first = Message("user", "remembered")
     messages(first)
-    remembered = chat_completions._remembered["openai", False]
+    remembered = chat_completions._remembered["openai", False, None]
     kept = remembered[id(first)][1]
     messages(first, Message("assistant", "more"))
     assert remembered[id(first)][1] is kept

@@ -303,6 +303,7 @@ def test_what_a_model_cannot_do_is_not_sent() -> None:
         ({"api_key": b"x"}, r"Env\('NAME'\) or a function, not bytes"),
         ({"organization": 7}, "organization is text"),
         ({"base_model": 7}, "base_model is text"),
+        ({"reasoning_name": True}, "reasoning_name is text"),
         ({"capabilities": {"tools": True}}, r"Capabilities\(\.\.\.\)"),
         ({"drop_options": 7}, "drop_options"),
         ({"drop_options": [7]}, "drop_options"),

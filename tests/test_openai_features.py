@@ -34,6 +34,12 @@ def answered(server: Loopback, request: Request = HI, **fields: Any) -> Response
     return found
 
 
+def failed_with(server: Loopback, request: Request, **fields: Any) -> ModelError:
+    found = ask(server, request, **fields)
+    assert isinstance(found, ModelError), found
+    return found
+
+
 def both(message: dict[str, Any], *deltas: dict[str, Any], finish: str = "stop", **choice: Any) -> Any:
     """A server that says this message whole, or these deltas when it is asked for a stream."""
 
@@ -247,6 +253,27 @@ def test_what_is_refused_without_being_an_option_has_no_remedy() -> None:
         with Loopback(body({"error": refusal}, 400)) as server:
             found = failed(server)
         assert (found.kind, found.message) == (ErrorKind.UNSUPPORTED, "no")
+
+
+def test_reasoning_goes_back_where_a_server_wants_it() -> None:
+    words = "Missing `reasoning_content` field in the assistant message at message index 1."
+
+    def strict(seen: Seen) -> Answer:
+        history = [message for message in seen.json["messages"] if message["role"] == "assistant"]
+        if any("reasoning_content" not in message for message in history):
+            return body({"error": {"message": words, "type": "invalid_request_error", "param": None}}, 400)
+        call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        return both({"content": None, "reasoning_content": "hm", "tool_calls": [call]}, finish="tool_calls")(seen)
+
+    with Loopback(strict) as server:
+        first = answered(server)
+        history = [*HI.messages, first.message, Message("tool", ToolResult("a", "x")), Message("assistant", "so")]
+        told = failed_with(server, Request(history))
+        answered(server, Request(history), reasoning_name="reasoning_content")
+    assert told.kind == ErrorKind.INVALID_REQUEST
+    assert told.message == f"{words} (send it back: OpenAIModel(..., reasoning_name='reasoning_content'))"
+    sent = server.requests[-1].json["messages"]
+    assert [message.get("reasoning_content") for message in sent] == [None, "hm", None, ""]
 
 
 # What is read
