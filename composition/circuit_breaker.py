@@ -6,6 +6,7 @@ here, and what was given up says nothing of the model. One breaker serves thread
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -180,8 +181,9 @@ class CircuitBreaker:
         """How many calls must go well before it closes."""
         return self.breaker.tolerance.probes
 
-    def refusal(self) -> ModelError | None:
+    def refusal(self, max_wait: float = math.inf) -> ModelError | None:
         """Why a call would be refused now; for a route that looks before it chooses."""
+        del max_wait  # nobody waits here
         return self.breaker.refusal()
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:

@@ -1,4 +1,4 @@
-"""When a model fails, ask the next one.
+"""When a model fails, or answers badly, ask the next one.
 
 The candidates are asked in order, each at most once, until one answers or fails in a way that no other model could
 mend. A candidate may itself have fallbacks, so that they form a tree. A stream is replaced only until its first
@@ -7,8 +7,8 @@ content, and nobody is asked after the deadline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import reduce
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -16,16 +16,18 @@ from returns.result import Failure, Result, Success
 from ..adapters import deadline
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Attempt
-from ..domain.capability import Capabilities
-from ..domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
+from ..domain.error import ErrorKind, ModelError
+from ..domain.event import Finished
+from ..domain.frozen import FrozenDict
 from ..domain.model import Model
+from ..domain.option import canonical, merge
 from ..domain.request import Request
+from ..domain.response import Response
+from ..domain.shortcoming import Bad, Shortcoming, found_bad
+from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
 from .compose import Layer
 from .kinds import On, acts_on, as_on
-from .policy import Call, Decorated, T, after
-
-REPLACED = frozenset(kind for kind, meaning in MEANING.items() if meaning.fall_back)
-"""The kinds on which the next candidate is asked unless `on=` says otherwise."""
+from .policy import Call, Decorated, Opened, T, after
 
 
 @attrs.frozen(repr=False)
@@ -34,94 +36,123 @@ class Fallback:
 
     models: tuple[Model, ...]
     on: On = REPLACED
+    on_response: Bad | None = None
+    options: tuple[FrozenDict, ...] = ()
+    clock: Clock = SYSTEM_CLOCK
 
     def __repr__(self) -> str:
-        if self.on == REPLACED:
-            return "Fallback()"
-        kinds = sorted(self.on) if isinstance(self.on, frozenset) else self.on
-        return f"Fallback(on={[str(kind) for kind in kinds] if isinstance(kinds, list) else kinds!r})"
+        changed = [f"on={_shown(self.on)}"] if self.on != REPLACED else []
+        if self.on_response is not None:
+            changed.append(f"on_response={_shown(self.on_response)}")
+        if self.options:
+            changed.append(f"options={list(self.options)!r}")
+        return f"Fallback({', '.join(changed)})"
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
-        """The first answer; the first error that no other model could mend; or `exhausted`, with every error in it."""
-        result = await call(model, request)
+        """The first good answer; the first error that no other model could mend; or `exhausted`, with every error."""
+        result, bad = await self._judged(await call(model, request), request)
         if isinstance(result, Success):
             return result
         errors: list[ModelError] = []
         earlier: tuple[Attempt, ...] = ()
-        for candidate in self.models:
+        for place, candidate in enumerate(self.models):
             error = result.failure()
-            if not acts_on(self.on, error):
-                return after(earlier, result)
+            if not bad and not acts_on(self.on, error):
+                return Failure(beyond_mending(errors, earlier, error))
             errors.append(error)
             earlier += error.attempts
             if deadline.left() <= 0:
-                return Failure(_too_late(tuple(errors), earlier))
-            result = await call(candidate, request)
+                return Failure(too_late(errors, earlier))
+            asked = request
+            if self.options and self.options[place]:
+                asked = attrs.evolve(request, options=merge(request.options, self.options[place]))
+            result, bad = await self._judged(await call(candidate, asked), asked)
             if isinstance(result, Success):
                 return after(earlier, result)
-        return Failure(_exhausted((*errors, result.failure())))
+        return Failure(exhausted((*errors, result.failure())))
+
+    async def _judged(self, result: Result[T, ModelError], request: Request) -> tuple[Result[T, ModelError], bool]:
+        """The result, or a failure where its answer is a bad one; and whether it is."""
+        if self.on_response is None or isinstance(result, Failure):
+            return result, False
+        outcome: Any = result.unwrap()
+        if isinstance(outcome, Opened):
+            if not isinstance(outcome.first, Finished):
+                return result, False  # content is shown already
+            outcome = outcome.ended(outcome.first, self.clock.now())
+            response: Response = outcome.response
+        else:
+            response = outcome
+        error = found_bad(self.on_response, request, response)
+        if error is None:
+            return result, False
+        if isinstance(result.unwrap(), Opened):
+            await result.unwrap().rest.aclose()  # type: ignore[attr-defined]
+        return Failure(_thrown_away(error)), True
 
 
-def _too_late(errors: tuple[ModelError, ...], attempts: tuple[Attempt, ...]) -> ModelError:
-    message = f"the deadline passed before the next candidate was asked; {errors[-1].message}"
-    return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, sent=_sent(errors), attempts=attempts, causes=errors)
+def _thrown_away(error: ModelError) -> ModelError:
+    if not error.attempts:  # it cost nothing: it came out of a cache
+        return error
+    *others, last = error.attempts
+    return attrs.evolve(error, attempts=(*others, attrs.evolve(last, discarded=True, message=error.message)))
 
 
-def _sent(errors: tuple[ModelError, ...]) -> Sent:
-    return Sent.NO if all(error.sent is Sent.NO for error in errors) else Sent.PERHAPS
+def _shown(chosen: Any) -> str:
+    return repr(sorted(map(str, chosen))) if isinstance(chosen, frozenset) else repr(chosen)
 
 
-def _exhausted(errors: tuple[ModelError, ...]) -> ModelError:
-    waits = [error.retry_after for error in errors if error.retry_after is not None]
-    return ModelError(
-        ErrorKind.EXHAUSTED,
-        "; ".join(
-            f"{error.model_id or error.provider or 'a model'}: {error.kind}: {error.message}" for error in errors
-        ),
-        Scope.REQUEST,
-        _sent(errors),
-        retry_after=min(waits, default=None),
-        attempts=tuple(attempt for error in errors for attempt in error.attempts),
-        causes=errors,
-    )
+def _as_bad(bad: object) -> Bad | None:
+    if bad is None or callable(bad):
+        return bad
+    names = (bad,) if isinstance(bad, str) else tuple(bad) if isinstance(bad, Iterable) else ()
+    try:
+        found = frozenset(Shortcoming(name) for name in names)
+    except ValueError as error:
+        raise ValueError(f"with_fallback: on_response: {error}; they are {', '.join(Shortcoming)}") from None
+    if not found:
+        raise TypeError(
+            f"with_fallback: on_response: takes {', '.join(Shortcoming)}, or a function of the response, not {bad!r}"
+        )
+    return found
 
 
-def either(one: Capabilities, other: Capabilities) -> Capabilities:
-    """What at least one of two models can do."""
-    limits = {"max_stops", "context_window"}
-    able = {
-        f.name: getattr(one, f.name) or getattr(other, f.name)
-        for f in attrs.fields(Capabilities)
-        if f.name not in limits
-    }
-    windows = [window for window in (one.context_window, other.context_window) if window is not None]
-    return Capabilities(**able, max_stops=one.max_stops, context_window=max(windows, default=None))
+def _as_options(options: object, count: int) -> tuple[FrozenDict, ...]:
+    if not options:
+        return ()
+    each = (options,) * count if isinstance(options, Mapping) else options
+    if not isinstance(each, Sequence) or not all(isinstance(one, Mapping) for one in each) or len(each) != count:
+        raise ValueError(
+            f"with_fallback: options must be a dict, or one for each of the {count} candidates, not {each!r}"
+        )
+    return tuple(canonical(one, f"with_fallback: options[{at}]") for at, one in enumerate(each))
 
 
 def with_fallback(
     *models: Model,
     on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = REPLACED,
+    on_response: Shortcoming | str | Iterable[Shortcoming | str] | Callable[[Response], bool] | None = None,
+    options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Layer:
-    """A layer that asks these models, in order, when the one below it fails.
+    """A layer that asks these models, in order, when the one below it fails, or answers badly.
 
-    `on` is the kinds of error to fall back on, or a function of the error; any other error is given back as it is. When
+    `on` is the kinds of error to fall back on, or a function of the error; any other error is given back as it is.
+    `on_response` is which answers are bad: `empty`, `cut_off`, `filtered`, `unparseable`, or a function of a response.
+    `options` are those of the candidates, stronger than the call's: a dict for all, or a list with one for each. When
     all fail, the error is `exhausted` and carries every cause and attempt. Raises TypeError or ValueError when there is
     nothing to fall back to, or one model stands there twice.
     """
     if not models:
         raise TypeError("with_fallback: fall back to which model? Name at least one")
-    for place, model in enumerate(models, 1):
-        if isinstance(model, type) or not isinstance(model, Model):
-            raise TypeError(f"with_fallback: candidate {place}, {model!r}, is not a model")
-        if any(model is other for other in models[: place - 1]):
-            raise ValueError(f"with_fallback: candidate {place}, {model!r}, stands there twice; each is tried once")
-    policy = Fallback(models, as_on(on, "with_fallback: on"))
+    candidates = as_candidates(models, "with_fallback")
+    policy = Fallback(
+        candidates, as_on(on, "with_fallback: on"), _as_bad(on_response), _as_options(options, len(models)), clock
+    )
 
     def layer(model: Model) -> Model:
-        if any(model is other for other in models):
+        if any(model is other for other in candidates):
             raise ValueError(f"with_fallback: {model!r} is its own fallback; each model is tried once")
-        declared = reduce(either, (other.capabilities for other in models), model.capabilities)
-        return Decorated(model, policy, clock, declared)
+        return Decorated(model, policy, clock, together((model, *candidates)))
 
     return layer

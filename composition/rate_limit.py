@@ -1,12 +1,14 @@
 """Pace the calls of a model, or of several that share one `Limiter`, evenly and in the order in which they ask.
 
-Every physical call takes one permit, so the layer stands inside the retries. A Retry-After from the provider holds back
-every caller of the same limiter. One limiter serves threads, tasks and event loops at once.
+Every physical call takes one permit, so the layer stands inside the retries. A Retry-After from the provider, and what
+its `x-ratelimit-*` headers say, holds back every caller of the same limiter. One limiter serves threads, tasks and
+event loops at once.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -14,13 +16,17 @@ from returns.result import Failure, Result
 
 from ..adapters import deadline
 from ..adapters.clock import SYSTEM_CLOCK, Clock
-from ..adapters.limiter import Limiter
+from ..adapters.limiter import Limiter, Permit
+from ..adapters.rate_headers import listening
 from ..domain.attempt import Wait
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
+from ..domain.estimate import Estimate, as_estimate, estimated, may_have_worked
 from ..domain.model import Model
 from ..domain.request import Request
+from ..domain.response import Response
 from .compose import Layer
-from .policy import Call, Decorated, T, waited
+from .ending import Ending, watched
+from .policy import Call, T, waited
 
 
 @runtime_checkable
@@ -32,11 +38,28 @@ class Acquirer(Protocol):
         ...
 
 
+@attrs.define(eq=False)
+class _Turn:
+    """A call whose permit has come."""
+
+    limiter: Limiter
+    permit: Permit
+
+    def ended(self, outcome: Response | ModelError | None) -> None:
+        """Settle what was taken; nothing is known of a call that was cancelled or left."""
+        if isinstance(outcome, Response):
+            if outcome.usage is not None:
+                self.limiter.settle(self.permit, outcome.usage.total_tokens)
+        elif outcome is not None and not may_have_worked(outcome):
+            self.limiter.settle(self.permit, 0)
+
+
 @attrs.frozen(repr=False)
 class RateLimit:
     """The policy of `with_rate_limit`, which see."""
 
     limiter: Limiter | Acquirer
+    estimate: Estimate | None = None
     clock: Clock = SYSTEM_CLOCK
 
     def __repr__(self) -> str:
@@ -45,53 +68,75 @@ class RateLimit:
             f"RateLimit({shown.removeprefix('Limiter(').removesuffix(')') if shown.startswith('Limiter(') else shown})"
         )
 
+    def refusal(self, max_wait: float = math.inf) -> ModelError | None:
+        """Why a call would be refused now; for a route that looks before it chooses."""
+        return self.limiter.refusal(max_wait) if isinstance(self.limiter, Limiter) else None
+
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call, once its permit has come; or a refusal without a call."""
-        permit = await self._permit()
+        permit = await self._permit(request)
         if isinstance(permit, ModelError):
             return Failure(permit)
-        result = await call(model, request)
-        if isinstance(result, Failure) and isinstance(self.limiter, Limiter):
-            self.limiter.heard(result.failure())
-        return waited(Wait("rate_limit", permit), result) if permit else result
-
-    async def _permit(self) -> float | ModelError:
         if isinstance(self.limiter, Limiter):
-            return await self.limiter.acquire()
+            result = await self._heard(self.limiter, permit, call(model, request))
+        else:
+            result = await call(model, request)
+        return waited(Wait("rate_limit", permit.waited), result) if permit.waited else result
+
+    async def _heard(
+        self, limiter: Limiter, permit: Permit, calling: Awaitable[Result[T, ModelError]]
+    ) -> Result[T, ModelError]:
+        with listening(limiter.learn):
+            result = await (watched(calling, _Turn(limiter, permit).ended) if permit.tokens else calling)
+        if isinstance(result, Failure):
+            limiter.heard(result.failure())
+        return result
+
+    async def _permit(self, request: Request) -> Permit | ModelError:
+        limiter = self.limiter
+        if isinstance(limiter, Limiter):
+            tokens = 0 if limiter.tpm is None else (self.estimate or estimated)(request).total_tokens
+            return await limiter.admit(tokens)
         began = self.clock.now()
         left = deadline.left()
         if left == math.inf:
-            await self.limiter.acquire()
-            return self.clock.now() - began
+            await limiter.acquire()
+            return Permit(0, waited=self.clock.now() - began)
         import anyio
 
         with anyio.move_on_after(left) as scope:
-            await self.limiter.acquire()
+            await limiter.acquire()
         if scope.cancelled_caught:
             message = "the application's limiter gave no permit before the deadline"
             return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO)
-        return self.clock.now() - began
+        return Permit(0, waited=self.clock.now() - began)
 
 
 def with_rate_limit(
     rpm: float | Limiter | Acquirer,
     *,
+    tpm: float | None = None,
     burst: int = 1,
     max_wait: float | None = None,
+    estimate: Estimate | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Layer:
     """A layer that lets so many calls a minute start, evenly paced, up to `burst` of them at once.
 
-    No window of a minute holds more than `rpm` starts, retries included. `max_wait` is in seconds: a call that would
-    wait longer is refused (`limiter_full`) without being sent. In place of a rate, a `Limiter` that several models
-    share, or an `aiolimiter.AsyncLimiter` (anything with `acquire()`). Raises ValueError on a rate that lets
-    nothing through.
+    No window of a minute holds more than `rpm` starts, retries included. With `tpm`, none holds more tokens, either:
+    `estimate` guesses the `Usage` of a request (a quarter of its bytes, and `max_tokens` or 500), and the real usage is
+    settled when the call is over. `max_wait` is in seconds: a call that would wait longer is refused (`limiter_full`)
+    without being sent. In place of a rate, a `Limiter` that several models share, or an `aiolimiter.AsyncLimiter`
+    (anything with `acquire()`). Raises ValueError on a rate that lets nothing through.
     """
+    as_estimate(estimate, "with_rate_limit: estimate")
     if isinstance(rpm, (int, float)):
-        rpm = Limiter(rpm, burst=burst, max_wait=max_wait, clock=clock)
-    elif burst != 1 or max_wait is not None:
-        raise TypeError("with_rate_limit: burst and max_wait belong to the limiter that was passed; set them there")
+        rpm = Limiter(rpm, tpm=tpm, burst=burst, max_wait=max_wait, clock=clock)
+    elif burst != 1 or max_wait is not None or tpm is not None:
+        raise TypeError(
+            "with_rate_limit: tpm, burst and max_wait belong to the limiter that was passed; set them there"
+        )
     elif not isinstance(rpm, (Limiter, Acquirer)):
         raise TypeError(f"with_rate_limit: takes requests per minute or a limiter with acquire(), not {rpm!r}")
-    policy = RateLimit(rpm, clock)
-    return lambda model: Decorated(model, policy, clock)
+    policy = RateLimit(rpm, estimate, clock)
+    return lambda model: Ending(model, policy, clock)

@@ -16,6 +16,14 @@ class Wait:
 
 
 @attrs.frozen
+class Skipped(Wait):
+    """A candidate that was passed over before an attempt, and why: the kind of its refusal. It took no time."""
+
+    seconds: float = 0.0
+    model_id: str | None = None
+
+
+@attrs.frozen
 class Attempt:
     """One physical call.
 

@@ -123,7 +123,7 @@ class ModelError:
 
     `retry_after` is in seconds, from when the error was received. `status` is the HTTP status and `code` the
     provider's own word, where there is one. `attempts` is the ledger of physical calls, `causes` what each candidate
-    of an `exhausted` error failed with, in the order they were tried.
+    failed with, in the order they were tried, where there were several.
     """
 
     kind: ErrorKind = attrs.field(converter=ErrorKind)
@@ -143,6 +143,11 @@ class ModelError:
     def meaning(self) -> Meaning:
         """What this kind of error means."""
         return MEANING[self.kind]
+
+    @property
+    def primary(self) -> ModelError:
+        """What the first model failed with: the first cause, where there are any; else this error."""
+        return self.causes[0].primary if self.causes else self
 
     def after(self, *earlier: Attempt) -> ModelError:
         """The same error, with what was tried before put first in its ledger."""

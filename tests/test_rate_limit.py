@@ -1,13 +1,30 @@
 """with_rate_limit: never more in a minute than the rate, in order, over tasks, threads and event loops."""
 
 import asyncio
+import contextvars
+import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from aiolimiter import AsyncLimiter
+from laws import LAWS
+from subjects import Scripted
 
-from modelport import Limiter, ModelError, ScriptedModel, VirtualClock, as_request, compose, with_rate_limit, with_retry
+from modelport import (
+    Limiter,
+    ModelError,
+    Response,
+    ScriptedModel,
+    Usage,
+    VirtualClock,
+    as_request,
+    blocking,
+    compose,
+    with_rate_limit,
+    with_retry,
+)
+from modelport.adapters import rate_headers
 from modelport.adapters.scripted import Stall
 
 REQUEST = as_request("Hello!")
@@ -200,3 +217,231 @@ def test_a_limiter_keeps_its_own_burst():
 def test_what_is_no_limiter_is_an_error():
     with pytest.raises(TypeError, match="limiter with acquire"):
         with_rate_limit("60")
+
+
+# Tokens
+
+
+def spending(tokens, *, seconds=0.0, clock=None, starts=None):
+    """A model whose answers take so many tokens, and so many seconds."""
+
+    def answer(_):
+        if starts is not None:
+            starts.append(clock.now())
+        response = Response.of("Hi", usage=Usage(tokens, 0))
+        return Stall(response, seconds=seconds) if seconds else response
+
+    return ScriptedModel(answer, repeat=True, sleep=clock.sleep if clock else asyncio.sleep)
+
+
+def guess(tokens):
+    return lambda _: Usage(tokens)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_the_law_is_kept_with_tokens(law):
+    law(Scripted(lambda _: with_rate_limit(6_000_000, tpm=10**9)))
+
+
+def test_tokens_are_paced_too():
+    clock, starts = VirtualClock(), []
+    model = compose(
+        spending(40, clock=clock, starts=starts), with_rate_limit(6000, tpm=100, estimate=guess(40), clock=clock)
+    )
+
+    async def five():
+        await asyncio.gather(*(model.generate(REQUEST) for _ in range(5)))
+
+    clock.run(five())
+    assert starts == pytest.approx([0.0, 0.01, 60.01, 60.02, 120.02])
+
+
+def test_what_was_not_taken_is_handed_out_again_and_what_was_more_is_owed():
+    clock = VirtualClock()
+    limiter = Limiter(6000, tpm=100, clock=clock)
+
+    async def main():
+        cheap = compose(spending(10), with_rate_limit(limiter, estimate=guess(80)))
+        dear = compose(spending(90), with_rate_limit(limiter, estimate=guess(80)))
+        for model in (cheap, dear, cheap):
+            await model.generate(REQUEST)
+        return clock.now()
+
+    assert clock.run(main()) == pytest.approx(60.01)
+
+
+@pytest.mark.parametrize(
+    ("answer", "after"),
+    [
+        (ModelError("server", "it broke"), 0.01),
+        (ModelError("timeout", "no answer", sent="perhaps"), 60.0),
+        ("an answer that doesn't say", 60.0),
+    ],
+)
+def test_a_failure_gives_its_tokens_back_unless_the_work_may_have_been_done(answer, after):
+    clock = VirtualClock()
+    layer = with_rate_limit(6000, tpm=100, estimate=guess(80), clock=clock)
+    model = compose(ScriptedModel(answer, repeat=True), layer)
+
+    async def two():
+        await model.generate(REQUEST)
+        await model.generate(REQUEST)
+        return clock.now()
+
+    assert clock.run(two()) == pytest.approx(after)
+
+
+def test_a_stream_is_settled_at_its_end():
+    clock = VirtualClock()
+    model = compose(spending(5), with_rate_limit(6000, tpm=100, estimate=guess(80), clock=clock))
+
+    async def three():
+        for _ in range(3):
+            async for _ in model.stream(REQUEST):
+                pass
+        return clock.now()
+
+    assert clock.run(three()) == pytest.approx(0.02)
+
+
+def test_who_gives_up_waiting_gives_the_tokens_back():
+    clock = VirtualClock()
+    limiter = Limiter(6000, tpm=100, clock=clock)
+
+    async def main():
+        await limiter.admit(60)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await limiter.admit(60)
+        return await limiter.acquire(40)
+
+    assert clock.run(main()) == 0.0
+
+
+def test_after_a_pause_tokens_and_order_are_as_before():
+    clock, starts = VirtualClock(), []
+    limiter = Limiter(6000, tpm=100, clock=clock)
+
+    async def call(tokens):
+        await limiter.admit(tokens)
+        starts.append((clock.now(), tokens))
+
+    async def main():
+        calls = [asyncio.create_task(call(tokens)) for tokens in (50, 60, 40)]
+        await asyncio.sleep(1)
+        limiter.hold_back(70)
+        await asyncio.gather(*calls)
+
+    clock.run(main())
+    assert starts == [(0.0, 50), (pytest.approx(71.0), 60), (pytest.approx(71.01), 40)]
+
+
+def test_a_request_of_more_than_a_minute_is_let_through_alone():
+    clock = VirtualClock()
+    limiter = Limiter(6000, tpm=100, clock=clock)
+
+    async def main():
+        return [await limiter.acquire(tokens) for tokens in (10, 500, 10)]
+
+    assert clock.run(main()) == pytest.approx([0.0, 60.0, 60.0])
+
+
+# What the provider says is left
+
+
+def saying(clock=None, **headers):
+    """A model whose provider says so in the headers of its answer."""
+    told = {f"x-ratelimit-{name.replace('_', '-')}": value for name, value in headers.items()}
+    return ScriptedModel(lambda _: rate_headers.heard(told) or "Hi", repeat=True)
+
+
+def waits(model, clock, times=2):
+    async def main():
+        for _ in range(times):
+            await model.generate(REQUEST)
+        return clock.now()
+
+    return clock.run(main())
+
+
+def test_when_no_request_is_left_the_next_one_waits_for_its_share_of_the_reset():
+    clock = VirtualClock()
+    model = saying(remaining_requests="0", limit_requests="60", reset_requests="3m0s")
+    assert waits(compose(model, with_rate_limit(6000, clock=clock)), clock) == pytest.approx(3.0)
+
+
+def test_when_no_token_is_left_a_limiter_that_counts_none_waits():
+    clock = VirtualClock()
+    model = saying(remaining_tokens="0", reset_tokens="7s", remaining_requests="59")
+    assert waits(compose(model, with_rate_limit(6000, clock=clock)), clock) == pytest.approx(7.0)
+
+
+@pytest.mark.parametrize(
+    ("reset", "after"), [({"reset_tokens": "20s"}, 20.0), ({"reset_tokens": "9m"}, 60.0), ({}, 60.0)]
+)
+def test_tokens_that_somebody_else_has_spent_are_waited_for(reset, after):
+    clock = VirtualClock()
+    model = saying(remaining_tokens="10", **reset)
+    layer = with_rate_limit(6000, tpm=100, estimate=guess(30), clock=clock)
+    assert waits(compose(model, layer), clock) == pytest.approx(after)
+
+
+def test_headers_that_say_nothing_change_nothing_and_nobody_has_to_listen():
+    clock = VirtualClock()
+    model = saying(limit_requests="1")
+    assert waits(compose(model, with_rate_limit(6000, clock=clock)), clock) == pytest.approx(0.01)
+    assert blocking(saying(remaining_requests="0")).generate(REQUEST).unwrap().content == "Hi"
+
+
+def test_a_call_that_is_listened_to_may_be_closed_in_another_context():
+    call = compose(ScriptedModel(Stall("Hi")), with_rate_limit(6000)).generate(REQUEST)
+
+    async def begin():
+        call.send(None)
+
+    contextvars.copy_context().run(asyncio.run, begin())
+    call.close()
+
+
+def test_looking_takes_no_permit():
+    clock = VirtualClock()
+    policy = compose(ScriptedModel("Hi"), with_rate_limit(60, tpm=100, max_wait=5, clock=clock)).policy
+    clock.run(policy.limiter.acquire(100))
+    assert [policy.refusal().kind for _ in range(3)] == ["limiter_full"] * 3
+    clock.advance(60)
+    assert (policy.refusal(), policy.refusal(0.0)) == (None, None)
+    assert compose(ScriptedModel("Hi"), with_rate_limit(AsyncLimiter(1, 1))).policy.refusal() is None
+
+
+def test_the_repr_and_a_copy_have_the_tokens():
+    limiter = Limiter(60, tpm=1000)
+    assert (repr(limiter), repr(copy.copy(limiter))) == ("Limiter(60, tpm=1000)",) * 2
+
+
+@pytest.mark.parametrize("tpm", [0, -5, float("nan"), float("inf"), "1000"])
+def test_tokens_a_minute_are_a_number(tpm):
+    with pytest.raises(ValueError, match="tokens per minute must be a number of at least 1"):
+        with_rate_limit(60, tpm=tpm)
+
+
+def test_an_estimate_is_a_function():
+    with pytest.raises(TypeError, match="with_rate_limit: estimate: a function"):
+        with_rate_limit(60, estimate=5)
+
+
+def test_those_who_wait_start_sooner_when_tokens_come_back():
+    clock, starts = VirtualClock(), []
+    model = compose(
+        spending(10, seconds=0.5, clock=clock, starts=starts),
+        with_rate_limit(6000, tpm=100, estimate=guess(50), clock=clock),
+    )
+
+    async def twelve():
+        await asyncio.gather(*(model.generate(REQUEST) for _ in range(12)))
+
+    clock.run(twelve())
+    assert len(starts) == 12
+    assert starts == sorted(starts)
+    assert starts[5] < 10 < 60 <= starts[6]  # six have taken ten tokens each; what is left is less than a guess
+    for start in starts:
+        assert sum(start <= other < start + 60 for other in starts) <= 10

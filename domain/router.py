@@ -1,0 +1,174 @@
+"""Which of several models is asked first, and which after it.
+
+Each strategy puts all candidates in an order, by what is known of them and what is asked. It doesn't know who can't be
+asked now: whoever drives it goes down the order. Times are in seconds. Pure steps.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from hashlib import sha256
+from itertools import accumulate
+from typing import Any
+
+import attrs
+
+_KEPT = 32
+"""How many of the last times of a candidate are kept."""
+
+
+class By(enum.StrEnum):
+    """What decides."""
+
+    WEIGHTED = "weighted"
+    ROUND_ROBIN = "round_robin"
+    LEAST_BUSY = "least_busy"
+    LOWEST_LATENCY = "lowest_latency"
+    LOWEST_COST = "lowest_cost"
+    CAPABILITY = "capability"
+    PROMPT_SIZE = "prompt_size"
+    STICKY = "sticky"
+    CANARY = "canary"
+
+
+def _numbers(values: Any) -> Any:
+    return tuple(values) if isinstance(values, Sequence) and not isinstance(values, str) else values
+
+
+def _is_number(value: object, least: float, most: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
+
+
+@attrs.frozen
+class Routing:
+    """How `count` candidates are put in order. Raises ValueError for what its strategy lacks or doesn't use."""
+
+    by: By
+    count: int
+    weights: tuple[float, ...] | None = attrs.field(default=None, converter=_numbers)
+    sizes: tuple[int | None, ...] | None = attrs.field(default=None, converter=_numbers)
+    share: float | None = None
+    percentile: float = 0.9
+    window: float = 300.0
+
+    def __attrs_post_init__(self) -> None:
+        for name, value, by in (
+            ("weights", self.weights, By.WEIGHTED),
+            ("sizes", self.sizes, By.PROMPT_SIZE),
+            ("share", self.share, By.CANARY),
+        ):
+            if value is not None and self.by is not by:
+                raise ValueError(f"{name} goes with by='{by}', not with by='{self.by}'")
+        if self.by is By.WEIGHTED:
+            self._check_each("weights", self.weights, 0, math.inf)
+            if not 0 < sum(self.weights or ()) < math.inf:
+                raise ValueError(f"weights must add up to a number above 0, not {self.weights!r}")
+        if self.sizes is not None:
+            self._check_each("sizes", [math.inf if size is None else size for size in self.sizes], 1, math.inf)
+        if self.by is By.CANARY and not _is_number(self.share, 0, 1):
+            raise ValueError(
+                f"share must be what share of calls the last candidate gets, from 0 to 1, not {self.share!r}"
+            )
+        if not _is_number(self.percentile, 0, 1):
+            raise ValueError(f"percentile must be a number from 0 to 1, not {self.percentile!r}")
+        if not _is_number(self.window, 0, math.inf):
+            raise ValueError(f"window must be a number of seconds of at least 0, not {self.window!r}")
+
+    def _check_each(self, name: str, values: object, least: float, most: float) -> None:
+        given = values if isinstance(values, (tuple, list)) else ()
+        if len(given) != self.count or not all(_is_number(value, least, most) for value in given):
+            raise ValueError(f"{name} must be a number for each of the {self.count} candidates, not {values!r}")
+
+
+@attrs.frozen
+class Traffic:
+    """What has been learnt: how busy each candidate is, its last answers as (moment, seconds), and whose turn it is."""
+
+    busy: tuple[int, ...]
+    times: tuple[tuple[tuple[float, float], ...], ...]
+    turn: int = 0
+
+    @classmethod
+    def of(cls, count: int) -> Traffic:
+        """Nothing yet."""
+        return cls((0,) * count, ((),) * count)
+
+
+@attrs.frozen
+class Asked:
+    """What a strategy may look at: a number from 0 to 1 (1 excluded), what each would cost, and a key to stick to."""
+
+    now: float = 0.0
+    chance: float = 0.0
+    costs: tuple[float, ...] = ()
+    key: str = ""
+
+
+def order(routing: Routing, traffic: Traffic, asked: Asked) -> tuple[Traffic, tuple[int, ...]]:
+    """The state after a choice, and the candidates by number, the preferred one first."""
+    everyone = range(routing.count)
+    match routing.by:
+        case By.WEIGHTED:
+            return traffic, _drawn(routing.weights or (), asked.chance)
+        case By.ROUND_ROBIN:
+            first = traffic.turn % routing.count
+            return attrs.evolve(traffic, turn=traffic.turn + 1), (*everyone[first:], *everyone[:first])
+        case By.LEAST_BUSY:
+            turn, busy = traffic.turn, traffic.busy
+            chosen = sorted(everyone, key=lambda at: (busy[at], (at - turn) % routing.count))
+            return attrs.evolve(traffic, turn=turn + 1), tuple(chosen)
+        case By.LOWEST_LATENCY:
+            levels = [level(routing, times, asked.now) for times in traffic.times]
+            return traffic, tuple(sorted(everyone, key=lambda at: (levels[at] or 0.0, traffic.busy[at], at)))
+        case By.LOWEST_COST:
+            return traffic, tuple(sorted(everyone, key=lambda at: asked.costs[at]))
+        case By.PROMPT_SIZE:
+            sizes = routing.sizes or (None,) * routing.count
+            return traffic, tuple(sorted(everyone, key=lambda at: sizes[at] or math.inf))
+        case By.STICKY:
+            return traffic, tuple(sorted(everyone, key=lambda at: sha256(f"{at}:{asked.key}".encode()).digest()))
+        case By.CANARY if asked.chance < (routing.share or 0.0):
+            return traffic, (routing.count - 1, *everyone[:-1])
+    return traffic, tuple(everyone)
+
+
+def _drawn(weights: tuple[float, ...], chance: float) -> tuple[int, ...]:
+    """An order drawn by weight without putting back; what is left of one chance after a draw is the next."""
+    left = [at for at, weight in enumerate(weights) if weight]
+    drawn: list[int] = []
+    while left:
+        sums = list(accumulate(weights[at] for at in left))
+        point = chance * sums[-1]
+        place = min(bisect_right(sums, point), len(left) - 1)
+        at = left.pop(place)
+        drawn.append(at)
+        chance = min(max(1.0 - (sums[place] - point) / weights[at], 0.0), math.nextafter(1.0, 0.0))
+    return (*drawn, *(at for at, weight in enumerate(weights) if not weight))
+
+
+def level(routing: Routing, times: tuple[tuple[float, float], ...], now: float) -> float | None:
+    """The percentile of the times that aren't too old (nearest rank); None where there are none."""
+    recent = sorted(seconds for moment, seconds in times if moment > now - routing.window)
+    return recent[max(0, math.ceil(routing.percentile * len(recent)) - 1)] if recent else None
+
+
+def began(traffic: Traffic, at: int) -> Traffic:
+    """The state after candidate number `at` was asked."""
+    return attrs.evolve(traffic, busy=_changed(traffic.busy, at, traffic.busy[at] + 1))
+
+
+def answered(traffic: Traffic, at: int, now: float, seconds: float) -> Traffic:
+    """The state after it took so long to answer; infinity for a failure."""
+    return attrs.evolve(traffic, times=_changed(traffic.times, at, (*traffic.times[at], (now, seconds))[-_KEPT:]))
+
+
+def ended(traffic: Traffic, at: int) -> Traffic:
+    """The state after its call was over."""
+    return attrs.evolve(traffic, busy=_changed(traffic.busy, at, traffic.busy[at] - 1))
+
+
+def _changed(values: tuple[Any, ...], at: int, value: Any) -> tuple[Any, ...]:
+    return (*values[:at], value, *values[at + 1 :])
