@@ -48,7 +48,7 @@ def missing(request: Request, capabilities: Capabilities) -> tuple[str, ...]:
         results = (part for message in request.messages for part in message.content if isinstance(part, ToolResult))
         kinds.update(type(inner) for result in results for inner in result.content)
     needed.update(_PART_NEEDS.get(kind) for kind in kinds)
-    return tuple(name for name in _FEATURES if name in needed and not getattr(capabilities, name))
+    return tuple(name for name in FEATURES if name in needed and not getattr(capabilities, name))
 
 
 _PART_NEEDS: dict[type, str] = {
@@ -58,4 +58,5 @@ _PART_NEEDS: dict[type, str] = {
     ToolCall: "tools",
     ToolResult: "tools",
 }
-_FEATURES = ("tools", "images", "audio", "documents", "json_object", "json_schema", "regex", "grammar")
+FEATURES = ("tools", "images", "audio", "documents", "json_object", "json_schema", "regex", "grammar")
+"""The capabilities that a request may ask for, in the order of their declaration."""
