@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
 from returns.result import Result
@@ -23,11 +24,12 @@ from ..domain.preparation import as_role_conversions, prepare
 from ..domain.request import Request
 from ..domain.response import Response
 from ..domain.response_format import Free, ResponseFormat
+from ..domain.secrecy import is_secret, shown
 from . import chat_exchange
 from .api_model import ApiModel, check, limiter_of
 from .chat_answers import decode, decode_event
 from .chat_completions import Unwritable, encode, wire_format
-from .chat_wire import address, shown
+from .chat_settings import CHECKED, check_call
 from .huggingface_errors import translate
 from .huggingface_sdk import Connection, Route, connect, cookie_header
 from .limiter import Limiter
@@ -115,15 +117,7 @@ class InferenceClientModel(ApiModel):
         token = token if token is not None else api_key
         if token is not None and not isinstance(token, (str, Env)):
             raise TypeError(f"{where}: token is text or Env('HF_TOKEN'), not {type(token).__name__}")
-        url = (
-            address(model_id, f"{where}: model_id")
-            if _is_address(model_id)
-            else address(base_url, f"{where}: base_url")
-        )
-        if url is not None and base_url is not None and url != base_url:
-            raise ValueError(f"{where}: model_id and base_url are two addresses; keep one")
-        if url is not None and provider not in (None, "auto"):
-            raise ValueError(f"{where}: requests go to {url}, and to no provider={provider!r}; keep one")
+        _check_address(where, model_id, base_url, provider)
         own: dict[str, Any] = {"provider": provider, "token": token, "bill_to": bill_to, "base_url": base_url}
         own |= {"headers": headers, "cookies": cookies}
         _check_client(where, model_id, client, {**own, "client_kwargs": client_kwargs})
@@ -131,6 +125,8 @@ class InferenceClientModel(ApiModel):
         twice = [name for name in kwargs if name in _OURS or own.get(name) is not None]
         if twice:
             raise ValueError(f"{where}: client_kwargs: no {', '.join(twice)}; {twice[0]}= is an argument of the model")
+        defaults = canonical(options, where)
+        check_call(defaults, f"{where}: ")
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id=model_id,
             provider=provider,
@@ -138,7 +134,7 @@ class InferenceClientModel(ApiModel):
             bill_to=bill_to,
             timeout=timeout,
             capabilities=capabilities if capabilities is not None else _capabilities(model_id),
-            options=canonical(options, where),
+            options=defaults,
             requests_per_minute=requests_per_minute,
             custom_role_conversions=as_role_conversions(custom_role_conversions, where),
             flatten_messages_as_text=flatten_messages_as_text,
@@ -213,9 +209,10 @@ class _Exchange:
         connection = await model._connections.get(model._connect, Connection.close)
         client: Any = connection.client
         injected = model._client is not None
+        headers: Mapping[str, Any] = options.get("extra_headers") or {}
         timeout = options.get("timeout", client.timeout if injected and client.timeout else model.timeout)
-        headers = options.get("extra_headers") or {}
-        if not options.keys().isdisjoint(_OF_A_CALL):
+        if not options.keys().isdisjoint(CHECKED):
+            check_call(options)
             options = {name: value for name, value in options.items() if name not in _OF_A_CALL}
         token = client.token if injected else revealed(model._token)
         self.route = route = await connection.route(model.model_id, token, _form(request.response_format), timeout)
@@ -267,6 +264,27 @@ def _form(form: ResponseFormat) -> dict[str, Any] | None:
     except TypeError as error:
         raise Unwritable(f"response_format: the schema can't be written as JSON: {error}") from None
     return {**wire, "json_schema": {**wire["json_schema"], "schema": sealed}}
+
+
+def _check_address(where: str, model_id: str, base_url: str | None, provider: str | None) -> None:
+    name, url = ("model_id", model_id) if _is_address(model_id) else ("base_url", base_url)
+    if url is None:
+        return
+    if base_url is not None and base_url != url:
+        raise ValueError(f"{where}: model_id and base_url are two addresses; keep one")
+    secret = False
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        secret = bool(parts.username or parts.password) or any(map(is_secret, parse_qs(parts.query)))
+    except (ValueError, AttributeError, TypeError):
+        good = False
+    if secret:
+        raise ValueError(f"{where}: {name} shows in messages, so no secret stands in it; use token= or headers=")
+    if not good:
+        raise ValueError(f"{where}: {name} is an address such as 'http://127.0.0.1:8080', not {url!r}")
+    if provider not in (None, "auto"):
+        raise ValueError(f"{where}: requests go to {url}, and to no provider={provider!r}; keep one")
 
 
 def _check_client(where: str, model_id: str, client: Any, own: Mapping[str, Any]) -> None:

@@ -334,7 +334,10 @@ def test_a_refused_stop_says_what_to_declare() -> None:
     [
         ({"model_id": ""}, "model_id"),
         ({"base_url": "localhost:8000"}, "base_url"),
-        ({"base_url": "http://me:pw@h/v1"}, "api_key"),
+        ({"base_url": 7}, "base_url"),
+        ({"base_url": "http://me:pw@h/v1"}, "token="),
+        ({"model_id": "http://h/v1?api_key=pw"}, "token="),
+        ({"extra_headers": [1]}, "extra_headers"),
         ({"base_url": "http://h", "provider": "novita"}, "novita"),
         ({"model_id": "http://h", "provider": "novita"}, "novita"),
         ({"model_id": "http://h", "base_url": "http://i"}, "two addresses"),

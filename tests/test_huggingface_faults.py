@@ -125,7 +125,7 @@ def test_a_window_that_ends_is_no_reason_to_wait_where_no_limit_was_hit() -> Non
 
 def test_a_redirect_is_followed_without_the_token() -> None:
     def elsewhere(seen: Seen) -> Answer:
-        return Answer(307, {"location": f"http://localhost:{other.port}/v1/chat/completions"})
+        return Answer(307, {"location": f"http://127.0.0.1:{other.port}/v1/chat/completions"})
 
     script: Script = elsewhere
     with Loopback(error(404)) as other, Loopback(script) as server:
