@@ -33,6 +33,7 @@ EXCEPTIONS: Final[http_errors.Meanings] = FrozenDict(
         "litellm.PermissionDeniedError": (_K.PERMISSION, _S.NO),
         "litellm.NotFoundError": (_K.NOT_FOUND, _S.NO),
         "litellm.BadRequestError": (_K.INVALID_REQUEST, _S.NO),  # ImageFetchError, RejectedRequestError
+        "litellm.InvalidRequestError": (_K.INVALID_REQUEST, _S.NO),
         "litellm.UnprocessableEntityError": (_K.INVALID_REQUEST, _S.NO),
         "litellm.BudgetExceededError": (_K.BUDGET_EXCEEDED, _S.NO),
         "litellm.RateLimitError": (_K.RATE_LIMITED, _S.NO),
@@ -78,6 +79,7 @@ BENEATH: Final[http_errors.Meanings] = FrozenDict(
 
 WORDS: Final = (
     (re.compile(r"LLM Provider NOT provided|no healthy deployments|There is no 'model_name'"), (_K.NOT_FOUND, _S.NO)),
+    (re.compile("Forbidden control character"), (_K.INVALID_REQUEST, _S.NO)),  # a header that HTTP can't carry
     (re.compile("repeating the same chunk"), (_K.SERVER, _S.YES)),
     (re.compile(r"All deployments .{0,40}in cooldown"), (_K.CIRCUIT_OPEN, _S.NO)),
     (re.compile("No deployments available"), (_K.RATE_LIMITED, _S.NO)),
@@ -158,9 +160,8 @@ def _meaning(
         return own[0], own[1]
     if refusal is not None:
         return chat_errors.kind_of(status, body), _S.YES
-    text = str(exception)
     for words, means in WORDS:
-        if own is not None and words.search(text):
+        if own is not None and any(words.search(str(each)) for each in told):
             return means
     for each in reversed(told):
         beneath = http_errors.meaning(each, BENEATH) if _package(each) != "litellm" else None
@@ -168,7 +169,7 @@ def _meaning(
             return beneath[0] or chat_errors.kind_of(None, body), beneath[1]
     if own is not None and own[0] is not None:
         return own[0], own[1]
-    if _raised_in_litellm(exception):
+    if _package(exception) == "litellm" or _raised_in_litellm(exception):
         return _K.INVALID_REQUEST, _S.PERHAPS
     raise exception
 

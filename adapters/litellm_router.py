@@ -6,6 +6,7 @@ where `client_kwargs` say so, and not otherwise.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -243,8 +244,18 @@ def _hidden(answer: Any) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+_LISTS: Final = ("callbacks", "input_callback", "service_callback", "success_callback", "failure_callback")
+
+
 async def _discard(router: Any) -> None:
-    router.discard()  # litellm's lists of callbacks would keep it for ever
+    """Take it out of litellm's lists of callbacks, which would keep it for ever, and what it has routed with too."""
+    router.discard()
+    own = {id(value) for value in vars(router).values()}
+    sdk = sys.modules.get("litellm")
+    for name in (*_LISTS, "_async_success_callback", "_async_failure_callback"):
+        listed = getattr(sdk, name, None)
+        if isinstance(listed, list):
+            listed[:] = [each for each in listed if id(each) not in own]
 
 
 def _deployments(given: Sequence[Mapping[str, Any]] | None, where: str) -> tuple[FrozenDict, ...]:
