@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import reduce
-from typing import Any
+from itertools import count
+from typing import Any, Literal
 
 from ..domain.model import Model
 from .policy import Decorated, Direct
@@ -51,15 +52,39 @@ def _expect_model(value: object, what: str) -> None:
         raise TypeError(f"{what} {value!r}, which is not a model: it needs capabilities, generate(...) and stream(...)")
 
 
-def describe(model: Model) -> str:
+def describe(model: Model, form: Literal["text", "mermaid"] = "text") -> str:
     """The stack as text, outermost first: a line for each policy, each candidate and each model.
+
+    As `mermaid` it is a diagram that documentation pages draw. Raises ValueError for another form.
 
     >>> from modelport import ScriptedModel, with_retry
     >>> print(describe(compose(ScriptedModel("Hello!"), with_retry(attempts=2))))
     Retry(attempts=2)
     └─ ScriptedModel
     """
-    return "\n".join(_lines(model))
+    if form not in ("text", "mermaid"):
+        raise ValueError(f"describe: form is 'text' or 'mermaid', not {form!r}")
+    return "\n".join(_lines(model) if form == "text" else ("flowchart TD", *_nodes(model, count())))
+
+
+def _nodes(model: Model, numbers: Iterator[int]) -> Iterator[str]:
+    """The lines of a diagram; the first of them is of the model itself."""
+    if isinstance(model, Decorated) and isinstance(model.policy, Direct):
+        yield from _nodes(model.inner, numbers)
+        return
+    name = f"n{next(numbers)}"
+    layered = isinstance(model, Decorated)
+    label = (repr(model.policy) if layered else _name(model)).replace('"', "#quot;")
+    yield f'    {name}["{label}"]' if layered else f'    {name}(["{label}"])'
+    for number, inner in enumerate(_below(model)):
+        first, *others = _nodes(inner, numbers)
+        arrow = "-->" if number == 0 else "-. then .->"
+        yield f"    {name} {arrow} {first.strip()}"
+        yield from others
+
+
+def _below(model: Model) -> tuple[Model, ...]:
+    return (model.inner, *getattr(model.policy, "models", ())) if isinstance(model, Decorated) else ()
 
 
 def _lines(model: Model) -> Iterator[str]:
@@ -70,7 +95,7 @@ def _lines(model: Model) -> Iterator[str]:
         yield from _lines(model.inner)
         return
     yield repr(model.policy)
-    below = (model.inner, *getattr(model.policy, "models", ()))
+    below = _below(model)
     for number, inner in enumerate(below, 1):
         last = number == len(below)
         first, *others = _lines(inner)

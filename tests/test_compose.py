@@ -237,3 +237,21 @@ def test_a_provider_s_name_goes_into_the_ledger():
     named.stream = Rude("x").stream
     (attempt,) = compose(named)("Hi").attempts
     assert (attempt.provider, attempt.model_id) == ("p", "m")
+
+
+def test_a_stack_is_a_diagram_too() -> None:
+    spare = compose(ScriptedModel("b", model_id='the "spare"'), with_retry(attempts=2))
+    stack = compose(compose(ScriptedModel("a", model_id="first")), with_retry(attempts=3), with_fallback(spare))
+    assert describe(stack, "mermaid") == (
+        "flowchart TD\n"
+        '    n0["Fallback()"]\n'
+        '    n0 --> n1["Retry(attempts=3)"]\n'
+        "    n1 --> n2([\"ScriptedModel('first')\"])\n"
+        '    n0 -. then .-> n3["Retry(attempts=2)"]\n'
+        "    n3 --> n4([\"ScriptedModel('the #quot;spare#quot;')\"])"
+    )
+
+
+def test_a_stack_has_no_other_form() -> None:
+    with pytest.raises(ValueError, match="form is 'text' or 'mermaid', not 'svg'"):
+        describe(ScriptedModel("a"), "svg")  # type: ignore[arg-type]
