@@ -20,7 +20,7 @@ from ..domain.response import FinishReason, Response
 from ..domain.usage import Usage
 from .chat_errors import said
 from .chat_json import Halves, parse, shown
-from .chat_raw import FILTERS, Raw, filtered_by
+from .chat_raw import FILTERS, WORDS, Raw, filtered_by
 from .chat_usage import usage_of
 
 
@@ -282,7 +282,9 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
     legacy = delta.get("function_call")
     if isinstance(legacy, dict):
         events += arriving.call({"index": 0, "function": legacy})
-    arriving.keep(delta)
+    if not WORDS.issuperset(delta):
+        arriving.keep(delta)
+        arriving.raw.message(delta)
     return events
 
 

@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+WORDS: Final = frozenset(
+    {"role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"}
+)
+"""What the domain reads of a message; the rest of it is for `Raw`."""
+
 FILTERS: Final = "content_filter_results"  # of a choice; those of the question are in `prompt_filter_results`
 
 
@@ -34,13 +39,14 @@ def _took(found: object) -> bool:
 class Raw:
     """What has been gathered so far. It belongs to one stream."""
 
-    __slots__ = ("_choice", "_fields", "_logprobs", "filtered")
+    __slots__ = ("_choice", "_fields", "_logprobs", "_message", "filtered")
 
     def __init__(self) -> None:
         self.filtered = False
         self._fields: dict[str, Any] = {}
         self._choice: dict[str, Any] = {}
         self._logprobs: dict[str, Any] = {}
+        self._message: dict[str, Any] = {}
 
     def heed(self, chunk: Mapping[str, Any], choice: Mapping[str, Any] | None) -> None:
         """A chunk that is the first, that has no choice, or whose choice has a finish reason."""
@@ -50,14 +56,13 @@ class Raw:
             self._choice.update(told)
 
     def logprobs(self, found: object) -> None:
-        """The log probabilities of one chunk: lists by name, which go on where the last chunk's ended."""
-        for name, value in found.items() if isinstance(found, Mapping) else ():
-            known = self._logprobs.get(name)
-            if isinstance(value, list):
-                self._logprobs[name] = known if isinstance(known, list) else []
-                self._logprobs[name] += value
-            elif known is None:
-                self._logprobs[name] = value
+        """The log probabilities of one chunk."""
+        if isinstance(found, Mapping):
+            _go_on(self._logprobs, found)
+
+    def message(self, delta: Mapping[str, Any]) -> None:
+        """What one chunk says of the message besides its words, such as the sources of a search."""
+        _go_on(self._message, {name: value for name, value in delta.items() if name not in WORDS and value})
 
     def filters(self, results: object) -> None:
         """The annotations of one chunk. Those that say that something was filtered stand."""
@@ -68,9 +73,22 @@ class Raw:
     @property
     def answer(self) -> dict[str, Any] | None:
         """As `Response.raw` shows it; None where nothing was said."""
-        if not self._fields and not self._choice:
+        if not (self._fields or self._choice or self._logprobs or self._message):
             return None
         choice = {"index": 0, **self._choice}
         if self._logprobs:
             choice["logprobs"] = self._logprobs
+        if self._message:
+            choice["message"] = self._message
         return {**self._fields, "choices": [choice]}
+
+
+def _go_on(known: dict[str, Any], found: Mapping[str, Any]) -> None:
+    """Add what was found: lists go on where they ended, and of anything else the last stands; None says nothing."""
+    for name, value in found.items():
+        if isinstance(value, list):
+            earlier = known.get(name)
+            known[name] = earlier if isinstance(earlier, list) else []
+            known[name] += value
+        elif value is not None or name not in known:
+            known[name] = value

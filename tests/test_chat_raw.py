@@ -55,6 +55,21 @@ def test_log_probabilities_go_on_and_none_takes_nothing_away() -> None:
     assert finished(*chunks).raw["choices"][0]["logprobs"] == {"content": [1, 2, 3], "refusal": [4]}
 
 
+def test_what_a_message_has_besides_words_is_kept() -> None:
+    def delta(**fields: Any) -> dict[str, Any]:
+        return {"choices": [{"index": 0, "delta": fields}]}
+
+    chunks = (
+        delta(role="assistant", content="a", annotations=[{"url": 1}]),
+        delta(annotations=[{"url": 2}], audio=None),
+        delta(tool_calls=[], reasoning="r", mood="glad"),
+    )
+    assert finished(*chunks, said("", "stop")).raw["choices"][0]["message"] == {
+        "annotations": [{"url": 1}, {"url": 2}],
+        "mood": "glad",
+    }
+
+
 def test_nothing_that_was_passed_in_is_changed() -> None:
     logprobs = {"content": [1]}
     finished(said("a", logprobs=logprobs), said("b", logprobs={"content": [2]}), said("", "stop"))
