@@ -202,6 +202,22 @@ def closing_a_stream_frees_everything(subject: Subject) -> None:
     asyncio.run(main())
 
 
+def closing_at_any_point_harms_nothing(subject: Subject) -> None:
+    """Law 5: wherever a stream is closed, nothing is held, and the next call is answered as ever."""
+
+    async def main() -> None:
+        case = subject.answering(TEXT)
+        expected = bare(await case.model.generate(case.request()))
+        for after in (1, 2, 5):
+            async with aclosing(case.model.stream(case.request())) as stream:
+                for _ in range(after):
+                    await anext(stream, None)
+            await case.until_open(0)
+            assert bare(await case.model.generate(case.request())) == expected
+
+    asyncio.run(main())
+
+
 def cancelling_frees_everything(subject: Subject) -> None:
     """Law 5: a cancelled call, whole or streamed, lets the cancellation through and holds nothing any more."""
 
@@ -291,6 +307,7 @@ LAWS: tuple[Callable[[Subject], None], ...] = (
     the_stream_comes_to_the_whole,
     no_stop_is_shown,
     closing_a_stream_frees_everything,
+    closing_at_any_point_harms_nothing,
     cancelling_frees_everything,
     a_stream_that_nobody_reads_costs_nothing,
     nothing_passed_in_is_changed,
