@@ -65,10 +65,10 @@ class Hearing:
             decode_plain({"usage": _usage(self.last)}, arriving)
         arriving.model_id = _named(stream) or arriving.model_id
         *events, last = arriving.finish()
-        if self.kept and isinstance(last, Finished):
-            response = last.response
-            last = Finished(attrs.evolve(response, message=_keeping(response.message, _signed(self.kept))))
-        return [*events, last]
+        assert isinstance(last, Finished)
+        response = last.response
+        message = _keeping(response.message, _signed(self.kept)) if self.kept else response.message
+        return [*events, Finished(attrs.evolve(response, message=message, raw=getattr(stream, "chunks", None)))]
 
 
 def decode_event(chunk: Any, hearing: Hearing) -> Sequence[Event]:
