@@ -29,12 +29,14 @@ async def heard(stream: AsyncIterator[Event]) -> list[Event]:
 
 
 def ask(server: Loopback, request: Request = HI, **fields: Any) -> Response | ModelError:
-    result = asyncio.run(model(server, **fields).generate(request))
+    subject = model(server, **fields)  # held, so that the loop waits at its end until every connection is closed
+    result = asyncio.run(subject.generate(request))
     return result.unwrap() if isinstance(result, Success) else result.failure()
 
 
 def listen(server: Loopback, request: Request = HI, **fields: Any) -> list[Event]:
-    return asyncio.run(heard(model(server, **fields).stream(request)))
+    subject = model(server, **fields)
+    return asyncio.run(heard(subject.stream(request)))
 
 
 def failed(server: Loopback, **fields: Any) -> ModelError:

@@ -91,6 +91,17 @@ def test_a_planted_secret_is_sent_and_never_shown(way: str, secret: str) -> None
     assert secret not in shown
 
 
+def test_a_secret_of_one_call_is_never_shown() -> None:
+    options = {"extra_headers": {"x-api-key": "planted-key-0123456789"}}
+    with Loopback(echo) as server:
+        model = InferenceClientModel("org/name", base_url=server.url, token="none")
+        request = Request(HI.messages, options=options)
+        found = asyncio.run(model.generate(request)).failure()
+        events = asyncio.run(heard(model.stream(request)))
+    assert [seen.headers["x-api-key"] for seen in server.requests] == ["planted-key-0123456789"] * 2
+    assert "planted" not in f"{found!r} {events} {request!r}"
+
+
 def test_a_secret_of_an_injected_client_is_never_shown() -> None:
     async def main(server: Loopback) -> str:
         from huggingface_hub import AsyncInferenceClient
