@@ -73,9 +73,9 @@ def _nodes(model: Model, numbers: Iterator[int]) -> Iterator[str]:
         yield from _nodes(model.inner, numbers)
         return
     name = f"n{next(numbers)}"
-    layered = isinstance(model, Decorated)
-    label = (repr(model.policy) if layered else _name(model)).replace('"', "#quot;")
-    yield f'    {name}["{label}"]' if layered else f'    {name}(["{label}"])'
+    label = repr(model.policy) if isinstance(model, Decorated) else _name(model)
+    left, right = ("[", "]") if isinstance(model, Decorated) else ("([", "])")
+    yield f'    {name}{left}"{label.replace(chr(34), "#quot;")}"{right}'
     for number, inner in enumerate(_below(model)):
         first, *others = _nodes(inner, numbers)
         arrow = "-->" if number == 0 else "-. then .->"

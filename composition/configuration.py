@@ -11,24 +11,48 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import attrs
+
 from .. import adapters
-from ..adapters.limiter import Limiter
 from ..domain.model import Model
 from ..domain.secrecy import is_secret
+from .budget import Budget, with_budget
+from .cache import Cache, with_cache
+from .chaos import Chaos, with_chaos
+from .check import Check, with_check
+from .circuit_breaker import CircuitBreaker, with_circuit_breaker
 from .compose import Layer, compose
+from .concurrency import Concurrency, with_concurrency
+from .defaults import Defaults, with_defaults
 from .fallback import Fallback, with_fallback
+from .machines import MACHINES
 from .plain import Reader, Writer
 from .policy import Decorated, Direct
 from .rate_limit import RateLimit, with_rate_limit
+from .recording import Recording, with_recording
+from .replay import Replay, with_replay
 from .retry import Retry, with_retry
+from .route import Route, with_route
+from .timeout import Timeout, with_timeout
 
 _LAYERS: Final[Mapping[type, Callable[..., Layer]]] = {
+    Budget: with_budget,
+    Cache: with_cache,
+    Chaos: with_chaos,
+    Check: with_check,
+    CircuitBreaker: with_circuit_breaker,
+    Concurrency: with_concurrency,
+    Defaults: with_defaults,
     Fallback: with_fallback,
     RateLimit: with_rate_limit,
+    Recording: with_recording,
+    Replay: with_replay,
     Retry: with_retry,
+    Route: with_route,
+    Timeout: with_timeout,
 }
 _SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 _NOTHING: Final = object()
@@ -81,7 +105,8 @@ def _arguments(model: Model, writer: Writer) -> dict[str, Any]:
     return {
         name: writer.write(value, f"{cls.__name__}: {name}", secret=is_secret(name))
         for name, value in held.items()
-        if _is_needed(parameters[name]) or _differs(value, _held(usual, name), parameters[name].default)
+        if (_is_needed(parameters[name]) and value is not None)
+        or _differs(value, _held(usual, name), parameters[name].default)
     }
 
 
@@ -110,7 +135,9 @@ def _is_needed(parameter: inspect.Parameter) -> bool:
 
 def _differs(value: Any, usual: Any, default: Any) -> bool:
     if usual is _NOTHING:
-        return value is not default and bool(value != default) and bool(value or default)
+        usual = default
+    if usual is None and value in ({}, ()):
+        return False  # nothing was given, and is kept as an empty collection
     return value is not usual and bool(value != usual)
 
 
@@ -120,16 +147,26 @@ def _layer(policy: Any, writer: Writer) -> dict[str, Any]:
         raise ValueError(f"to_dict: {policy!r} is a layer of your own; put it on what from_dict gives")
     where = make.__name__
     out: dict[str, Any] = {"layer": where}
-    if isinstance(policy, RateLimit) and isinstance(policy.limiter, Limiter):
-        limiter = writer.limiter(policy.limiter, where)
-        return out | ({"rpm": {"limiter": limiter}} if "shared" in limiter else limiter)
-    for name, parameter in inspect.signature(make).parameters.items():
+    parameters = inspect.signature(make).parameters
+    machine = next((held for held in _values(policy) if type(held) in MACHINES), None)
+    if machine is not None:
+        kind = MACHINES[type(machine)]
+        written = writer.machine(machine, where)
+        out |= {next(iter(parameters)): {kind.word: written}} if "shared" in written else written
+    done = () if machine is None else (next(iter(parameters)), *MACHINES[type(machine)].arguments(machine))
+    for name, parameter in parameters.items():
+        if name in done:
+            continue
         value = getattr(policy, "limiter" if name == "rpm" else name, parameter.default)
         if parameter.kind is _SEVERAL:
             out[name] = [_written(model, writer) for model in value]
-        elif value != parameter.default:
+        elif _differs(value, parameter.default, None):
             out[name] = writer.write(value, f"{where}: {name}")
     return out
+
+
+def _values(policy: Any) -> Iterator[Any]:
+    return (getattr(policy, field.name) for field in attrs.fields(type(policy)))
 
 
 class _Source:

@@ -1,12 +1,13 @@
 """A setting as a plain JSON value, and back; a secret is named by its environment variable and never written.
 
 What JSON has no word for is a mapping with one member that names it: `{"env": "MY_KEY"}`, `{"omit": true}`,
-`{"capabilities": {...}}`, `{"limiter": {...}}`. A mapping that looks like one of these, or whose names aren't text, is
-written as `{"map": [[name, value], ...]}`.
+`{"capabilities": {...}}`, `{"limiter": {...}}` and the other machines that layers share. A mapping that looks like one
+of these, or whose names aren't text, is written as `{"map": [[name, value], ...]}`.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -15,12 +16,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from ..adapters.clock import SYSTEM_CLOCK
-from ..adapters.limiter import Limiter
 from ..adapters.secret import Env
 from ..domain.capability import Capabilities
 from ..domain.option import OMIT
 from ..domain.secrecy import is_secret
+from .machines import MACHINES
 
 # Words that stand where a key is asked for and none is needed.
 _NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})
@@ -28,14 +28,14 @@ _NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "no
 
 @attrs.define
 class Writer:
-    """Writes the settings of one stack. A limiter that stands in it twice gets a number; `again` writes it so."""
+    """Writes the settings of one stack. A machine that stands in it twice gets a number; `again` writes it so."""
 
-    _limiters: dict[int, int] = attrs.field(factory=dict)
-    _shared: frozenset[int] = frozenset()
+    _met: dict[int, int] = attrs.field(factory=dict)
+    _shared: tuple[int, ...] = ()
 
     def again(self) -> Writer:
-        """A writer that knows which limiters this one has met more than once."""
-        return Writer(shared=frozenset(key for key, times in self._limiters.items() if times > 1))
+        """A writer that knows which machines this one has met more than once."""
+        return Writer(shared=tuple(key for key, times in self._met.items() if times > 1))
 
     def write(self, value: Any, where: str, *, secret: bool = False) -> Any:
         """The value as JSON has it. Raises ValueError, naming the place, for what a configuration can't hold."""
@@ -51,8 +51,8 @@ class Writer:
             return value
         if isinstance(value, Capabilities):
             return {"capabilities": attrs.asdict(value, filter=lambda field, item: item != field.default)}
-        if isinstance(value, Limiter):
-            return {"limiter": self.limiter(value, where)}
+        if type(value) in MACHINES:
+            return {MACHINES[type(value)].word: self.machine(value, where)}
         if isinstance(value, (frozenset, set)):
             return sorted(self.write(item, where, secret=secret) for item in value)
         if isinstance(value, (list, tuple)):
@@ -66,18 +66,18 @@ class Writer:
             return items if plain else {"map": [[name, item] for name, item in items.items()]}
         raise ValueError(f"{where}: a configuration can't hold a {type(value).__name__}; leave it out and pass it anew")
 
-    def limiter(self, limiter: Limiter, where: str) -> dict[str, Any]:
-        """What a limiter is made of."""
-        key = id(limiter)
-        self._limiters[key] = self._limiters.get(key, 0) + 1
-        if limiter.clock != SYSTEM_CLOCK:
-            raise ValueError(f"{where}: a configuration can't hold a {type(limiter.clock).__name__}")
-        fields = {"rpm": limiter.pace.rpm, "burst": limiter.pace.burst, "max_wait": limiter.max_wait}
-        written = {name: value for name, value in fields.items() if value != _FREE[name]}
-        return {**written, "shared": sorted(self._shared).index(key) + 1} if key in self._shared else written
-
-
-_FREE: Final = {"rpm": None, "burst": 1, "max_wait": math.inf}
+    def machine(self, machine: Any, where: str) -> dict[str, Any]:
+        """What a machine is made of; `shared` is its number, where it stands in the stack more than once."""
+        key = id(machine)
+        self._met[key] = self._met.get(key, 0) + 1
+        kind = MACHINES[type(machine)]
+        parameters = inspect.signature(kind.make).parameters
+        written = {
+            name: self.write(value, f"{where}: {name}")
+            for name, value in kind.arguments(machine).items()
+            if value != parameters[name].default
+        }
+        return {**written, "shared": self._shared.index(key) + 1} if key in self._shared else written
 
 
 def _text(text: str, where: str, secret: bool) -> Any:
@@ -98,7 +98,7 @@ def _text(text: str, where: str, secret: bool) -> Any:
 class Reader:
     """Reads the settings of one stack."""
 
-    _limiters: dict[object, Limiter] = attrs.field(factory=dict)
+    _made: dict[tuple[str, object], Any] = attrs.field(factory=dict)
 
     def read(self, value: Any, where: str) -> Any:
         """The value that was written. Raises ValueError, naming the place, for what can't be read."""
@@ -108,7 +108,8 @@ class Reader:
             return value
         if len(value) == 1 and value.keys() <= _TAGS:
             (tag, inner), *_ = value.items()
-            return getattr(self, f"_{tag}")(inner, f"{where}.{tag}")
+            at = f"{where}.{tag}"
+            return self._machine(tag, inner, at) if tag in _BY_WORD else getattr(self, f"_{tag}")(inner, at)
         return {name: self.read(item, f"{where}[{name!r}]") for name, item in value.items()}
 
     def _env(self, name: Any, where: str) -> Env:
@@ -125,18 +126,19 @@ class Reader:
     def _capabilities(self, fields: Any, where: str) -> Capabilities:
         return _made(Capabilities, where, **_members(fields, where))  # type: ignore[no-any-return]
 
-    def _limiter(self, fields: Any, where: str) -> Limiter:
+    def _machine(self, word: str, fields: Any, where: str) -> Any:
         given = _members(fields, where)
         number = given.pop("shared", None)
-        limiter = self._limiters.get(number)
-        if limiter is None:
-            limiter = _made(Limiter, where, **given)
+        machine = self._made.get((word, number))
+        if machine is None:
+            machine = _made(_BY_WORD[word].make, where, **given)
             if number is not None:
-                self._limiters[number] = limiter
-        return limiter
+                self._made[word, number] = machine
+        return machine
 
 
-_TAGS: Final = frozenset({"capabilities", "env", "limiter", "map", "omit"})
+_BY_WORD: Final = {machine.word: machine for machine in MACHINES.values()}
+_TAGS: Final = frozenset({"capabilities", "env", "map", "omit", *_BY_WORD})
 
 
 def _members(value: Any, where: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from modelport import (
     Capabilities,
     Decorated,
     Env,
+    Layer,
     Limiter,
     Model,
     Response,
@@ -38,7 +39,17 @@ from modelport.adapters import (
     OpenVINOModel,
     TransformersModel,
 )
+from modelport.composition.budget import Purse, with_budget
+from modelport.composition.cache import with_cache
+from modelport.composition.chaos import with_chaos
+from modelport.composition.check import with_check
+from modelport.composition.circuit_breaker import Breaker, with_circuit_breaker
+from modelport.composition.concurrency import Slots, with_concurrency
+from modelport.composition.defaults import with_defaults
 from modelport.composition.policy import Direct
+from modelport.composition.recording import with_recording
+from modelport.composition.route import with_route
+from modelport.composition.timeout import with_timeout
 
 KEY = "sk-secret-0123456789"
 
@@ -131,6 +142,49 @@ def test_a_stack_comes_back_with_its_layers_and_fallbacks() -> None:
     ]
     assert data["layers"][2]["models"][0]["layers"] == [{"layer": "with_retry"}]
     assert describe(again(stack)) == describe(stack)
+
+
+@pytest.mark.parametrize(
+    ("layer", "written"),
+    [
+        (with_budget(tokens=900), {"tokens": 900}),
+        (with_cache(max_bytes=900, ttl=60), {"max_bytes": 900, "ttl": 60}),
+        (with_chaos({"errors": {"server": 0.5}, "seed": 7}), {"plan": {"errors": {"server": 0.5}, "seed": 7}}),
+        (with_check({"type": "object"}, repair=2), {"check": {"type": "object"}, "repair": 2}),
+        (with_circuit_breaker(0.3, pause=9, on=["server"]), {"ratio": 0.3, "pause": 9, "on": ["server"]}),
+        (with_concurrency(4, max_queue=9), {"n": 4, "max_queue": 9}),
+        (with_defaults(temperature=0, seed=OMIT), {"options": {"temperature": 0, "seed": {"omit": True}}}),
+        (with_rate_limit(60, tpm=900), {"rpm": 60, "tpm": 900}),
+        (with_recording("tape.jsonl"), {"path": "tape.jsonl"}),
+        (with_retry(2, deadline=30), {"attempts": 2, "deadline": 30}),
+        (with_timeout(attempt=5, idle=2), {"attempt": 5, "idle": 2}),
+        (
+            with_route(ScriptedModel("b"), by="weighted", weights=[1, 3]),
+            {"by": "weighted", "weights": [1.0, 3.0], "models": [{"adapter": "ScriptedModel", "answers": ["b"]}]},
+        ),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_each_layer_comes_back_as_it_was(layer: Layer, written: dict[str, Any]) -> None:
+    stack = compose(ScriptedModel("a"), layer)
+    (found,) = to_dict(stack)["layers"]
+    assert {name: value for name, value in found.items() if name != "layer"} == written
+    assert describe(again(stack)) == describe(stack)
+
+
+@pytest.mark.parametrize(
+    ("layer", "word"),
+    [
+        (with_circuit_breaker(Breaker(0.3)), "breaker"),
+        (with_budget(Purse(tokens=9)), "purse"),
+        (with_concurrency(Slots(3)), "slots"),
+        (with_rate_limit(Limiter(60, tpm=900)), "limiter"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_models_that_share_a_machine_still_do(layer: Layer, word: str) -> None:
+    read: Any = again(compose(ScriptedModel("a"), layer, with_fallback(compose(ScriptedModel("b"), layer))))
+    assert getattr(read.inner.policy, word) is getattr(read.policy.models[0].policy, word)
 
 
 def test_the_front_door_to_a_stack_comes_back_too() -> None:
@@ -286,7 +340,7 @@ def test_a_model_that_can_t_be_made_of_its_name_alone_comes_back_too() -> None:
         ({"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layers": {}}, "from_dict.layers: takes a list"),
         (
             {"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layers": [{"layer": "with_retries"}]},
-            "from_dict.layers[0].layer: 'with_retries' is none of with_fallback, with_rate_limit, with_retry; did you",
+            "from_dict.layers[0].layer: 'with_retries' is none of with_budget, with_cache, ",
         ),
         (
             {"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layers": [{"layer": "with_rate_limit"}]},
