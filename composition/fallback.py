@@ -132,7 +132,7 @@ def with_fallback(
     *models: Model,
     on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = REPLACED,
     on_response: Shortcoming | str | Iterable[Shortcoming | str] | Callable[[Response], bool] | None = None,
-    options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    options: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
     clock: Clock = SYSTEM_CLOCK,
 ) -> Layer:
     """A layer that asks these models, in order, when the one below it fails, or answers badly.

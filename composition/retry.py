@@ -8,7 +8,7 @@ the arithmetic, and is entered only after a failure. A stream is tried again onl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -17,7 +17,8 @@ from returns.result import Failure, Result
 from ..adapters import deadline as deadlines
 from ..adapters.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
 from ..domain.attempt import Attempt, Wait
-from ..domain.error import MEANING, ErrorKind, ModelError, ModelFailure
+from ..domain.error import MEANING, ErrorKind, ModelError, ModelFailure, Sent
+from ..domain.frozen import EMPTY, FrozenDict
 from ..domain.model import Model
 from ..domain.request import Request
 from .compose import Layer
@@ -27,6 +28,14 @@ from .policy import Call, Decorated, T, after, waited
 RETRIED = frozenset(kind for kind, meaning in MEANING.items() if meaning.retry)
 """The kinds that are tried again unless `on=` says otherwise."""
 
+Hook = Callable[[ModelError, int, float], float | None]
+"""Is told of the error, of how many attempts there were and of the wait; may give another wait, in seconds."""
+
+_REFUSED = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED})
+"""The provider has seen these requests, and says that it did nothing."""
+
+_SENT = (Sent.NO, Sent.PERHAPS, Sent.YES)
+
 
 def _positive(name: str, value: object, *, zero: bool = False) -> None:
     if not isinstance(value, (int, float)):
@@ -35,10 +44,38 @@ def _positive(name: str, value: object, *, zero: bool = False) -> None:
         raise ValueError(f"with_retry: {name} must be {'at least' if zero else 'more than'} 0 seconds, not {value!r}")
 
 
+def _as_per_kind(per_kind: Mapping[Any, int]) -> FrozenDict:
+    if not isinstance(per_kind, Mapping):
+        raise TypeError(f"with_retry: per_kind must be a dict such as {{'timeout': 2}}, not {per_kind!r}")
+    attempts: dict[str, int] = {}
+    for kind, most in per_kind.items():
+        try:
+            known = ErrorKind(kind)
+        except ValueError as error:
+            raise ValueError(f"with_retry: per_kind: {error}; the kinds are {', '.join(ErrorKind)}") from None
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise ValueError(
+                f"with_retry: per_kind[{known.value!r}] must be a whole number of at least 1, not {most!r}"
+            )
+        attempts[known.value] = most
+    return FrozenDict(attempts)
+
+
+def _as_sent(resend: Sent | str) -> Sent:
+    try:
+        return Sent(resend)
+    except ValueError:
+        raise ValueError(f"with_retry: resend must be one of {', '.join(Sent)}, not {resend!r}") from None
+
+
 def _only_changes(retry: Retry) -> str:
     fields = [field for field in attrs.fields(Retry) if field.repr]
     changed = [field for field in fields if field.name == "attempts" or getattr(retry, field.name) != field.default]
-    return ", ".join(f"{field.name}={getattr(retry, field.name)!r}" for field in changed)
+    return ", ".join(f"{field.name}={_shown(getattr(retry, field.name))}" for field in changed)
+
+
+def _shown(value: object) -> str:
+    return repr(str(value)) if isinstance(value, Sent) else repr(value)
 
 
 @attrs.frozen(repr=False)
@@ -51,6 +88,9 @@ class Retry:
     max_wait: float = 60.0
     deadline: float | None = None
     on: On = RETRIED
+    per_kind: FrozenDict = EMPTY
+    resend: Sent = Sent.YES
+    hook: Hook | None = None
     wait: Callable[[Any], float] | None = None
     stop: Callable[[Any], bool] | None = None
     clock: Clock = attrs.field(default=SYSTEM_CLOCK, repr=False)
@@ -69,6 +109,8 @@ class Retry:
         for name, strategy in (("wait", self.wait), ("stop", self.stop)):
             if strategy is not None and not callable(strategy):
                 raise TypeError(f"with_retry: {name} must be one of tenacity's strategies, not {strategy!r}")
+        if self.hook is not None and not callable(self.hook):
+            raise TypeError(f"with_retry: hook must be a function of error, attempts and wait, not {self.hook!r}")
 
     def __repr__(self) -> str:
         return f"Retry({_only_changes(self)})"
@@ -84,11 +126,12 @@ class Retry:
         began = self.clock.now()
         result = await call(model, request)
         earlier: tuple[Attempt, ...] = ()
-        number = 0
+        kinds: list[ErrorKind] = []
         while isinstance(result, Failure):
-            number += 1
             error = result.failure()
-            pause = self.pause(error, number, self.clock.now() - began, self.chance())
+            kinds.append(error.kind)
+            alike = kinds.count(error.kind)
+            pause = self.pause(error, len(kinds), self.clock.now() - began, self.chance(), alike)
             if pause is None or pause >= deadlines.left():
                 break
             earlier += error.attempts
@@ -96,9 +139,11 @@ class Retry:
             result = waited(Wait("retry", pause), await call(model, request))
         return after(earlier, result)
 
-    def pause(self, error: ModelError, number: int, elapsed: float, chance: float) -> float | None:
-        """Seconds to wait after attempt `number` failed so; None to give up. Decides, and does nothing."""
-        if number >= self.attempts or not acts_on(self.on, error):
+    def pause(self, error: ModelError, number: int, elapsed: float, chance: float, alike: int = 1) -> float | None:
+        """Seconds to wait after attempt `number` failed so, as `alike` of them did; None to give up."""
+        if number >= self.attempts or alike >= self.per_kind.get(error.kind.value, self.attempts):
+            return None
+        if not acts_on(self.on, error) or not self._may_be_sent_again(error):
             return None
         asked = error.retry_after
         floor = asked if asked is not None and asked > 0 else 0.0
@@ -111,8 +156,21 @@ class Retry:
             from tenacity import wait_exponential
 
             pause = max(floor, chance * wait_exponential(multiplier=self.base, max=self.cap)(state))
+        if self.hook is not None:
+            pause = self._hooked(self.hook, error, number, pause, floor)
         state.upcoming_sleep = pause
         return None if self.stop is not None and self.stop(state) else pause
+
+    def _hooked(self, hook: Hook, error: ModelError, number: int, pause: float, floor: float) -> float:
+        given = hook(error, number, pause)
+        if given is None:
+            return pause
+        if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
+            raise ValueError(f"with_retry: hook must give seconds of at least 0, or None, not {given!r}")
+        return max(floor, float(given))
+
+    def _may_be_sent_again(self, error: ModelError) -> bool:
+        return error.kind in _REFUSED or _SENT.index(error.sent) <= _SENT.index(self.resend)
 
 
 def _tenacity_state(error: ModelError, number: int, elapsed: float) -> Any:
@@ -134,6 +192,9 @@ def with_retry(
     max_wait: float = 60.0,
     deadline: float | None = None,
     on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = RETRIED,
+    per_kind: Mapping[Any, int] = EMPTY,
+    resend: Sent | str = Sent.YES,
+    hook: Hook | None = None,
     wait: Callable[[Any], float] | None = None,
     stop: Callable[[Any], bool] | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -143,8 +204,25 @@ def with_retry(
 
     `attempts` counts the first call. `base` and `cap` shape the wait, in seconds; a Retry-After longer than `max_wait`
     isn't waited for: the error is given back at once, for a fallback to take over. After `deadline` seconds no attempt
-    starts and no layer below waits. `on` is the kinds to try again, or a function of the error. `wait` and `stop` take
-    tenacity's strategies instead of ours. Raises ValueError or TypeError on a number that makes no sense.
+    starts and no layer below waits. `on` is the kinds to try again, or a function of the error, such as `when(...)`.
+    `per_kind` bounds the attempts that may fail with one kind. `resend` is how much of a request may have been sent for
+    it to be sent again: with `perhaps` none that was surely sent, with `no` none that may have been. `hook` is told of
+    each retry before its wait, and may give another one. `wait` and `stop` take tenacity's strategies instead of ours.
+    Raises ValueError or TypeError on a number that makes no sense.
     """
-    retry = Retry(attempts, base, cap, max_wait, deadline, as_on(on, "with_retry: on"), wait, stop, clock, chance)
+    retry = Retry(
+        attempts,
+        base,
+        cap,
+        max_wait,
+        deadline,
+        as_on(on, "with_retry: on"),
+        _as_per_kind(per_kind),
+        _as_sent(resend),
+        hook,
+        wait,
+        stop,
+        clock,
+        chance,
+    )
     return lambda model: Decorated(model, retry, clock)

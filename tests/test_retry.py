@@ -1,11 +1,14 @@
 """with_retry: by kind, with growing jittered waits, Retry-After as a floor, and a deadline, in virtual time."""
 
 import pytest
+from laws import LAWS
 from returns.result import Failure, Success
+from subjects import Scripted
 
 from modelport import ModelError, ScriptedModel, VirtualClock, as_request, compose, with_rate_limit, with_retry
 from modelport.domain.error import MEANING, ErrorKind, ModelFailure
 from modelport.domain.event import Failed, Finished, TextDelta
+from modelport.domain.when import when
 
 REQUEST = as_request("Hello!")
 SERVER = ModelError("server", "it broke")
@@ -181,3 +184,105 @@ def test_attempts_are_a_whole_number(attempts):
 
 def test_a_failure_is_a_value_not_an_exception():
     assert isinstance(retried(ModelError("invalid_request", "no"))[0], Failure)
+
+
+# Which errors, how often, and how long
+
+
+def test_questions_of_the_error_combine():
+    on = when(kind="server") & ~when(status=501) | when(code="busy")
+    for error, tried in (
+        (ModelError("server", "no"), 2),
+        (ModelError("server", "no", status=501), 1),
+        (ModelError("rate_limited", "no"), 1),
+        (ModelError("rate_limited", "no", code="busy"), 2),
+    ):
+        assert len(retried(error, "Hi", on=on, attempts=2)[2].requests) == tried
+
+
+def test_a_kind_may_have_fewer_attempts_than_the_others():
+    slow = ModelError("timeout", "slow")
+    result, _, model = retried(SERVER, slow, SERVER, slow, "Hi", attempts=9, per_kind={"timeout": 2})
+    assert (result.failure().kind, len(model.requests)) == ("timeout", 4)
+    assert retried(SERVER, SERVER, slow, "Hi", per_kind={"timeout": 2})[0].unwrap().content == "Hi"
+
+
+def test_no_kind_has_more_attempts_than_there_are():
+    assert len(retried(SERVER, SERVER, "Hi", attempts=2, per_kind={"server": 5})[2].requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "resend", "tried"),
+    [
+        ("yes", "yes", 2),
+        ("yes", "perhaps", 1),
+        ("perhaps", "perhaps", 2),
+        ("perhaps", "no", 1),
+        ("no", "no", 2),
+    ],
+)
+def test_what_may_have_been_sent_is_sent_again_only_if_that_is_allowed(sent, resend, tried):
+    error = ModelError("interrupted", "cut", sent=sent)
+    assert len(retried(error, "Hi", attempts=2, resend=resend)[2].requests) == tried
+
+
+@pytest.mark.parametrize("kind", ["rate_limited", "overloaded"])
+def test_what_the_provider_refused_did_nothing_and_is_sent_again(kind):
+    assert retried(ModelError(kind, "not now", sent="yes"), "Hi", resend="no")[0].unwrap().content == "Hi"
+
+
+def test_a_hook_is_told_of_each_retry_and_may_give_another_wait():
+    told = []
+
+    def hook(error, attempts, wait):
+        told.append((error.kind, attempts, wait))
+        return 7.0 if attempts == 2 else None
+
+    result, clock, _ = retried(SERVER, SERVER, "Hi", base=1, chance=0.5, hook=hook)
+    assert told == [("server", 1, 0.5), ("server", 2, 1.0)]
+    assert [a.waits[0].seconds for a in result.unwrap().attempts[1:]] == [0.5, 7.0]
+    assert clock.now() == 7.5
+
+
+def test_no_hook_breaks_a_retry_after():
+    error = ModelError("rate_limited", "slow down", retry_after=5.0)
+    assert retried(error, "Hi", hook=lambda *_: 1.0)[1].now() == 5.0
+
+
+def test_a_hook_that_waits_for_ever_gives_up():
+    assert len(retried(SERVER, "Hi", hook=lambda *_: float("inf"))[2].requests) == 1
+
+
+@pytest.mark.parametrize("given", [-1, float("nan"), "soon", True])
+def test_a_hook_gives_seconds(given):
+    with pytest.raises(ValueError, match="with_retry: hook must give seconds of at least 0, or None"):
+        retried(SERVER, "Hi", hook=lambda *_: given)
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "said"),
+    [
+        ({"per_kind": {"slowness": 2}}, ValueError, "with_retry: per_kind: 'slowness' is not a valid ErrorKind"),
+        (
+            {"per_kind": {"server": 0}},
+            ValueError,
+            r"with_retry: per_kind\['server'\] must be a whole number of at least 1",
+        ),
+        ({"per_kind": 2}, TypeError, "with_retry: per_kind must be a dict"),
+        ({"resend": "sometimes"}, ValueError, "with_retry: resend must be one of no, perhaps, yes, not 'sometimes'"),
+        ({"hook": 3}, TypeError, "with_retry: hook must be a function"),
+    ],
+)
+def test_what_makes_no_sense_is_an_error_at_once(how, error, said):
+    with pytest.raises(error, match=said):
+        with_retry(**how)
+
+
+def test_the_repr_shows_them():
+    policy = compose(ScriptedModel("Hi"), with_retry(on=when(retry=True), per_kind={"timeout": 2}, resend="no")).policy
+    assert repr(policy) == "Retry(attempts=4, on=when(retry=True), per_kind={'timeout': 2}, resend='no')"
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_the_law_is_kept(law):
+    law(Scripted(lambda _: with_retry(base=0.001, per_kind={"interrupted": 2}, resend="yes", hook=lambda *_: 0.0)))
