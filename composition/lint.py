@@ -108,6 +108,14 @@ def attempt_over_total(way: Way) -> Iterator[Finding]:
                 yield Finding("attempt-over-total", _around(outer, inner), message, f"lower {name}, or raise total")
 
 
+def retry_outside_fallback(way: Way) -> Iterator[Finding]:
+    """A retry outside a fallback does nothing."""
+    for outer, inner in _pairs(way, Retry, Fallback):
+        message = "when every candidate has failed the error is exhausted, which isn't tried again"
+        fix = "retry each candidate: write with_retry before with_fallback in compose"
+        yield Finding("retry-outside-fallback", _around(outer, inner), message, fix)
+
+
 def cache_outside_fallback(way: Way) -> Iterator[Finding]:
     """A cache outside a fallback keeps the substitute's answer as the model's own."""
     for outer, inner in _pairs(way, Cache, Fallback):
@@ -121,6 +129,7 @@ RULES: Final[tuple[Rule, ...]] = (
     limiter_outside_retry,
     breaker_outside_retry,
     attempt_over_total,
+    retry_outside_fallback,
     cache_outside_fallback,
 )
 """The rules that look at one way through a stack."""
