@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
@@ -231,7 +232,7 @@ class AmazonBedrockModel(ApiModel):
                 if line.hung_up:
                     return
         finally:
-            stream.close()
+            getattr(stream, "close", bool)()
 
     def _connected(self) -> Any:
         return self._clients.get(self._connect)
@@ -313,9 +314,9 @@ class _Reader:
 
 def _raw(stream: Any) -> Any:
     """The HTTP answer beneath the SDK's stream; None where it isn't the SDK's own: tools for tracing wrap it."""
-    from botocore.eventstream import EventStream
-
-    return getattr(stream, "_raw_stream", None) if type(stream) is EventStream else None
+    kind = type(stream)
+    own = (kind.__module__, kind.__name__) == ("botocore.eventstream", "EventStream")
+    return getattr(stream, "_raw_stream", None) if own else None
 
 
 async def _drained(chunks: AsyncGenerator[Any]) -> None:
@@ -344,7 +345,8 @@ def _check_keys(where: str, keys: Mapping[str, Key | None], api_key: Key | None)
 
 
 def _check_own(where: str, name: str, given: Any, *members: str) -> None:
-    if not all(callable(getattr(given, member, None)) for member in members):
+    found = [getattr(given, member, None) for member in members]
+    if not all(map(callable, found)) or any(map(inspect.iscoroutinefunction, found)):
         what = "a boto3.Session" if name == "session" else "boto3's client of bedrock-runtime"
         raise TypeError(f"{where}: {name}= takes {what}, not {type(given).__name__}")
 

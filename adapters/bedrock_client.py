@@ -20,6 +20,17 @@ T = TypeVar("T")
 
 SERVICE = "bedrock-runtime"
 
+_one_by_one = threading.Lock()  # boto3's sessions serve one thread at a time, and several models may share one
+
+
+def _renew() -> None:
+    global _one_by_one
+    _one_by_one = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
 
 class PerProcess(Generic[T]):
     """Holds a thing for each process, made on first use. A copy, or one that was unpickled, is empty."""
@@ -91,7 +102,8 @@ def connect(
             inner.register_component("token_provider", _Token(revealed(token)))
             config = config.merge(Config(signature_version="bearer"))
         session = boto3.Session(botocore_session=inner)
-    return session.client(SERVICE, config=config, **given)
+    with _one_by_one:
+        return session.client(SERVICE, config=config, **given)
 
 
 class _Token:
@@ -131,11 +143,10 @@ def watched(client: Any, threads: int) -> Any:
 
     The client itself stays as it is, for whoever has it. What isn't botocore's is used as it is.
     """
-    from botocore.client import BaseClient
+    if not any(cls.__module__ == "botocore.client" for cls in type(client).__mro__):
+        return client
     from botocore.validate import ParamValidationDecorator
 
-    if not isinstance(client, BaseClient):
-        return client
     events = copy.copy(client.meta.events)
     events.unregister(f"needs-retry.{SERVICE}", unique_id=f"retry-config-{SERVICE}")
     events.register(f"before-parse.{SERVICE}", _received)

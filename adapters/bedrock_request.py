@@ -110,16 +110,18 @@ def _inference(
 def _fields(model_id: str, options: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """What goes to the model itself, in its own words."""
     for name, value in options.items():
-        if name == "extra_body":
-            given.update(_member(name, value or {}))
-        elif (
-            name == "top_k" and "nova" in model_id
-        ):  # docs.aws.amazon.com/nova/latest/userguide/using-converse-api.html
-            given["inferenceConfig"] = {**given.get("inferenceConfig", {}), "topK": value}
-        elif name == "top_k" and "cohere" in model_id:
-            given["k"] = value
-        elif name not in MEMBERS and name not in INFERENCE:
-            given[name] = thaw(value)
+        match name:
+            case "extra_body":
+                given.update(_member(name, value or {}))
+            case "extra_headers" | "extra_query":
+                raise Unsupported(f"options: boto3 has no {name}; hook into a client of your own: client.meta.events")
+            case "top_k" if "nova" in model_id:
+                # docs.aws.amazon.com/nova/latest/userguide/using-converse-api.html
+                given["inferenceConfig"] = {**given.get("inferenceConfig", {}), "topK": value}
+            case "top_k" if "cohere" in model_id:
+                given["k"] = value
+            case _ if name not in MEMBERS and name not in INFERENCE:
+                given[name] = thaw(value)
     return given
 
 
@@ -327,10 +329,17 @@ def _reasoning_block(part: Reasoning) -> dict[str, Any] | None:
     """A thought goes back where its signature says whose it is; models that sign nothing refuse to get any."""
     mine = own(part)
     if "redactedContent" in mine:
-        return {"reasoningContent": {"redactedContent": base64.b64decode(mine["redactedContent"])}}
+        return {"reasoningContent": {"redactedContent": _secret(mine["redactedContent"])}}
     if "signature" in mine:
         return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": mine["signature"]}}}
     return None
+
+
+def _secret(text: object) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise Unwritable("a Reasoning: redactedContent isn't base64, as it was when it came") from None
 
 
 def _result_block(part: ToolResult, where: str) -> dict[str, Any]:

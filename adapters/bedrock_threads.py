@@ -148,9 +148,9 @@ async def in_thread(threads: Threads, line: Line, work: Callable[[], T]) -> T:
     threads.start(job)
     try:
         await ended
-    except asyncio.CancelledError:
-        line.hang_up()
-        raise
+    finally:
+        if not job.done:
+            line.hang_up()
     if job.error is not None:
         raise job.error
     result: T = job.result

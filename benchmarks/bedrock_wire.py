@@ -110,7 +110,7 @@ async def compare(url: str) -> dict[str, tuple[float, float]]:
     config = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     client: Any = boto3.client("bedrock-runtime", endpoint_url=url, config=config, **KEYS)
     found: dict[str, tuple[float, float]] = {}
-    for count, times in ((1, 40), (50, 20), (500, 4)):
+    for count, times in ((1, 10), (50, 8), (500, 2)):
         said = [("user" if at % 2 == 0 else "assistant", WORDS) for at in range(count)]
         request = Request([Message(role, text) for role, text in said])
         plain: Any = [{"role": role, "content": [{"text": text}]} for role, text in said]
@@ -152,16 +152,16 @@ async def compare(url: str) -> dict[str, tuple[float, float]]:
     async def in_one_go() -> object:
         return await asyncio.to_thread(their_loop)
 
-    one, other = await by_turns(our_stream, their_stream, 4)
+    one, other = await by_turns(our_stream, their_stream, 1)
     found["per event"] = (one / EVENTS, other / EVENTS)
-    one, other = await by_turns(our_stream, in_one_go, 4)
+    one, other = await by_turns(our_stream, in_one_go, 1)
     found["per event, theirs unseen"] = (one / EVENTS, other / EVENTS)
     client.close()
     return found
 
 
 async def by_turns(
-    ours: Callable[[], Awaitable[object]], theirs: Callable[[], Awaitable[object]], times: int, rounds: int = 21
+    ours: Callable[[], Awaitable[object]], theirs: Callable[[], Awaitable[object]], times: int, rounds: int = 81
 ) -> tuple[float, float]:
     """The medians of both, measured alternately after a warm-up."""
     await cpu(ours, 2)

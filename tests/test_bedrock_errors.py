@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from typing import Any
 
 import botocore.exceptions
 import pytest
@@ -74,7 +75,7 @@ def test_what_the_service_refuses_is_understood(status: int, code: str, message:
 def test_every_error_that_the_service_declares_is_in_the_table() -> None:
     import botocore.session
 
-    service = botocore.session.get_session().get_service_model("bedrock-runtime")
+    service: Any = botocore.session.get_session().get_service_model("bedrock-runtime")
     operations = [service.operation_model(name) for name in ("Converse", "ConverseStream")]
     declared = {shape.name for operation in operations for shape in operation.error_shapes}
     events = operations[1].get_event_stream_output().members

@@ -370,6 +370,16 @@ def test_thoughts_go_back_with_their_signature_and_not_without() -> None:
     ]
 
 
+def test_a_redacted_thought_that_was_tampered_with_is_a_bad_request() -> None:
+    with pytest.raises(Unwritable, match="base64"):
+        sent(Message("assistant", Reasoning("", metadata={"bedrock": {"redactedContent": "no base64!"}})))
+
+
+def test_headers_of_a_call_are_unsupported_rather_than_told_to_the_model() -> None:
+    with pytest.raises(Unsupported, match="client.meta.events"):
+        sent(Message("user", "Hi"), options={"extra_headers": {"x-key": "secret"}})
+
+
 def test_text_to_be_guarded_is_marked() -> None:
     guarded = Text("Is it so?", metadata={"bedrock": {"guardContent": {"qualifiers": ["query"]}}})
     body = sent(Message("user", [guarded, Text("Yes.", metadata={"bedrock": {"guardContent": True}})]))
