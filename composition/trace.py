@@ -1,0 +1,221 @@
+"""Each call is a span of OpenTelemetry, and each attempt behind it one below, projected from the ledger.
+
+The layer stands on `opentelemetry-api` alone, which does nothing until the application brings an SDK. Where even that
+isn't installed, the layer is left out of the stack. The span is the current one while the model is asked, so that spans
+of HTTP libraries come below it, and isn't any more while a stream is read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from ..adapters.clock import SYSTEM_CLOCK, Clock
+from ..domain.attempt import Attempt
+from ..domain.error import ModelError
+from ..domain.event import Delta
+from ..domain.message import as_json
+from ..domain.model import Model
+from ..domain.redaction import redacted, redacted_text
+from ..domain.request import Request
+from ..domain.response import Response
+from . import gen_ai
+from .compose import Layer
+from .holding import Hold, Said, held
+from .known_secrets import known_secrets
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import Histogram, MeterProvider
+    from opentelemetry.trace import Span, Tracer, TracerProvider
+
+_NAME: Final = "modelport"
+
+
+@attrs.frozen
+class _Instruments:
+    """What telemetry is written with."""
+
+    tracer: Tracer
+    duration: Histogram
+    tokens: Histogram
+
+
+@cache
+def _instruments(tracers: TracerProvider | None, meters: MeterProvider | None) -> _Instruments:
+    from opentelemetry import metrics, trace
+
+    meter = metrics.get_meter(_NAME, meter_provider=meters)
+    return _Instruments(
+        trace.get_tracer(_NAME, tracer_provider=tracers),
+        meter.create_histogram(
+            gen_ai.DURATION,
+            unit="s",
+            description="Duration of a call, with its attempts and waits.",
+            explicit_bucket_boundaries_advisory=gen_ai.DURATION_BUCKETS,
+        ),
+        meter.create_histogram(
+            gen_ai.TOKENS,
+            unit="{token}",
+            description="Tokens of each attempt.",
+            explicit_bucket_boundaries_advisory=gen_ai.TOKEN_BUCKETS,
+        ),
+    )
+
+
+@attrs.frozen(repr=False)
+class Trace:
+    """The holder of `with_trace`, which see."""
+
+    content: bool = False
+    tracer_provider: TracerProvider | None = None
+    meter_provider: MeterProvider | None = None
+    clock: Clock = SYSTEM_CLOCK
+    wall: Callable[[], int] = time.time_ns
+
+    def __repr__(self) -> str:
+        return "Trace(content=True)" if self.content else "Trace()"
+
+    async def hold(self, model: Model, request: Request, /, *, streamed: bool) -> Hold:
+        """The span of this call."""
+        return _Call(self, model, request, streamed)
+
+
+class _Call:
+    """One call while it is made."""
+
+    __slots__ = (
+        "_about", "_before", "_began", "_first", "_inside", "_instruments", "_leaf", "_model", "_request", "_said",
+        "_span", "_trace",
+    )  # fmt: skip
+
+    def __init__(self, trace: Trace, model: Model, request: Request, streamed: bool) -> None:
+        from opentelemetry.trace import SpanKind
+
+        self._trace, self._model, self._request = trace, model, request
+        self._instruments = _instruments(trace.tracer_provider, trace.meter_provider)
+        self._leaf = gen_ai.leaf(model)
+        self._about = {"gen_ai.operation.name": gen_ai.OPERATION, **gen_ai.of_model(self._leaf)}
+        self._said: Response | ModelError | None = None
+        self._first: float | None = None
+        self._inside: Context | None = None
+        self._before: Context | None = None
+        name = " ".join(filter(None, (gen_ai.OPERATION, self._about.get("gen_ai.request.model"))))
+        local = gen_ai.is_local(getattr(self._leaf, "provider", None))
+        kind = SpanKind.INTERNAL if local else SpanKind.CLIENT
+        attributes = {**self._about, "gen_ai.request.stream": True} if streamed else self._about
+        self._span: Span = self._instruments.tracer.start_span(name, kind=kind, attributes=attributes)
+        if self._span.is_recording():
+            self._span.set_attributes(gen_ai.of_request(self._leaf, request))
+        if self._span.get_span_context().is_valid:
+            self._enter()
+        self._began = trace.clock.now()
+
+    def saw(self, event: Delta, /) -> None:
+        if self._first is None:
+            self._first = self._trace.clock.now() - self._began
+            self._leave()
+
+    def ended(self, said: Said, /) -> Said:
+        self._said = said
+        return said
+
+    def release(self) -> None:
+        self._leave()
+        now, said = self._trace.clock.now(), self._said
+        attempts = said.attempts if said is not None else ()
+        if self._span.is_recording():
+            self._tell(said)
+            self._tell_attempts(attempts, self._trace.wall() - round(now * 1e9))
+        self._span.end()
+        about = self._about | (gen_ai.of_error(said) if isinstance(said, ModelError) else {})
+        about = {name: value for name, value in about.items() if not name.startswith("modelport.")}
+        self._instruments.duration.record(now - self._began, about)
+        for attempt in attempts:
+            for number, attributes in gen_ai.tokens_of(attempt):
+                self._instruments.tokens.record(number, attributes)
+
+    def _enter(self) -> None:
+        from opentelemetry import context, trace
+
+        self._before = context.get_current()
+        self._inside = trace.set_span_in_context(self._span)
+        context.attach(self._inside)
+
+    def _leave(self) -> None:
+        if self._inside is None or self._before is None:
+            return
+        from opentelemetry import context
+
+        # Not by token: whoever closes an abandoned call does so in a context of its own, where a token is refused.
+        if context.get_current() is self._inside:
+            context.attach(self._before)
+        self._inside = self._before = None
+
+    def _tell(self, said: Response | ModelError | None) -> None:
+        from opentelemetry.trace import StatusCode
+
+        if self._first is not None:
+            self._span.set_attribute("gen_ai.response.time_to_first_chunk", self._first)
+        if isinstance(said, Response):
+            self._span.set_attributes(gen_ai.of_response(said))
+        elif said is not None:
+            self._span.set_attributes(gen_ai.of_error(said))
+            self._span.set_status(StatusCode.ERROR, redacted_text(said.message, known_secrets(self._model)))
+        else:
+            self._span.set_attribute("modelport.cut_short", True)
+        if self._trace.content:
+            words = gen_ai.words_in(self._request)
+            words |= gen_ai.words_out(said) if isinstance(said, Response) else {}
+            secrets = known_secrets(self._model)
+            self._span.set_attributes({name: as_json(redacted(value, secrets)) for name, value in words.items()})
+
+    def _tell_attempts(self, attempts: tuple[Attempt, ...], beginning: int) -> None:
+        from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
+
+        inside = set_span_in_context(self._span)
+        for number, attempt in enumerate(attempts, 1):
+            started = beginning + round(attempt.started * 1e9)
+            span = self._instruments.tracer.start_span(
+                " ".join(filter(None, ("attempt", attempt.model_id))),
+                inside,
+                SpanKind.INTERNAL if gen_ai.is_local(attempt.provider) else SpanKind.CLIENT,
+                gen_ai.of_attempt(attempt, number),
+                start_time=started,
+            )
+            if attempt.outcome != "answered":
+                message = redacted_text(attempt.message or attempt.outcome, known_secrets(self._model))
+                span.set_status(StatusCode.ERROR, message)
+            span.end(started + round(attempt.duration * 1e9))
+
+
+def with_trace(
+    *,
+    content: bool = False,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    wall: Callable[[], int] = time.time_ns,
+) -> Layer:
+    """A layer that tells OpenTelemetry of each call, by its conventions for generative AI.
+
+    With `content`, the messages and the answer are attributes of the span. The providers are the application's global
+    ones unless others are given; `wall` gives the nanoseconds of the calendar. Without `opentelemetry-api`, the layer
+    gives the model back as it is.
+    """
+    try:
+        import opentelemetry.metrics
+        import opentelemetry.trace
+    except ImportError:
+        return _left_out
+    del opentelemetry
+    trace: Any = Trace(content, tracer_provider, meter_provider, clock, wall)
+    return lambda model: held(model, trace, clock)
+
+
+def _left_out(model: Model) -> Model:
+    return model
