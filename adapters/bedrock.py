@@ -27,6 +27,7 @@ from ..domain.option import canonical, resolve
 from ..domain.preparation import as_role_conversions, prepare
 from ..domain.request import Request
 from ..domain.response import Response
+from ..domain.secrecy import shown
 from .api_model import ApiModel, check, limiter_of
 from .bedrock_answers import Arriving, CutOff, Reported, decode, decode_event
 from .bedrock_client import PerProcess, connect, watched
@@ -43,10 +44,6 @@ __all__ = ["AmazonBedrockModel", "AmazonBedrockServerModel", "decode", "decode_e
 Key = str | Env
 
 _PATIENCE: Final = 0.05  # seconds for the end of a stream to come after its last event
-
-
-def _shown(options: Mapping[str, Any]) -> str:
-    return repr({name: "..." if name in ("requestMetadata", "promptVariables") else options[name] for name in options})
 
 
 def _private(**fields: Any) -> Any:
@@ -79,7 +76,7 @@ class AmazonBedrockModel(ApiModel):
     timeout: Any
     max_concurrency: int
     capabilities: Capabilities
-    options: FrozenDict = attrs.field(hash=False, repr=_shown)
+    options: FrozenDict = attrs.field(hash=False, repr=shown)
     requests_per_minute: float | Limiter | None
     custom_role_conversions: FrozenDict
     flatten_messages_as_text: bool
@@ -274,7 +271,7 @@ class AmazonBedrockModel(ApiModel):
         for key in given:
             with contextlib.suppress(Exception):
                 yield revealed(key)
-        yield from secrets_in(self._client_kwargs)
+        yield from secrets_in((self._client_kwargs, self.options))
         found = self._clients.known()
         signer = getattr(found, "_request_signer", None) if found is not None else None
         for holder in ("_credentials", "_auth_token"):
