@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -31,7 +31,7 @@ from .known_secrets import known_secrets
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.metrics import Histogram, MeterProvider
-    from opentelemetry.trace import Span, Tracer, TracerProvider
+    from opentelemetry.trace import Span, SpanKind, TracerProvider
 
 _NAME: Final = "modelport"
 
@@ -40,9 +40,18 @@ _NAME: Final = "modelport"
 class _Instruments:
     """What telemetry is written with."""
 
-    tracer: Tracer
+    start: Callable[..., Span]
     duration: Histogram
     tokens: Histogram
+
+
+@attrs.frozen
+class _Asked:
+    """What each call of one model has in common."""
+
+    name: str
+    kind: SpanKind
+    attributes: gen_ai.Attributes
 
 
 @cache
@@ -51,7 +60,7 @@ def _instruments(tracers: TracerProvider | None, meters: MeterProvider | None) -
 
     meter = metrics.get_meter(_NAME, meter_provider=meters)
     return _Instruments(
-        trace.get_tracer(_NAME, tracer_provider=tracers),
+        trace.get_tracer(_NAME, tracer_provider=tracers).start_span,
         meter.create_histogram(
             gen_ai.DURATION,
             unit="s",
@@ -67,6 +76,19 @@ def _instruments(tracers: TracerProvider | None, meters: MeterProvider | None) -
     )
 
 
+def _asked(model: Model) -> _Asked:
+    leaf = gen_ai.leaf(model)
+    attributes = {"gen_ai.operation.name": gen_ai.OPERATION, **gen_ai.of_model(leaf)}
+    name = " ".join(filter(None, (gen_ai.OPERATION, attributes.get("gen_ai.request.model"))))
+    return _Asked(name, _kind(getattr(leaf, "provider", None)), attributes)
+
+
+def _kind(provider: str | None) -> SpanKind:
+    from opentelemetry.trace import SpanKind
+
+    return SpanKind.INTERNAL if gen_ai.is_local(provider) else SpanKind.CLIENT
+
+
 @attrs.frozen(repr=False)
 class Trace:
     """The holder of `with_trace`, which see."""
@@ -76,41 +98,35 @@ class Trace:
     meter_provider: MeterProvider | None = None
     clock: Clock = SYSTEM_CLOCK
     wall: Callable[[], int] = time.time_ns
+    asked: _Asked | None = attrs.field(default=None, eq=False)
 
     def __repr__(self) -> str:
         return "Trace(content=True)" if self.content else "Trace()"
 
     async def hold(self, model: Model, request: Request, /, *, streamed: bool) -> Hold:
         """The span of this call."""
-        return _Call(self, model, request, streamed)
+        return _Call(self, self.asked or _asked(model), model, request, streamed)
 
 
 class _Call:
     """One call while it is made."""
 
     __slots__ = (
-        "_about", "_before", "_began", "_first", "_inside", "_instruments", "_leaf", "_model", "_request", "_said",
-        "_span", "_trace",
+        "_asked", "_before", "_began", "_first", "_inside", "_instruments", "_model", "_request", "_said", "_span",
+        "_trace",
     )  # fmt: skip
 
-    def __init__(self, trace: Trace, model: Model, request: Request, streamed: bool) -> None:
-        from opentelemetry.trace import SpanKind
-
-        self._trace, self._model, self._request = trace, model, request
+    def __init__(self, trace: Trace, asked: _Asked, model: Model, request: Request, streamed: bool) -> None:
+        self._trace, self._asked, self._model, self._request = trace, asked, model, request
         self._instruments = _instruments(trace.tracer_provider, trace.meter_provider)
-        self._leaf = gen_ai.leaf(model)
-        self._about = {"gen_ai.operation.name": gen_ai.OPERATION, **gen_ai.of_model(self._leaf)}
         self._said: Response | ModelError | None = None
         self._first: float | None = None
         self._inside: Context | None = None
         self._before: Context | None = None
-        name = " ".join(filter(None, (gen_ai.OPERATION, self._about.get("gen_ai.request.model"))))
-        local = gen_ai.is_local(getattr(self._leaf, "provider", None))
-        kind = SpanKind.INTERNAL if local else SpanKind.CLIENT
-        attributes = {**self._about, "gen_ai.request.stream": True} if streamed else self._about
-        self._span: Span = self._instruments.tracer.start_span(name, kind=kind, attributes=attributes)
+        attributes = {**asked.attributes, "gen_ai.request.stream": True} if streamed else asked.attributes
+        self._span: Span = self._instruments.start(asked.name, kind=asked.kind, attributes=attributes)
         if self._span.is_recording():
-            self._span.set_attributes(gen_ai.of_request(self._leaf, request))
+            self._span.set_attributes(gen_ai.of_request(gen_ai.leaf(model), request))
         if self._span.get_span_context().is_valid:
             self._enter()
         self._began = trace.clock.now()
@@ -132,8 +148,9 @@ class _Call:
             self._tell(said)
             self._tell_attempts(attempts, self._trace.wall() - round(now * 1e9))
         self._span.end()
-        about = self._about | (gen_ai.of_error(said) if isinstance(said, ModelError) else {})
-        about = {name: value for name, value in about.items() if not name.startswith("modelport.")}
+        about = self._asked.attributes
+        if isinstance(said, ModelError):
+            about = {**about, "error.type": said.kind.value}
         self._instruments.duration.record(now - self._began, about)
         for attempt in attempts:
             for number, attributes in gen_ai.tokens_of(attempt):
@@ -175,15 +192,15 @@ class _Call:
             self._span.set_attributes({name: as_json(redacted(value, secrets)) for name, value in words.items()})
 
     def _tell_attempts(self, attempts: tuple[Attempt, ...], beginning: int) -> None:
-        from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
+        from opentelemetry.trace import StatusCode, set_span_in_context
 
         inside = set_span_in_context(self._span)
         for number, attempt in enumerate(attempts, 1):
             started = beginning + round(attempt.started * 1e9)
-            span = self._instruments.tracer.start_span(
+            span = self._instruments.start(
                 " ".join(filter(None, ("attempt", attempt.model_id))),
                 inside,
-                SpanKind.INTERNAL if gen_ai.is_local(attempt.provider) else SpanKind.CLIENT,
+                _kind(attempt.provider),
                 gen_ai.of_attempt(attempt, number),
                 start_time=started,
             )
@@ -213,8 +230,8 @@ def with_trace(
     except ImportError:
         return _left_out
     del opentelemetry
-    trace: Any = Trace(content, tracer_provider, meter_provider, clock, wall)
-    return lambda model: held(model, trace, clock)
+    trace = Trace(content, tracer_provider, meter_provider, clock, wall)
+    return lambda model: held(model, attrs.evolve(trace, asked=_asked(model)), clock)
 
 
 def _left_out(model: Model) -> Model:
