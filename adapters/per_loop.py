@@ -1,11 +1,14 @@
 """One thing per event loop: made on first use, and closed when its loop shuts down.
 
 An SDK's asynchronous client doesn't outlive its event loop, and a forked child must not use its parent's connections.
+Where nobody holds the `PerLoop` any more, its things are closed a little later, so that a loop that ends just then does
+it itself: to close many connections takes more turns than an ending loop gives a task.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import weakref
@@ -13,6 +16,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+_SOON = 0.1
+"""Seconds from when nothing holds a thing any more until it is closed."""
+
+_closings: set[asyncio.Task[None]] = set()
 
 
 class PerLoop(Generic[T]):
@@ -31,15 +39,26 @@ class PerLoop(Generic[T]):
             shelf = self._shelves.setdefault(os.getpid(), _Shelf())
         found = shelf.of.get(loop)
         if found is not None:
-            return found[0]
+            return found.thing
         thing = make()  # nothing is awaited from the look to the `put`, so no other task of this loop comes between
         guard = _closed_at_the_end(thing, close)
-        shelf.put(loop, (thing, guard))
+        held = _Held(thing)
+        weakref.finalize(held, _let_go, weakref.ref(loop), guard).atexit = False
+        shelf.put(loop, held)
         await guard.__anext__()
         return thing
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), ())
+
+
+class _Held(Generic[T]):
+    """A thing on its shelf. It may not refer to the `PerLoop`, which would then never go."""
+
+    __slots__ = ("__weakref__", "thing")
+
+    def __init__(self, thing: T) -> None:
+        self.thing = thing
 
 
 class _Shelf(Generic[T]):
@@ -49,11 +68,9 @@ class _Shelf(Generic[T]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.of: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[T, AsyncGenerator[None]]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self.of: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Held[T]] = weakref.WeakKeyDictionary()
 
-    def put(self, loop: asyncio.AbstractEventLoop, made: tuple[T, AsyncGenerator[None]]) -> None:
+    def put(self, loop: asyncio.AbstractEventLoop, made: _Held[T]) -> None:
         with self._lock:
             # A client holds its connections, and they hold the loop: a closed loop's entry would stay for ever.
             for old in [other for other in list(self.of) if other.is_closed()]:
@@ -67,3 +84,17 @@ async def _closed_at_the_end(thing: T, close: Callable[[T], Awaitable[object]]) 
         yield
     finally:
         await close(thing)
+
+
+def _let_go(loop: weakref.ref[asyncio.AbstractEventLoop], guard: AsyncGenerator[None]) -> None:
+    """Nothing holds the thing any more, in whatever thread that showed; its loop holds the guard from now on."""
+    running = loop()
+    if running is not None:
+        with contextlib.suppress(RuntimeError):  # it is closed, and has closed all that was its own
+            running.call_soon_threadsafe(running.call_later, _SOON, _finish, guard)
+
+
+def _finish(guard: AsyncGenerator[None]) -> None:
+    task = asyncio.ensure_future(guard.aclose())
+    _closings.add(task)
+    task.add_done_callback(_closings.discard)
