@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from .adapters.secret import Env
     from .composition.blocking import BlockingModel, blocking
     from .composition.compose import Layer, compose, describe
-    from .composition.configuration import from_dict, to_dict
     from .composition.fallback import Fallback, with_fallback
+    from .composition.from_dict import from_dict
     from .composition.policy import Call, Decorated, Policy
     from .composition.rate_limit import RateLimit, with_rate_limit
     from .composition.retry import Retry, with_retry
+    from .composition.to_dict import to_dict
     from .domain.attempt import Attempt, Wait
     from .domain.capability import Capabilities, missing
     from .domain.error import MEANING, ErrorKind, Fault, Meaning, ModelError, ModelFailure, Scope, Sent
@@ -141,14 +142,11 @@ _HOME = {
         "compose",
         "describe",
     ),
-    "composition.configuration": (
-        "from_dict",
-        "to_dict",
-    ),
     "composition.fallback": (
         "Fallback",
         "with_fallback",
     ),
+    "composition.from_dict": ("from_dict",),
     "composition.policy": (
         "Call",
         "Decorated",
@@ -162,6 +160,7 @@ _HOME = {
         "Retry",
         "with_retry",
     ),
+    "composition.to_dict": ("to_dict",),
     "domain.attempt": (
         "Attempt",
         "Wait",

@@ -124,7 +124,7 @@ class Cache:
 def _told(model: Model) -> list[Any]:
     """What shapes the model's answers, the same in each process. Raises ValueError where that can't be said."""
     if not isinstance(model, Decorated):
-        from .configuration import to_dict  # it knows all layers, this one too
+        from .to_dict import to_dict  # it knows all layers, this one too
 
         return [to_dict(model)]
     below = [_told(inner) for inner in (model.inner, *getattr(model.policy, "models", ()))]

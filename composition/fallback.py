@@ -8,7 +8,7 @@ content, and nobody is asked after the deadline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -102,9 +102,9 @@ def _shown(chosen: Any) -> str:
     return repr(sorted(map(str, chosen))) if isinstance(chosen, frozenset) else repr(chosen)
 
 
-def _as_bad(bad: object) -> Bad | None:
+def _as_bad(bad: Any) -> Bad | None:
     if bad is None or callable(bad):
-        return bad
+        return cast("Bad | None", bad)
     names = (bad,) if isinstance(bad, str) else tuple(bad) if isinstance(bad, Iterable) else ()
     try:
         found = frozenset(Shortcoming(name) for name in names)

@@ -94,23 +94,36 @@ def _text(text: str, where: str, secret: bool) -> Any:
     return {"env": names[0]}
 
 
+class Misconfigured(ValueError):
+    """What stands in a configuration can't be read; `where` is its place, and `name` the member there that is wrong."""
+
+    def __init__(self, where: str, message: str, name: str | None = None) -> None:
+        super().__init__(f"{where}: {message}")
+        self.where, self.message, self.name = where, message, name
+
+
 @attrs.define
 class Reader:
     """Reads the settings of one stack."""
 
     _made: dict[tuple[str, object], Any] = attrs.field(factory=dict)
 
-    def read(self, value: Any, where: str) -> Any:
-        """The value that was written. Raises ValueError, naming the place, for what can't be read."""
+    def read(self, value: Any, where: str, *, secret: bool = False) -> Any:
+        """The value that was written. Raises `Misconfigured` for what can't be read, and for a secret."""
         if isinstance(value, list):
-            return [self.read(item, f"{where}[{at}]") for at, item in enumerate(value)]
+            return [self.read(item, f"{where}[{at}]", secret=secret) for at, item in enumerate(value)]
+        if isinstance(value, str) and secret and value.lower() not in _NO_SECRETS:
+            raise Misconfigured(where, "a secret stands here as text; write the name of its variable: {'env': 'NAME'}")
         if not isinstance(value, Mapping):
             return value
         if len(value) == 1 and value.keys() <= _TAGS:
             (tag, inner), *_ = value.items()
             at = f"{where}.{tag}"
             return self._machine(tag, inner, at) if tag in _BY_WORD else getattr(self, f"_{tag}")(inner, at)
-        return {name: self.read(item, f"{where}[{name!r}]") for name, item in value.items()}
+        return {
+            name: self.read(item, f"{where}[{name!r}]", secret=secret or is_secret(name))
+            for name, item in value.items()
+        }
 
     def _env(self, name: Any, where: str) -> Env:
         return _made(Env, where, name)  # type: ignore[no-any-return]
@@ -151,8 +164,8 @@ def _made(make: Callable[..., Any], where: str, *args: Any, **named: Any) -> Any
     try:
         return make(*args, **named)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise Misconfigured(where, str(error)) from error
 
 
 def _unreadable(value: object, where: str, due: str) -> NoReturn:
-    raise ValueError(f"{where}: takes {due}, not {value!r}")
+    raise Misconfigured(where, f"takes {due}, not {value!r}")

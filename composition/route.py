@@ -81,8 +81,8 @@ class Route:
     on: On = REPLACED
     clock: Clock = SYSTEM_CLOCK
     chance: Chance = system_chance
-    _router: Router = attrs.field(kw_only=True, eq=False)
-    _price_of: Prices | None = attrs.field(default=None, kw_only=True, eq=False)
+    router: Router = attrs.field(kw_only=True, eq=False)
+    price_of: Prices | None = attrs.field(default=None, kw_only=True, eq=False)
 
     def __repr__(self) -> str:
         shown = ("by", "weights", "sizes", "share", "percentile", "window", "max_wait")
@@ -96,7 +96,7 @@ class Route:
         errors: list[ModelError] = []
         earlier: tuple[Attempt, ...] = ()
         skipped: list[Skipped] = []
-        for at in self._router.order(self._asked(candidates, request)):
+        for at in self.router.order(self._asked(candidates, request)):
             candidate = candidates[at]
             refusal = self._refusal(candidate, at, request)
             if refusal is None:
@@ -126,15 +126,15 @@ class Route:
             return Asked(now=self.clock.now())
         if by is By.STICKY:
             return Asked(key=(self.key or beginning)(request))
-        if by is By.LOWEST_COST and self._price_of is not None:
+        if by is By.LOWEST_COST and self.price_of is not None:
             usage = (self.estimate or estimated)(request)
-            return Asked(costs=tuple(_cost(self._price_of, candidate, usage) for candidate in candidates))
+            return Asked(costs=tuple(_cost(self.price_of, candidate, usage) for candidate in candidates))
         return _NOTHING
 
     async def _measured(self, call: Call[T], model: Model, at: int, request: Request) -> Result[T, ModelError]:
         if self.by not in _MEASURED:
             return await call(model, request)
-        router, clock = self._router, self.clock
+        router, clock = self.router, self.clock
         router.step(steps.began, at)
         started = clock.now()
 
@@ -154,7 +154,7 @@ class Route:
         if lacking:
             return _refused(ErrorKind.UNSUPPORTED, f"it has no {', '.join(lacking)}", model)
         if self.by is By.PROMPT_SIZE:
-            most = self._router.routing.sizes[at] if self._router.routing.sizes else None
+            most = self.router.routing.sizes[at] if self.router.routing.sizes else None
             size = (self.estimate or estimated)(request).input_tokens if most is not None else 0
             if most is not None and size > most:
                 return _refused(ErrorKind.CONTEXT_WINDOW, f"the prompt has about {size} tokens, {most} at most", model)

@@ -323,6 +323,14 @@ def test_a_model_that_can_t_be_made_of_its_name_alone_comes_back_too() -> None:
         ({"adapter": "OpenAIModel", "model_id": "m", "options": [1]}, "from_dict.options: takes a dict, not [1]"),
         ({"adapter": "OpenAIModel", "model_id": "m", "options": {"timeout": 1}}, "'timeout' is an argument"),
         ({"adapter": "OpenAIModel", "model_id": "m", "api_key": {"env": 7}}, "from_dict.api_key.env: Env: takes"),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "api_key": "sk-0123456789"},
+            "from_dict.api_key: a secret stands here as text; write the name of its variable",
+        ),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "options": {"extra_headers": {"api-key": "0123456789"}}},
+            "from_dict.options['extra_headers']['api-key']: a secret stands here",
+        ),
         ({"adapter": "OpenAIModel", "model_id": "m", "seed": {"omit": 1}}, "from_dict: 'seed' is none of"),
         ({"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"omit": 1}}}, "options['a'].omit: takes true"),
         ({"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"map": 1}}}, ".map: takes a list of pairs"),

@@ -18,10 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import Answer, Loopback, Seen, body, sse, streamed
 
-from modelport import Request, fingerprint
+from modelport import Request, fingerprint, from_dict, to_dict
 from modelport.adapters.huggingface import InferenceClientModel
 from modelport.adapters.secret import Env
-from modelport.composition.configuration import from_dict, to_dict
 from modelport.domain.event import Failed
 
 pytest.importorskip("huggingface_hub")
