@@ -14,6 +14,7 @@ import pytest
 from bedrock_tls import secured
 from bedrock_wire import (
     ACCESS,
+    BEGIN,
     HI,
     KEYS,
     MODEL,
@@ -24,16 +25,19 @@ from bedrock_wire import (
     failed_stream,
     heard,
     model,
+    refusal,
     saying,
     session,
+    streamed,
+    text_delta,
     whole,
 )
 from botocore.config import Config
 from loopback import Answer, Loopback
 
-from modelport import Capabilities, Env, TextDelta, from_dict, to_dict
+from modelport import Capabilities, Env, Failed, TextDelta, from_dict, to_dict
 from modelport.adapters import AmazonBedrockModel
-from modelport.domain.message import Message
+from modelport.domain.message import Message, ToolCall
 from modelport.domain.request import Request
 from modelport.domain.response import Response
 
@@ -76,6 +80,54 @@ def test_what_a_clients_owner_hooked_into_it_still_runs() -> None:
         asyncio.run(made.generate(HI))
         asyncio.run(heard(made.stream(HI)))
         assert [seen.headers["x-team"] for seen in server.requests] == ["a", "a"]
+
+
+class Traced:
+    """A stream that a tool for tracing has put its own around."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.seen: list[str] = []
+
+    def __iter__(self) -> Any:
+        for event in self.inner:
+            self.seen += event
+            yield event
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_a_tool_that_reads_along_sees_every_event() -> None:
+    traced: list[Traced] = []
+
+    def wrap(parsed: Any, **_: Any) -> None:
+        traced.append(Traced(parsed["stream"]))
+        parsed["stream"] = traced[-1]
+
+    with Loopback(saying("Hello there")) as server:
+        given = client(server)
+        plain = asyncio.run(heard(AmazonBedrockModel(MODEL, client=given).stream(HI)))
+        given.meta.events.register("after-call.bedrock-runtime.ConverseStream", wrap)
+        assert asyncio.run(heard(AmazonBedrockModel(MODEL, client=given).stream(HI))) == plain
+        server.script = [streamed(BEGIN, text_delta("Hel"), refusal("throttlingException", "slow"))]
+        events = asyncio.run(heard(AmazonBedrockModel(MODEL, client=given).stream(HI)))
+    assert traced[0].seen == ["messageStart", *["contentBlockDelta"] * 4, "contentBlockStop", "messageStop", "metadata"]
+    last = events[-1]
+    assert isinstance(last, Failed)
+    assert (last.error.kind, last.error.code, last.error.message) == ("rate_limited", "throttlingException", "slow")
+
+
+def test_botocore_names_the_place_that_it_refuses_though_it_has_checked_the_rest_before() -> None:
+    with Loopback(whole()) as server:
+        made = model(server)
+        good, bad = Message("user", "hi"), Message("assistant", ToolCall("", "weather"))
+        for _ in range(2):
+            assert asyncio.run(made.generate(Request([good]))).unwrap().content == "Hello!"
+            found = asyncio.run(made.generate(Request([good, bad]))).failure()
+            assert (found.kind, found.sent) == ("invalid_request", "no")
+            assert "messages[1].content[0].toolUse.toolUseId" in found.message
+        assert len(server.requests) == 2
 
 
 class Fake:
