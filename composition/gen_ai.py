@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ..domain.attempt import Attempt
+from ..domain.attempt import Attempt, Skipped
 from ..domain.error import ModelError
 from ..domain.frozen import EMPTY
 from ..domain.message import Audio, Document, Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
@@ -30,6 +30,7 @@ TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 _PROVIDER: Final = {"azure": "azure.ai.openai", "bedrock": "aws.bedrock"}
 _IN_PROCESS: Final = frozenset({"function", "mlx", "openvino", "scripted", "transformers", "vllm"})
 _ADDRESS: Final = ("base_url", "azure_endpoint", "endpoint_url", "api_base")
+_PASSED_OVER: Final = "modelport.attempt.passed_over"
 _OPTIONS: Final = ("frequency_penalty", "max_tokens", "presence_penalty", "seed", "temperature", "top_k", "top_p")
 _FINISH: Final = {FinishReason.TOOL_CALLS: "tool_call"}
 _MODALITY: Final[Mapping[type, str]] = {Image: "image", Audio: "audio", Document: "document"}
@@ -119,8 +120,11 @@ def of_attempt(attempt: Attempt, number: int) -> Attributes:
         found["modelport.attempt.input_tokens"] = attempt.usage.input_tokens
         found["modelport.attempt.output_tokens"] = attempt.usage.output_tokens
     for wait in attempt.waits:
-        name = f"modelport.wait.{wait.reason}"
-        found[name] = found.get(name, 0.0) + wait.seconds
+        if isinstance(wait, Skipped):
+            found[_PASSED_OVER] = (*found.get(_PASSED_OVER, ()), f"{wait.model_id}: {wait.reason}")
+        else:
+            name = f"modelport.wait.{wait.reason}"
+            found[name] = found.get(name, 0.0) + wait.seconds
     return _known(found)
 
 

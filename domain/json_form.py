@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 import attrs
 
-from .attempt import Attempt, Wait
+from .attempt import Attempt, Skipped, Wait
 from .error import ModelError
 from .event import Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from .message import PARTS, Message
@@ -30,7 +30,8 @@ from .tool import Tool
 from .usage import Usage
 
 _ASKED: Final = (Request, Message, *PARTS, Tool, Free, JsonObject, JsonSchema, Regex, Grammar)
-_SAID: Final = (Response, ModelError, TextDelta, ReasoningDelta, ToolCallDelta, Finished, Failed, Usage, Attempt, Wait)
+_LEDGER: Final = (Attempt, Wait, Skipped, Usage)
+_SAID: Final = (Response, ModelError, TextDelta, ReasoningDelta, ToolCallDelta, Finished, Failed, *_LEDGER)
 
 
 def _tag(cls: type) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import attrs
 import pytest
@@ -11,6 +11,8 @@ from domain_values import attempts, errors, one_tool, requests, responses, usage
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelport.domain import json_form
+from modelport.domain.attempt import Attempt, Skipped, Wait
 from modelport.domain.error import ModelError
 from modelport.domain.event import Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from modelport.domain.frozen import FrozenDict
@@ -63,6 +65,11 @@ def test_fields_at_their_defaults_are_left_out() -> None:
 
 def test_what_a_provider_sent_raw_is_left_out() -> None:
     assert "raw" not in to_json(Response.of("Hi", raw=object()), whole=True)
+
+
+def test_a_ledger_keeps_who_was_passed_over() -> None:
+    attempt = Attempt("p", "m", "answered", waits=(Skipped("circuit_open", model_id="n"), Wait("retry", 1.0)))
+    assert through_text(Response.of("Hi", attempts=(attempt,))).attempts == (attempt,)
 
 
 def test_an_error_keeps_its_causes() -> None:
@@ -132,3 +139,16 @@ def test_what_was_not_written_so_is_named_by_its_place(data: Any, said: str) -> 
 
 def test_bytes_stand_as_base64() -> None:
     assert to_json(Image(b"abc")) == {"type": "image", "data": "YWJj"}
+
+
+def classes_in(hint: Any) -> set[type]:
+    """The attrs classes that a type hint names."""
+    found = {hint, *hint.__subclasses__()} if isinstance(hint, type) and attrs.has(hint) else set()
+    return found.union(*(classes_in(inner) for inner in get_args(hint)))
+
+
+def test_every_class_that_a_value_can_hold_has_its_word() -> None:
+    """A field of a new kind can't be forgotten here."""
+    for cls in json_form._CLASS.values():
+        for name, hint in get_type_hints(cls).items():
+            assert classes_in(hint) <= set(json_form._CLASS.values()), f"{cls.__name__}.{name}"

@@ -46,6 +46,7 @@ from modelport import (
 from modelport.adapters import OpenAIModel
 from modelport.composition import gen_ai
 from modelport.composition.trace import with_trace
+from modelport.domain.attempt import Attempt, Skipped, Wait
 
 REQUEST = as_request("Hello!")
 SECRET = "sk-secret-0123456789abcdef"
@@ -150,6 +151,16 @@ def test_each_attempt_stands_where_it_was_in_time():
     )
     assert (second.attributes["modelport.attempt.number"], second.attributes["modelport.wait.rate_limit"]) == (2, 0.5)
     assert call.status.status_code == StatusCode.UNSET
+
+
+def test_who_was_passed_over_is_told_with_the_attempt():
+    waits = (Skipped("circuit_open", model_id="n"), Wait("rate_limit", 0.5), Wait("rate_limit", 0.25))
+    assert gen_ai.of_attempt(Attempt(None, "m", "answered", waits=waits), 2) == {
+        "gen_ai.request.model": "m",
+        "modelport.attempt.number": 2,
+        "modelport.attempt.passed_over": ("n: circuit_open",),
+        "modelport.wait.rate_limit": 0.75,
+    }
 
 
 def test_a_failure_has_the_kind_as_its_type_and_no_secret():
