@@ -1,0 +1,88 @@
+"""When a call is slow enough for a second request, and whether one may be made.
+
+The delay is fixed, or a percentile of how long the last calls took. How many second requests are made is bounded by
+their share: every call earns a part of one, and a few can be saved up. Pure steps, without a clock.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+
+import attrs
+
+_KNOWN = 10
+"""How many calls must have been seen before a percentile says anything."""
+
+_RECENT = 100
+"""How many of the last calls count."""
+
+_SAVED = 10.0
+"""How many second requests can be saved up."""
+
+_ROUNDING = 1e-9
+
+
+@attrs.frozen
+class Hedging:
+    """When and how often: after `delay` seconds, or at a `percentile` (a share of calls), for a `share` of all calls.
+
+    With both, the delay counts until enough calls were seen. Raises ValueError on numbers that make no sense.
+    """
+
+    delay: float | None = None
+    percentile: float | None = None
+    share: float = 0.1
+
+    def __attrs_post_init__(self) -> None:
+        if self.delay is None and self.percentile is None:
+            raise ValueError("a second request after how long? Give delay, in seconds, or percentile, such as 0.95")
+        if self.delay is not None and not (_is_number(self.delay) and 0 <= self.delay < math.inf):
+            raise ValueError(f"delay must be a finite number of at least 0 seconds, not {self.delay!r}")
+        if self.percentile is not None and not (_is_number(self.percentile) and 0 < self.percentile < 1):
+            raise ValueError(f"percentile must be between 0 and 1, such as 0.95, not {self.percentile!r}")
+        if not (_is_number(self.share) and 0 < self.share <= 1):
+            raise ValueError(f"share must be above 0 and at most 1, not {self.share!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@attrs.frozen
+class Seen:
+    """How long the last calls took, in seconds: as they came, and in order of size."""
+
+    recent: tuple[float, ...] = ()
+    ordered: tuple[float, ...] = ()
+
+
+def saw(seen: Seen, seconds: float) -> Seen:
+    """One more call took so long."""
+    ordered = list(seen.ordered)
+    insort(ordered, seconds)
+    if len(seen.recent) < _RECENT:
+        return Seen((*seen.recent, seconds), tuple(ordered))
+    del ordered[bisect_left(ordered, seen.recent[0])]
+    return Seen((*seen.recent[1:], seconds), tuple(ordered))
+
+
+def delay_of(hedging: Hedging, seen: Seen) -> float | None:
+    """After how many seconds a call is slow; None while nobody knows.
+
+    >>> delay_of(Hedging(percentile=0.9), Seen(ordered=tuple(range(1, 11))))
+    9
+    """
+    if hedging.percentile is None or len(seen.ordered) < _KNOWN:
+        return hedging.delay
+    return seen.ordered[math.ceil(hedging.percentile * len(seen.ordered)) - 1]
+
+
+def earn(hedging: Hedging, saved: float) -> float:
+    """What is saved up after one more call."""
+    return min(_SAVED, saved + hedging.share)
+
+
+def spend(saved: float) -> tuple[float, bool]:
+    """What is left after a second request was asked for, and whether it may be made."""
+    return (saved - 1, True) if saved >= 1 - _ROUNDING else (saved, False)
