@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeGuard
 
 from ..adapters.calling import as_request
@@ -23,6 +24,7 @@ from ..domain.model import Model
 from ..domain.request import Request
 from .as_json import as_json
 from .blocking import blocking
+from .compose import describe
 from .specs import DEFAULT, model_for, most_tokens, needs_default_weights
 
 _INTERRUPTED = 130
@@ -71,6 +73,23 @@ def _app() -> Any:
     def errors() -> None:
         """Print what each kind of error means."""
         print(table())
+
+    @app.command()
+    def plan(
+        file: Annotated[Path, typer.Argument(help="A stack written as TOML.")] = Path("modelport.toml"),
+        model: Annotated[str | None, typer.Option(help="Which of its models; the one that the file names.")] = None,
+        mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the stack as a diagram instead.")] = False,
+    ) -> None:
+        """Print how a stack is nested, what a call can come to, and what can't be meant; nothing is sent."""
+        from .plan import from_toml
+
+        try:
+            found = from_toml(file, model)
+        except OSError as error:
+            raise typer.BadParameter(f"{file}: {error.strerror or error}") from error
+        except ValueError as mistake:
+            raise typer.BadParameter(str(mistake)) from mistake
+        print(describe(found.model, "mermaid") if mermaid else found)
 
     @app.command()
     def ask(

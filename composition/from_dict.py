@@ -56,7 +56,7 @@ class Source:
     def of_name(self, name: str, where: str) -> Model:
         """The model of this name; it is one model, wherever it is named."""
         if name not in self._named:
-            raise Misconfigured(where, _unknown(name, self._named))
+            raise Misconfigured(where, unknown(name, self._named))
         if name not in self._made:
             self._made[name] = None
             self._made[name] = self.model(self._named[name], f"{self._where}{name}")
@@ -70,7 +70,7 @@ class Source:
         if isinstance(name, str) and name in self._own:
             return self._own[name]
         if name not in known:
-            raise Misconfigured(where, _unknown(name, [*known, *self._own]))
+            raise Misconfigured(where, unknown(name, [*known, *self._own]))
         cls: type = getattr(adapters, name)
         return cls
 
@@ -78,7 +78,7 @@ class Source:
         found = dict(_of(Mapping, data, where))
         name = found.pop("layer", None)
         if name not in BY_NAME:
-            raise Misconfigured(f"{where}.layer", _unknown(name, BY_NAME))
+            raise Misconfigured(f"{where}.layer", unknown(name, BY_NAME))
         layer: Layer = self._called(BY_NAME[name], found, where)
         return layer
 
@@ -104,7 +104,8 @@ class Source:
             raise Misconfigured(where, str(error)) from error
 
 
-def _unknown(name: object, known: Iterable[str]) -> str:
+def unknown(name: object, known: Iterable[str]) -> str:
+    """What to say of a name that is none of these, with the nearest of them."""
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f"{name!r} is none of {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else "")
 
@@ -112,7 +113,7 @@ def _unknown(name: object, known: Iterable[str]) -> str:
 def _expect(data: Mapping[str, Any], names: Iterable[str], where: str) -> None:
     for name in data:
         if name not in names:
-            raise Misconfigured(where, _unknown(name, names), name)
+            raise Misconfigured(where, unknown(name, names), name)
 
 
 def _no_argument(options: Mapping[str, Any], parameters: Mapping[str, Any], where: str) -> None:

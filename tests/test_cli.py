@@ -307,3 +307,39 @@ def test_output_that_can_not_be_written_is_told_in_one_line(server: loopback.Loo
     assert done.returncode == 1
     assert done.stderr.startswith("the answer can't be written")
     assert len(done.stderr.splitlines()) == 1
+
+
+STACK = """\
+[models.main]
+compose = { adapter = "ScriptedModel", answers = ["Hi!"] }
+layers = [{ layer = "with_retry", attempts = 2 }, { layer = "with_retry", attempts = 3 }]
+"""
+
+
+def test_a_plan_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    file = tmp_path / "modelport.toml"
+    file.write_text(STACK, "utf-8")
+    done = run("plan", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[:5] == [
+        "Retry(attempts=3)",
+        "└─ Retry(attempts=2)",
+        "   └─ ScriptedModel",
+        "",
+        "at most 6 calls, any number of seconds, 0 places in queues",
+    ]
+    assert done.stdout.splitlines()[5].startswith("- nested-retries: ")
+
+
+def test_a_plan_is_drawn(tmp_path: Path) -> None:
+    (tmp_path / "modelport.toml").write_text(STACK, "utf-8")
+    assert run("plan", "--mermaid", cwd=tmp_path).stdout.startswith("flowchart TD\n")
+
+
+def test_a_mistake_in_a_plan_is_told_by_file_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "modelport.toml"
+    file.write_text(STACK.replace("with_retry", "with_retries", 1), "utf-8")
+    done = run("plan", str(file))
+    assert done.returncode == 2
+    assert "modelport.toml:3:" in "".join(done.stderr.split())
+    assert run("plan", str(tmp_path / "absent.toml")).returncode == 2
