@@ -123,6 +123,8 @@ class AmazonBedrockModel(ApiModel):
             "aws_session_token": aws_session_token,
         }
         _check_keys(where, keys, api_key)
+        if api_key is not None and (endpoint_url or "").lower().startswith("http:"):
+            raise ValueError(f"{where}: api_key is a bearer token, which anybody could read on its way; use https://")
         own = {"session": session, "region_name": region_name, "endpoint_url": endpoint_url}
         own |= {**keys, "client_kwargs": client_kwargs}
         if client is not None:

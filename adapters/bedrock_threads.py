@@ -89,7 +89,12 @@ class _Crew:
             number = min(self._numbers)
             self._numbers.discard(number)
         worker = _Worker(self, number, job)
-        threading.Thread(target=worker.work, name=f"{self._name}_{number}", daemon=True).start()
+        try:
+            threading.Thread(target=worker.work, name=f"{self._name}_{number}", daemon=True).start()
+        except RuntimeError:  # the system has no more threads
+            with self._lock:
+                self._numbers.add(number)
+            raise
 
     def next(self, worker: _Worker) -> Job | None:
         with self._lock:

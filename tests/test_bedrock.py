@@ -81,7 +81,7 @@ def test_content_is_flattened_where_that_was_asked() -> None:
 # Threads
 
 
-def test_fifty_calls_of_half_a_second_take_no_more_than_two() -> None:
+def test_fifty_calls_of_half_a_second_take_no_more_than_three() -> None:
     """In the loop's own pool, with six threads here, they would take more than four."""
 
     def slow(seen: Seen) -> Answer:
@@ -91,7 +91,7 @@ def test_fifty_calls_of_half_a_second_take_no_more_than_two() -> None:
         await made.generate(HI)
         begun = time.monotonic()
         found = await asyncio.gather(*(made.generate(HI) for _ in range(50)))
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 3
         return [result.unwrap().content for result in found]
 
     with Loopback(slow) as server:

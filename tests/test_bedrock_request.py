@@ -276,14 +276,14 @@ def test_arguments_that_are_no_object_are_shown_as_they_stand(arguments: str) ->
 
 def test_a_schema_goes_to_the_providers_own_mode() -> None:
     form = {"type": "json_schema", "json_schema": {"name": "colour", "schema": {"type": "object"}, "strict": True}}
-    body = sent(Message("user", "Hi"), response_format=form, options={"outputConfig": {"effort": "low"}})
-    assert body["outputConfig"] == {
-        "effort": "low",
-        "textFormat": {
-            "type": "json_schema",
-            "structure": {"jsonSchema": {"schema": '{"type":"object"}', "name": "colour"}},
-        },
+    text_format = {
+        "type": "json_schema",
+        "structure": {"jsonSchema": {"schema": '{"type":"object"}', "name": "colour"}},
     }
+    assert sent(Message("user", "Hi"), response_format=form)["outputConfig"] == {"textFormat": text_format}
+    request = Request([Message("user", "Hi")], response_format=form)
+    body = encode(request, MODEL, {"outputConfig": {"effort": "low"}})  # which botocore hasn't always known
+    assert body["outputConfig"] == {"effort": "low", "textFormat": text_format}
 
 
 @pytest.mark.parametrize(
