@@ -16,14 +16,30 @@ if TYPE_CHECKING:
     from .adapters.scripted import Break, ScriptedModel, Stall
     from .adapters.secret import Env
     from .composition.blocking import BlockingModel, blocking
+    from .composition.bounds import bounds
+    from .composition.budget import Purse, with_budget
+    from .composition.cache import bypass_cache, with_cache
+    from .composition.chaos import with_chaos
+    from .composition.check import with_check
+    from .composition.circuit_breaker import Breaker, with_circuit_breaker
     from .composition.compose import Layer, compose, describe
+    from .composition.concurrency import Slots, with_concurrency
+    from .composition.defaults import with_defaults
     from .composition.fallback import Fallback, with_fallback
     from .composition.from_dict import from_dict
+    from .composition.lint import Finding, lint
+    from .composition.log import with_log
+    from .composition.plan import from_toml
     from .composition.policy import Call, Decorated, Policy
     from .composition.rate_limit import RateLimit, with_rate_limit
+    from .composition.recording import with_recording
+    from .composition.replay import with_replay
     from .composition.retry import Retry, with_retry
+    from .composition.route import with_route
+    from .composition.timeout import with_timeout
     from .composition.to_dict import to_dict
     from .domain.attempt import Attempt, Wait
+    from .domain.bounds import Bounds
     from .domain.capability import Capabilities, missing
     from .domain.error import MEANING, ErrorKind, Fault, Meaning, ModelError, ModelFailure, Scope, Sent
     from .domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta, replay, settle
@@ -31,6 +47,7 @@ if TYPE_CHECKING:
     from .domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
     from .domain.model import Model
     from .domain.option import OMIT, merge
+    from .domain.price import Price
     from .domain.reading import as_messages
     from .domain.request import Request
     from .domain.response import FinishReason, Response
@@ -45,7 +62,9 @@ __all__ = [
     "Attempt",
     "Audio",
     "BlockingModel",
+    "Bounds",
     "Break",
+    "Breaker",
     "Call",
     "Capabilities",
     "Chance",
@@ -58,6 +77,7 @@ __all__ = [
     "Failed",
     "Fallback",
     "Fault",
+    "Finding",
     "FinishReason",
     "Finished",
     "Free",
@@ -74,6 +94,8 @@ __all__ = [
     "ModelFailure",
     "Part",
     "Policy",
+    "Price",
+    "Purse",
     "RateLimit",
     "Reasoning",
     "ReasoningDelta",
@@ -86,6 +108,7 @@ __all__ = [
     "Scope",
     "ScriptedModel",
     "Sent",
+    "Slots",
     "Stall",
     "SystemClock",
     "Text",
@@ -100,20 +123,36 @@ __all__ = [
     "as_messages",
     "as_request",
     "blocking",
+    "bounds",
+    "bypass_cache",
     "compose",
     "cut",
     "describe",
     "fingerprint",
     "from_dict",
     "from_function",
+    "from_toml",
+    "lint",
     "merge",
     "missing",
     "replay",
     "settle",
     "to_dict",
+    "with_budget",
+    "with_cache",
+    "with_chaos",
+    "with_check",
+    "with_circuit_breaker",
+    "with_concurrency",
+    "with_defaults",
     "with_fallback",
+    "with_log",
     "with_rate_limit",
+    "with_recording",
+    "with_replay",
     "with_retry",
+    "with_route",
+    "with_timeout",
 ]
 
 # Where each name lives: what type checkers read above, once more for the interpreter.
@@ -127,26 +166,52 @@ _HOME = {
     ),
     "adapters.function": ("from_function",),
     "adapters.limiter": ("Limiter",),
-    "adapters.secret": ("Env",),
     "adapters.scripted": (
         "Break",
         "ScriptedModel",
         "Stall",
     ),
+    "adapters.secret": ("Env",),
     "composition.blocking": (
         "BlockingModel",
         "blocking",
+    ),
+    "composition.bounds": ("bounds",),
+    "composition.budget": (
+        "Purse",
+        "with_budget",
+    ),
+    "composition.cache": (
+        "bypass_cache",
+        "with_cache",
+    ),
+    "composition.chaos": ("with_chaos",),
+    "composition.check": ("with_check",),
+    "composition.circuit_breaker": (
+        "Breaker",
+        "with_circuit_breaker",
     ),
     "composition.compose": (
         "Layer",
         "compose",
         "describe",
     ),
+    "composition.concurrency": (
+        "Slots",
+        "with_concurrency",
+    ),
+    "composition.defaults": ("with_defaults",),
     "composition.fallback": (
         "Fallback",
         "with_fallback",
     ),
     "composition.from_dict": ("from_dict",),
+    "composition.lint": (
+        "Finding",
+        "lint",
+    ),
+    "composition.log": ("with_log",),
+    "composition.plan": ("from_toml",),
     "composition.policy": (
         "Call",
         "Decorated",
@@ -156,15 +221,20 @@ _HOME = {
         "RateLimit",
         "with_rate_limit",
     ),
+    "composition.recording": ("with_recording",),
+    "composition.replay": ("with_replay",),
     "composition.retry": (
         "Retry",
         "with_retry",
     ),
+    "composition.route": ("with_route",),
+    "composition.timeout": ("with_timeout",),
     "composition.to_dict": ("to_dict",),
     "domain.attempt": (
         "Attempt",
         "Wait",
     ),
+    "domain.bounds": ("Bounds",),
     "domain.capability": (
         "Capabilities",
         "missing",
@@ -207,6 +277,7 @@ _HOME = {
         "OMIT",
         "merge",
     ),
+    "domain.price": ("Price",),
     "domain.reading": ("as_messages",),
     "domain.request": ("Request",),
     "domain.response": (
