@@ -137,12 +137,13 @@ class AzureOpenAIModel(ChatWire):
         said = as_given(given, "api-key", "Authorization")
         if said:
             return said
-        key, token = self._api_key, self._azure_ad_token or self._azure_ad_token_provider
+        key, token, name = self._api_key, self._azure_ad_token, "azure_ad_token"
+        if self._azure_ad_token_provider is not None:
+            token, name = self._azure_ad_token_provider, "azure_ad_token_provider"
         if key is None and token is None:  # in the SDK's order
             token = os.environ.get("AZURE_OPENAI_AD_TOKEN")
             key = os.environ.get("AZURE_OPENAI_API_KEY")
         if token:
-            name = "azure_ad_token" if self._azure_ad_token_provider is None else "azure_ad_token_provider"
             return {"api-key": Omit(), "Authorization": f"Bearer {await fetched(token, name)}"}
         if key:
             return {"api-key": await fetched(key, "api_key"), "Authorization": Omit()}

@@ -1,4 +1,4 @@
-"""The chat-completions wire through the OpenAI SDK: its client posts bytes, and what comes back is read here.
+"""The chat-completions wire through the OpenAI SDK: its client posts the bytes that are made here.
 
 `OpenAIModel` and `AzureOpenAIModel` differ in how their client is made, in where it posts to and in who it says is
 asking. The SDK gives addresses, the pool of connections and its errors. Its typed models are built neither on the way
@@ -140,7 +140,7 @@ class ChatWire(ApiModel):
             given["http_client"] = made_anew()
         try:
             return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **given})
-        except TypeError as error:  # an argument that this version of the SDK doesn't have
+        except (TypeError, ValueError) as error:  # such as an argument that this version of the SDK doesn't have
             raise Unwritable(f"client_kwargs: {error}") from None
 
 
@@ -173,10 +173,10 @@ class _Exchange:
 
     async def _identify(self) -> None:
         own: Mapping[str, Any] = self.options.get("headers") or {}
-        given = {**(self.model._client_kwargs.get("default_headers") or {}), **own}
-        found = await self.model._credentials(given)
-        if found:
-            self.options["headers"] = {**found, **own}
+        always: Mapping[str, Any] = self.model._client_kwargs.get("default_headers") or {}
+        headers = {**(await self.model._credentials({**always, **own})), **_overruled(always, own), **own}
+        if headers:  # what is taken away stands first: to openai 3 a header is one however it is spelled
+            self.options["headers"] = dict(sorted(headers.items(), key=lambda header: isinstance(header[1], str)))
 
     def translated(self, error: Exception) -> ModelError:
         """What went wrong, without the secrets that took part."""
@@ -216,6 +216,16 @@ async def fetched(key: Key, name: str) -> str:
     if not isinstance(text, str) or not text:
         raise KeyUnavailable(f"the callable given as {name} gave no key, but {type(text).__name__}")
     return text
+
+
+def _overruled(always: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Headers of every call that this one spells in other letters: openai 2 would send both."""
+    if not always or not own:
+        return {}
+    from openai import Omit
+
+    named = {name.lower() for name in own}
+    return {name: Omit() for name in always if name not in own and name.lower() in named}
 
 
 def as_given(given: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -86,12 +86,9 @@ _REMEDIES: Final[Mapping[str, str]] = FrozenDict(
 )
 """What to do about an argument that a model doesn't take; options are taken away."""
 
-
 _OF_THE_REQUEST: Final = frozenset(
     {"functions", "messages", "model", "prompt", "response_format", "stream", "tool_choice", "tools"}
 )
-
-
 _OF_THE_NETWORK: Final = frozenset({_K.CONNECTION, _K.INTERRUPTED, _K.TIMEOUT})
 
 

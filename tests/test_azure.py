@@ -253,6 +253,15 @@ def test_what_was_passed_beats_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert said == [(KEY, None), bearer, bearer, (None, "Bearer environment's")]
 
 
+@pytest.mark.parametrize("name", ["api_key", "azure_ad_token"])
+def test_an_empty_key_is_no_leave_to_take_another(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", TOKEN)
+    with Loopback(whole()) as server:
+        found = failed(model(server, **{"api_key": None, name: ""}))
+    assert (found.kind, found.sent, server.requests) == (ErrorKind.AUTHENTICATION, Sent.NO, [])
+
+
 def test_the_environment_may_hold_a_key_under_a_name_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
     monkeypatch.setenv("MY_TOKEN", TOKEN)
@@ -267,9 +276,12 @@ def test_a_header_that_says_who_is_asking_stands_alone() -> None:
     with Loopback(saying("Hello!")) as server:
         answered(model(server, api_key=None, extra_headers={"Authorization": "Bearer mine"}))
         answered(model(server, api_key=None, client_kwargs={"default_headers": {"Api-Key": "mine"}}))
-    first, second = server.requests[0].headers, server.requests[2].headers
+        both = {"client_kwargs": {"default_headers": {"Api-Key": "weaker"}}, "extra_headers": {"api-key": "mine"}}
+        answered(model(server, api_key=None, **both))
+    first, second, third = (server.requests[at].headers for at in (0, 2, 4))
     assert (first.get("api-key"), first["authorization"]) == (None, "Bearer mine")
     assert (second["api-key"], second.get("authorization")) == ("mine", None)
+    assert third["api-key"] == "mine"
 
 
 @pytest.mark.parametrize(
