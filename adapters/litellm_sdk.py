@@ -70,9 +70,25 @@ async def _close(loop: int) -> None:
     """Close the clients that litellm holds for this loop: their cache would keep them, and the loop, for ever."""
     cache = getattr(_loaded, "in_memory_llm_clients_cache", None)
     clients = getattr(cache, "cache_dict", {})
-    for key in [key for key in list(clients) if isinstance(key, str) and key.endswith(f"-{loop}")]:
-        client = clients.pop(key, None)
-        close = getattr(client, "aclose", None) or getattr(client, "close", None)
+    shared = vars(_loaded).get("module_level_aclient")  # serves every loop, each with a session of its own
+    for key, client in [*list(clients.items()), (None, shared)]:
+        of_this_loop = isinstance(key, str) and key.endswith(f"-{loop}")
+        if of_this_loop:
+            clients.pop(key, None)
+        close = None
+        if of_this_loop and client is not shared:
+            close = getattr(client, "aclose", None) or getattr(client, "close", None)
+        elif getattr(_session(client), "_loop", None) is asyncio.get_running_loop():
+            close = getattr(_session(client), "close", None)
         if inspect.iscoroutinefunction(close):
             with suppress(Exception):
                 await close()
+
+
+def _session(client: Any) -> Any:
+    """The session of aiohttp, where litellm has put one beneath a client of httpx."""
+    for holder in (getattr(client, "_client", None), getattr(client, "client", None)):
+        transport = getattr(holder, "_transport", None)
+        if transport is not None:
+            return getattr(transport, "client", None)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,7 +13,7 @@ from loopback import Answer, Loopback, Seen, body, error, saying, streamed, whol
 
 from modelport import Image, Message, Request, Text, ToolCall, ToolResult, Usage
 from modelport.adapters.litellm import LiteLLMModel
-from modelport.domain.event import ReasoningDelta, TextDelta
+from modelport.domain.event import Event, Finished, ReasoningDelta, TextDelta
 from modelport.domain.tool import Tool
 
 pytestmark = QUIET
@@ -121,6 +122,19 @@ def test_thoughts_go_back_signed_and_markers_mark() -> None:
     assert assistant["content"][-1]["input"] == {"a": 1}
     assert result["content"][0]["tool_use_id"] == "tu_1"
     assert sent["stop_sequences"] == ["END"]  # it refuses a blank one, which is enforced here
+
+
+def test_one_model_of_anthropic_serves_one_event_loop_after_the_other() -> None:
+    """Litellm has one client for all streams of all loops."""
+
+    async def last(subject: LiteLLMModel) -> Event:
+        return [event async for event in subject.stream(HI)][-1]
+
+    with Loopback(anthropic) as server:
+        subject = claude(server)
+        assert [type(asyncio.run(last(subject))) for _ in range(3)] == [Finished] * 3
+        assert server.connections == 3
+        assert server.open == 0
 
 
 def test_a_stream_of_anthropic_that_was_cut_is_noticed() -> None:
