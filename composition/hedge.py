@@ -53,9 +53,8 @@ class _Memory:
             return may
 
     def took(self, streamed: bool, seconds: float) -> None:
-        if self._hedging.percentile is not None:
-            with self._lock:
-                self._seen[streamed] = saw(self._seen[streamed], seconds)
+        with self._lock:
+            self._seen[streamed] = saw(self._seen[streamed], seconds)
 
 
 @attrs.frozen(repr=False)
@@ -81,13 +80,13 @@ class Hedge:
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The first answer of one request or two; or the error, when none came."""
         streamed = isinstance(call, Opening)
-        began = self.clock.now()
         delay = self._memory.delay(streamed)
+        began = 0.0 if self.percentile is None else self.clock.now()
         if delay is None or delay >= deadline.left():
             result = await call(model, request)
         else:
             result = await _Race(call, model, request, self._memory, delay).won()
-        if isinstance(result, Success):
+        if self.percentile is not None and isinstance(result, Success):
             self._memory.took(streamed, self.clock.now() - began)
         return result
 
@@ -111,12 +110,20 @@ class _Race(Generic[T]):
         of_first, of_second = self._journals
         timer = self._loop.call_later(self._delay, self._ask_again)
         first: Result[T, ModelError] | None = None
+        second: Result[T, ModelError] | None = None
         try:
             try:
-                first = await self._first()
+                self._interrupt.begin()
+                with keeping(of_first):
+                    first = await self._call(self._model, self._request)
+            except asyncio.CancelledError:
+                if not self._interrupt.mine():
+                    raise
             finally:
                 timer.cancel()
-            second = await self._outcome_of_second(first)
+                self._interrupt.mine()
+            if self._second is not None:
+                second = await self._outcome_of_second(self._second, first)
         except BaseException:
             await self._end()
             await _close(first)
@@ -132,19 +139,6 @@ class _Race(Generic[T]):
         of_second.close(outer, *gave_up, *of_second.attempts)
         return after(gave_up, waited(Wait("hedge", self._delay), second))
 
-    async def _first(self) -> Result[T, ModelError] | None:
-        """What the first request came to; None when the second one was quicker."""
-        self._interrupt.begin()
-        try:
-            with keeping(self._journals[0]):
-                return await self._call(self._model, self._request)
-        except asyncio.CancelledError:
-            if not self._interrupt.mine():
-                raise
-            return None
-        finally:
-            self._interrupt.mine()
-
     def _ask_again(self) -> None:
         if self._memory.may():
             self._second = self._loop.create_task(self._again())
@@ -158,14 +152,14 @@ class _Race(Generic[T]):
         if not second.cancelled() and (second.exception() is not None or isinstance(second.result(), Success)):
             self._interrupt.strike()
 
-    async def _outcome_of_second(self, first: Result[T, ModelError] | None) -> Result[T, ModelError] | None:
+    async def _outcome_of_second(
+        self, second: asyncio.Task[Result[T, ModelError]], first: Result[T, ModelError] | None
+    ) -> Result[T, ModelError] | None:
         """What the second request came to, if it matters: an answer to the first one ends it."""
-        if self._second is None:
-            return None
         if isinstance(first, Success):
             await self._end()
             return None
-        return await self._second
+        return await second
 
     async def _end(self) -> None:
         """Cancels the second request and waits until it has ended, whoever else is cancelled meanwhile."""

@@ -39,10 +39,10 @@ class Journal:
 
     def enter(self, *attempts: Attempt) -> None:
         """Some more are over."""
-        if self._into is not None:
-            self._into.enter(*attempts)
-        else:
+        if self._into is None:
             self.attempts += attempts
+        else:
+            self._into.enter(*attempts)
 
     def close(self, outer: Journal | None, *attempts: Attempt) -> None:
         """These are what became of all that was entered; what is still to come goes straight to the outer journal."""
