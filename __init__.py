@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .composition.defaults import with_defaults
     from .composition.fallback import Fallback, with_fallback
     from .composition.from_dict import from_dict
+    from .composition.hedge import with_hedge
     from .composition.lint import Finding, lint
     from .composition.log import with_log
     from .composition.plan import from_toml
@@ -146,6 +147,7 @@ __all__ = [
     "with_concurrency",
     "with_defaults",
     "with_fallback",
+    "with_hedge",
     "with_log",
     "with_rate_limit",
     "with_recording",
@@ -206,6 +208,7 @@ _HOME = {
         "with_fallback",
     ),
     "composition.from_dict": ("from_dict",),
+    "composition.hedge": ("with_hedge",),
     "composition.lint": (
         "Finding",
         "lint",

@@ -62,6 +62,12 @@ def _retry(retry: Any, below: Bounds) -> Bounds:
     return found if retry.deadline is None else found.until(retry.deadline, below)
 
 
+def _hedge(hedge: Any, below: Bounds) -> Bounds:
+    """The second request begins after the delay, which by percentile is no longer than a call."""
+    longest = hedge.delay if hedge.percentile is None else max(hedge.delay or 0.0, below.seconds)
+    return Bounds(below.calls * 2, below.waiting + longest, below.working, below.queue)
+
+
 def _timeout(timeout: Any, below: Bounds) -> Bounds:
     limits = [seconds for seconds in (timeout.total, timeout.attempt) if seconds is not None]
     return below.within(min(limits)) if limits else below
@@ -93,6 +99,8 @@ def _rules() -> Mapping[type, Rule]:
     from .concurrency import Concurrency
     from .defaults import Defaults
     from .fallback import Fallback
+    from .hedge import Hedge
+    from .log import Log
     from .rate_limit import RateLimit
     from .recording import Recording
     from .replay import Replay
@@ -110,6 +118,8 @@ def _rules() -> Mapping[type, Rule]:
         Defaults: _unchanged,
         Direct: _unchanged,
         Fallback: _in_turn,
+        Hedge: _hedge,
+        Log: _unchanged,
         RateLimit: lambda layer, below: _limited(layer.limiter, below),
         Recording: _unchanged,
         Replay: lambda replay, below: Bounds(0, 0.0, math.inf if replay.timed else 0.0),

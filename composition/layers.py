@@ -14,6 +14,8 @@ from .compose import Layer
 from .concurrency import Concurrency, with_concurrency
 from .defaults import Defaults, with_defaults
 from .fallback import Fallback, with_fallback
+from .hedge import Hedge, with_hedge
+from .log import Log, with_log
 from .rate_limit import RateLimit, with_rate_limit
 from .recording import Recording, with_recording
 from .replay import Replay, with_replay
@@ -30,6 +32,8 @@ LAYERS: Final[Mapping[type, Callable[..., Layer]]] = {
     Concurrency: with_concurrency,
     Defaults: with_defaults,
     Fallback: with_fallback,
+    Hedge: with_hedge,
+    Log: with_log,
     RateLimit: with_rate_limit,
     Recording: with_recording,
     Replay: with_replay,

@@ -16,6 +16,7 @@ from ..domain.model import Model
 from .cache import Cache
 from .circuit_breaker import CircuitBreaker
 from .fallback import Fallback
+from .hedge import Hedge
 from .policy import Decorated, Direct
 from .rate_limit import RateLimit
 from .retry import Retry
@@ -124,6 +125,14 @@ def cache_outside_fallback(way: Way) -> Iterator[Finding]:
         yield Finding("cache-outside-fallback", _around(outer, inner), message, fix)
 
 
+def hedge_without_limiter(way: Way) -> Iterator[Finding]:
+    """Second requests load a provider that is slow already."""
+    for at, layer in enumerate(way):
+        if isinstance(layer, Hedge) and not any(isinstance(inner, RateLimit) for inner in way[at + 1 :]):
+            message = "a provider that is slow because it has too much to do is given more, and nothing limits it"
+            yield Finding("hedge-without-limiter", repr(layer), message, "write with_rate_limit before with_hedge")
+
+
 RULES: Final[tuple[Rule, ...]] = (
     nested_retries,
     limiter_outside_retry,
@@ -131,6 +140,7 @@ RULES: Final[tuple[Rule, ...]] = (
     attempt_over_total,
     retry_outside_fallback,
     cache_outside_fallback,
+    hedge_without_limiter,
 )
 """The rules that look at one way through a stack."""
 

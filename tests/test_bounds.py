@@ -28,6 +28,8 @@ from modelport.composition.check import with_check
 from modelport.composition.circuit_breaker import with_circuit_breaker
 from modelport.composition.concurrency import with_concurrency
 from modelport.composition.defaults import with_defaults
+from modelport.composition.hedge import with_hedge
+from modelport.composition.log import with_log
 from modelport.composition.policy import Direct
 from modelport.composition.route import with_route
 from modelport.composition.timeout import with_timeout
@@ -77,6 +79,8 @@ def of(*layers: Layer) -> tuple[float, float, float]:
             [with_timeout(attempt=10), with_route(compose(model(), with_timeout(attempt=5)), by="round_robin")],
             (2, 15, 0),
         ),
+        ([with_timeout(attempt=10), with_hedge(2.0)], (2, 12, 0)),
+        ([with_timeout(attempt=10), with_hedge(percentile=0.9)], (2, 20, 0)),
         ([with_timeout(attempt=10), with_chaos({"slow": 0.5, "delay": 3})], (1, 13, 0)),
         ([with_timeout(attempt=10), with_chaos({"cut": 0.5})], (1, 10, 0)),
         (
@@ -86,6 +90,7 @@ def of(*layers: Layer) -> tuple[float, float, float]:
                 with_cache(),
                 with_budget(tokens=9),
                 with_defaults(seed=1),
+                with_log(),
             ],
             (1, 10, 0),
         ),

@@ -46,6 +46,8 @@ from modelport.composition.check import with_check
 from modelport.composition.circuit_breaker import Breaker, with_circuit_breaker
 from modelport.composition.concurrency import Slots, with_concurrency
 from modelport.composition.defaults import with_defaults
+from modelport.composition.hedge import with_hedge
+from modelport.composition.log import with_log
 from modelport.composition.policy import Direct
 from modelport.composition.recording import with_recording
 from modelport.composition.route import with_route
@@ -154,6 +156,8 @@ def test_a_stack_comes_back_with_its_layers_and_fallbacks() -> None:
         (with_circuit_breaker(0.3, pause=9, on=["server"]), {"ratio": 0.3, "pause": 9, "on": ["server"]}),
         (with_concurrency(4, max_queue=9), {"n": 4, "max_queue": 9}),
         (with_defaults(temperature=0, seed=OMIT), {"options": {"temperature": 0, "seed": {"omit": True}}}),
+        (with_hedge(percentile=0.9, share=0.2), {"percentile": 0.9, "share": 0.2}),
+        (with_log("calls", content=True), {"logger": "calls", "content": True}),
         (with_rate_limit(60, tpm=900), {"rpm": 60, "tpm": 900}),
         (with_recording("tape.jsonl"), {"path": "tape.jsonl"}),
         (with_retry(2, deadline=30), {"attempts": 2, "deadline": 30}),

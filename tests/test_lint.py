@@ -8,6 +8,7 @@ from modelport import Capabilities, Layer, Model, ScriptedModel, compose, with_f
 from modelport.composition.cache import with_cache
 from modelport.composition.circuit_breaker import with_circuit_breaker
 from modelport.composition.concurrency import with_concurrency
+from modelport.composition.hedge import with_hedge
 from modelport.composition.lint import RULES, Finding, lint
 from modelport.composition.timeout import with_timeout
 
@@ -28,6 +29,7 @@ def rules(*layers: Layer) -> list[str]:
         ([with_retry(), with_circuit_breaker()], "breaker-outside-retry"),
         ([with_timeout(attempt=9), with_timeout(total=5)], "attempt-over-total"),
         ([with_timeout(idle=9), with_retry(), with_timeout(total=5)], "attempt-over-total"),
+        ([with_hedge(1.0)], "hedge-without-limiter"),
         ([with_fallback(model()), with_retry()], "retry-outside-fallback"),
         ([with_fallback(model()), with_cache()], "cache-outside-fallback"),
     ],
@@ -43,6 +45,7 @@ def test_the_order_that_is_taught_has_no_findings() -> None:
         with_concurrency(8),
         with_rate_limit(60),
         with_circuit_breaker(),
+        with_hedge(percentile=0.95),
         with_retry(),
         with_cache(),
         with_fallback(compose(model(), with_timeout(attempt=5), with_retry())),
