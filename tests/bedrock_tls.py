@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import threading
 from collections.abc import Iterator
@@ -38,8 +39,9 @@ def secured(server: Loopback, secure: bool = True) -> Iterator[dict[str, Any]]:
             writer.transport.abort()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind = await asyncio.open_connection("127.0.0.1", server.port)
-        await asyncio.gather(pipe(reader, behind[1]), pipe(behind[0], writer))
+        with contextlib.suppress(asyncio.CancelledError):  # the front is taken down
+            behind = await asyncio.open_connection("127.0.0.1", server.port)
+            await asyncio.gather(pipe(reader, behind[1]), pipe(behind[0], writer))
 
     async def serve() -> None:
         listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -31,7 +32,7 @@ from bedrock_wire import (
 from laws import Case
 from loopback import Answer, Loopback, Seen
 
-from modelport import TextDelta
+from modelport import Finished, TextDelta
 from modelport.adapters import AmazonBedrockModel, AmazonBedrockServerModel
 from modelport.domain.message import Message, Text
 from modelport.domain.request import Request
@@ -215,6 +216,35 @@ def test_a_forked_child_has_a_client_and_threads_of_its_own() -> None:
         assert os.waitpid(child, 0)[1] == 0
         assert asyncio.run(made.generate(HI)).unwrap().content == "Hello"
         assert server.connections == 2
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "over TLS"])
+def test_calls_that_are_cancelled_never_disturb_others(secure: bool) -> None:
+    """Their connections may serve others by the time that they are hung up."""
+    chance = random.Random(7)
+
+    async def main(made: AmazonBedrockModel) -> tuple[list[str], int]:
+        async def one(stream: bool) -> str:
+            if not stream:
+                return (await made.generate(HI)).unwrap().content
+            last = (await heard(made.stream(HI)))[-1]
+            assert isinstance(last, Finished), last
+            return last.response.content
+
+        tasks = [asyncio.ensure_future(one(chance.random() < 0.5)) for _ in range(100)]
+        for task in tasks:
+            if chance.random() < 0.5:
+                await asyncio.sleep(chance.random() / 250)
+                task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        cancelled = sum(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+        return [str(outcome) for outcome in outcomes if not isinstance(outcome, asyncio.CancelledError)], cancelled
+
+    with Loopback(saying("Hello there")) as server, secured(server, secure) as place:
+        good, cancelled = asyncio.run(main(model(server, max_concurrency=16, **place)))
+        assert server.until(lambda it: it.open == 0)
+    assert set(good) == {"Hello there"}
+    assert len(good) + cancelled == 100
 
 
 def test_a_program_that_ends_with_a_stream_open_doesnt_wait_for_it() -> None:
