@@ -138,14 +138,14 @@ class _To(NamedTuple):
 
 # By provider and then by the identity of the message: a lookup costs less than comparing or hashing what it says.
 _remembered: dict[_To, dict[int, tuple[weakref.ref[Message], _Encoded]]] = {}
+_identity: Final = object.__hash__  # `id` is audited: it is slow wherever filelock, or anybody, has a hook for that
 
 
 def _messages(messages: tuple[Message, ...], to: _To) -> bytes:
     remembered = _remembered.setdefault(to, {})
     out: list[bytes] = []
     media: list[bytes] = []
-    for at, message in enumerate(messages):
-        found = remembered.get(id(message))
+    for at, (message, found) in enumerate(zip(messages, map(remembered.get, map(_identity, messages)), strict=True)):
         encoded = found[1] if found is not None and found[0]() is message else _remember(message, to, at)
         if media and message.role is not Role.TOOL:
             out.append(_media_message(media))
@@ -168,7 +168,7 @@ def _remember(message: Message, to: _To, at: int) -> _Encoded:
     import orjson
 
     remembered = _remembered[to]
-    key = id(message)
+    key = _identity(message)
     objects, media = _message(message, to, f"messages[{at}]")
     try:
         encoded = _Encoded(b",".join(map(orjson.dumps, objects)), b",".join(map(orjson.dumps, media)))
