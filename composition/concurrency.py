@@ -66,6 +66,14 @@ class Slots:
         """Whether one more call would be refused."""
         return arrive(self.room, self._crowd)[1] is Verdict.FULL
 
+    def refusal(self) -> ModelError | None:
+        """What one more call would be refused with."""
+        return self._too_many() if self.full else None
+
+    def _too_many(self) -> ModelError:
+        message = f"{self.room.n} calls are in progress and {self.room.max_queue} wait already"
+        return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO)
+
     async def take(self, priority: float = 0.0) -> Slot | ModelError:
         """A slot, once one is free, to be released; or the error, when too many wait already or the time is over."""
         waiting: _Waiting | None = None
@@ -81,8 +89,7 @@ class Slots:
             return Slot(self, ticket)
         if waiting is not None:
             return await self._wait(ticket, *waiting)
-        message = f"{self.room.n} calls are in progress and {self.room.max_queue} wait already"
-        return ModelError(ErrorKind.LIMITER_FULL, message, Scope.MODEL, Sent.NO)
+        return self._too_many()
 
     async def _wait(
         self, ticket: int, loop: asyncio.AbstractEventLoop, let_in: asyncio.Future[bool]
@@ -174,6 +181,10 @@ class Concurrency:
     def __repr__(self) -> str:
         shown = repr(self.slots).removeprefix("Slots(").removesuffix(")")
         return f"Concurrency({shown}{'' if self.priority is None else f', priority={self.priority!r}'})"
+
+    def refusal(self, max_wait: float = math.inf) -> ModelError | None:
+        """What a call would be refused with now. How long one would wait for a slot nobody knows."""
+        return self.slots.refusal()
 
     async def hold(self, model: Model, request: Request, /, *, streamed: bool) -> Slot | ModelError:
         """A slot, once one is free; or a refusal."""

@@ -27,8 +27,9 @@ class Skipped(Wait):
 class Attempt:
     """One physical call.
 
-    `outcome` is `answered` or the kind of the error; `duration` and `first_event` (for a stream) are in seconds from
-    its start; `discarded` says that its answer was thrown away. `started` is in seconds of the clock of the layers.
+    `outcome` is `answered`, the kind of the error, or `cancelled` for a call that was cut short; `duration` and
+    `first_event` (for a stream) are in seconds from its start; `discarded` says that its answer was thrown away.
+    `started` is in seconds of the clock of the layers.
     """
 
     provider: str | None

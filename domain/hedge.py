@@ -7,7 +7,7 @@ their share: every call earns a part of one, and a few can be saved up. Pure ste
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left
 
 import attrs
 
@@ -59,12 +59,12 @@ class Seen:
 
 def saw(seen: Seen, seconds: float) -> Seen:
     """One more call took so long."""
-    ordered = list(seen.ordered)
-    insort(ordered, seconds)
-    if len(seen.recent) < _RECENT:
-        return Seen((*seen.recent, seconds), tuple(ordered))
-    del ordered[bisect_left(ordered, seen.recent[0])]
-    return Seen((*seen.recent[1:], seconds), tuple(ordered))
+    recent, ordered = seen.recent, seen.ordered
+    if len(recent) == _RECENT:
+        oldest = bisect_left(ordered, recent[0])
+        recent, ordered = recent[1:], ordered[:oldest] + ordered[oldest + 1 :]
+    at = bisect_left(ordered, seconds)
+    return Seen((*recent, seconds), (*ordered[:at], seconds, *ordered[at:]))
 
 
 def delay_of(hedging: Hedging, seen: Seen) -> float | None:

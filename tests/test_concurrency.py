@@ -367,6 +367,13 @@ def test_slots_say_how_full_they_are():
     assert slots.full
 
 
+def test_who_asks_learns_of_a_refusal_before_a_call():
+    policy = with_concurrency(1, max_queue=0)(ScriptedModel("Hi")).policy
+    assert policy.refusal() is None
+    asyncio.run(policy.slots.take())
+    assert policy.refusal(5.0).kind == "limiter_full"
+
+
 def test_the_repr_shows_what_was_said():
     layers = [with_concurrency(8), with_concurrency(Slots(8, max_queue=2)), with_concurrency(8, priority=len)]
     assert [repr(layer(ScriptedModel("Hi")).policy) for layer in layers] == [
