@@ -150,10 +150,10 @@ def test_a_message_is_encoded_once_and_forgotten_with_the_message() -> None:
     first = Message("user", "remembered")
     messages(first)
     remembered = chat_completions._remembered["openai", False, None]
-    kept = remembered[id(first)][1]
+    kept = remembered[chat_completions._identity(first)][1]
     messages(first, Message("assistant", "more"))
-    assert remembered[id(first)][1] is kept
-    key = id(first)
+    assert remembered[chat_completions._identity(first)][1] is kept
+    key = chat_completions._identity(first)
     del first
     gc.collect()
     assert key not in remembered
