@@ -374,6 +374,13 @@ def test_a_stop_found_here_keeps_the_usage_that_has_come_already() -> None:
     assert (response.content, response.finish_reason, response.usage) == ("one ", FinishReason.STOP, Usage(7, 3))
 
 
+def test_what_comes_after_a_stop_can_break_nothing() -> None:
+    after = sse({"error": {"message": "no"}}) + sse([1]) + b"data: {broken\n\n" + chunk({"content": "more"})
+    with Loopback(streamed(chunk({"content": "one STOP"}) + after)) as server:
+        response = finished(server, Request([Message("user", "hi")], ["STOP"]))
+    assert (response.content, response.stopped_by, response.usage) == ("one ", "STOP", None)
+
+
 def test_a_history_of_everything_is_sent_as_the_wire_wants_it() -> None:
     history = [
         Message("system", "be brief"),
