@@ -19,7 +19,7 @@ from .limiter import Limiter
 from .litellm_answers import decode, decode_event
 from .litellm_call import LiteLLMCall, capabilities_of, taken
 from .litellm_errors import translate
-from .litellm_sdk import unobserved
+from .litellm_sdk import client_for, unobserved
 from .secret import Env, revealed
 
 __all__ = ["LiteLLMModel", "decode", "decode_event", "translate"]
@@ -102,7 +102,8 @@ class LiteLLMModel(LiteLLMCall):
                 raise Unwritable(f"no {name}; an adapter makes one attempt: use {_NOT_HERE[name]}")
         if getattr(sdk, "model_fallbacks", None):
             raise Unwritable("litellm.model_fallbacks is set: litellm would try them unseen; use with_fallback(...)")
-        own = {"api_base": self.api_base, "api_key": revealed(self._api_key), "client": self._client}
+        client = self._client if self._client is not None else client_for(self.model_id)
+        own = {"api_base": self.api_base, "api_key": revealed(self._api_key), "client": client}
         timeout = options.pop("timeout", self.timeout)
         return {
             **_ALONE,

@@ -86,7 +86,7 @@ WORDS: Final = (
 )
 """What litellm says in words alone."""
 
-_SPECIFIC: Final = frozenset({_K.CONTEXT_WINDOW, _K.CONTENT_FILTER, _K.QUOTA_EXHAUSTED})
+_SPECIFIC: Final = (_K.CONTEXT_WINDOW, _K.CONTENT_FILTER, _K.QUOTA_EXHAUSTED)
 _SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 
@@ -153,22 +153,21 @@ def _refuses(exception: BaseException) -> bool:
 def _meaning(
     exception: BaseException, told: tuple[BaseException, ...], refusal: object, status: int | None, body: object
 ) -> tuple[ErrorKind, Sent]:
-    own = next(
-        filter(None, (http_errors.meaning(each, EXCEPTIONS) for each in told if _package(each) == "litellm")), None
-    )
-    if own is not None and own[0] in _SPECIFIC:
-        return own[0], own[1]
+    meanings = [http_errors.meaning(each, EXCEPTIONS) for each in told if _package(each) == "litellm"]
+    kind, sent = next(filter(None, meanings), (None, _S.PERHAPS))
+    if kind is not None and kind in _SPECIFIC:
+        return kind, sent
     if refusal is not None:
         return chat_errors.kind_of(status, body), _S.YES
     for words, means in WORDS:
-        if own is not None and any(words.search(str(each)) for each in told):
+        if kind is not None and any(words.search(str(each)) for each in told):
             return means
     for each in reversed(told):
         beneath = http_errors.meaning(each, BENEATH) if _package(each) != "litellm" else None
         if beneath is not None:
             return beneath[0] or chat_errors.kind_of(None, body), beneath[1]
-    if own is not None and own[0] is not None:
-        return own[0], own[1]
+    if kind is not None:
+        return kind, sent
     if _package(exception) == "litellm" or _raised_in_litellm(exception):
         return _K.INVALID_REQUEST, _S.PERHAPS
     raise exception

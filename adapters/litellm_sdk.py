@@ -47,6 +47,20 @@ def _load() -> Any:
         return module
 
 
+def client_for(model_id: str) -> Any:
+    """The client of this event loop, where litellm would stream through one that it shares between all of them.
+
+    It closes the connections of one loop when another asks.
+    """
+    if not model_id.startswith(("anthropic/", "claude")):
+        return None
+    try:
+        made = importlib.import_module("litellm.llms.custom_httpx.http_handler").get_async_httpx_client
+        return made(llm_provider=_loaded.LlmProviders.ANTHROPIC)
+    except (ImportError, AttributeError):  # a litellm that keeps it elsewhere
+        return None
+
+
 @contextmanager
 def unobserved() -> Iterator[None]:
     """A call in here is told to none of litellm's callbacks, and prepares nothing to tell them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ from loopback import Answer, Loopback, Seen, body, error, saying, streamed, whol
 
 from modelport import Image, Message, Request, Text, ToolCall, ToolResult, Usage
 from modelport.adapters.litellm import LiteLLMModel
-from modelport.domain.event import Event, Finished, ReasoningDelta, TextDelta
+from modelport.domain.event import Finished, ReasoningDelta, TextDelta
 from modelport.domain.tool import Tool
 
 pytestmark = QUIET
@@ -124,17 +125,20 @@ def test_thoughts_go_back_signed_and_markers_mark() -> None:
     assert sent["stop_sequences"] == ["END"]  # it refuses a blank one, which is enforced here
 
 
-def test_one_model_of_anthropic_serves_one_event_loop_after_the_other() -> None:
-    """Litellm has one client for all streams of all loops."""
+def test_one_model_of_anthropic_serves_many_event_loops() -> None:
+    """One after the other, and several at once: litellm itself has one client for the streams of all."""
 
-    async def last(subject: LiteLLMModel) -> Event:
-        return [event async for event in subject.stream(HI)][-1]
+    async def ends(subject: LiteLLMModel, times: int) -> list[type]:
+        return [type([event async for event in subject.stream(HI)][-1]) for _ in range(times)]
 
     with Loopback(anthropic) as server:
         subject = claude(server)
-        assert [type(asyncio.run(last(subject))) for _ in range(3)] == [Finished] * 3
+        assert [asyncio.run(ends(subject, 1)) for _ in range(3)] == [[Finished]] * 3
         assert server.connections == 3
-        assert server.open == 0
+        with ThreadPoolExecutor(3) as threads:
+            several = threads.map(lambda _: asyncio.run(ends(subject, 10)), range(3))
+            assert list(several) == [[Finished] * 10] * 3
+        assert server.until(lambda seen: seen.open == 0)
 
 
 def test_a_stream_of_anthropic_that_was_cut_is_noticed() -> None:
