@@ -118,14 +118,17 @@ def _body(
     return body
 
 
-class _Encoded(NamedTuple):
+class _Encoded(weakref.ref[Message]):
     """A message on the wire: its JSON objects, and what must wait until the last of the tools' messages.
 
-    Tools' messages hold text alone and must stand together; their pictures follow as the user's.
+    Tools' messages hold text alone and must stand together; their pictures follow as the user's. It is itself the weak
+    reference to the message: the fewer objects a lookup touches, the less it costs where memory is slow.
     """
 
+    __slots__ = ("media", "objects")
+
     objects: bytes
-    media: bytes = b""
+    media: bytes
 
 
 class _To(NamedTuple):
@@ -137,7 +140,7 @@ class _To(NamedTuple):
 
 
 # By provider and then by the identity of the message: a lookup costs less than comparing or hashing what it says.
-_remembered: dict[_To, dict[int, tuple[weakref.ref[Message], _Encoded]]] = {}
+_remembered: dict[_To, dict[int, _Encoded]] = {}
 _identity: Final = object.__hash__  # `id` is audited: it is slow wherever filelock, or anybody, has a hook for that
 
 
@@ -146,7 +149,7 @@ def _messages(messages: tuple[Message, ...], to: _To) -> bytes:
     out: list[bytes] = []
     media: list[bytes] = []
     for at, (message, found) in enumerate(zip(messages, map(remembered.get, map(_identity, messages)), strict=True)):
-        encoded = found[1] if found is not None and found[0]() is message else _remember(message, to, at)
+        encoded = found if found is not None and found() is message else _remember(message, to, at)
         if media and message.role is not Role.TOOL:
             out.append(_media_message(media))
         if encoded.objects:
@@ -170,12 +173,13 @@ def _remember(message: Message, to: _To, at: int) -> _Encoded:
     remembered = _remembered[to]
     key = _identity(message)
     objects, media = _message(message, to, f"messages[{at}]")
+    # The callback runs before the memory, and with it the identity, is given to another object.
+    encoded = _Encoded(message, lambda _: remembered.pop(key, None))
     try:
-        encoded = _Encoded(b",".join(map(orjson.dumps, objects)), b",".join(map(orjson.dumps, media)))
+        encoded.objects, encoded.media = b",".join(map(orjson.dumps, objects)), b",".join(map(orjson.dumps, media))
     except TypeError as error:
         raise Unwritable(f"messages[{at}] can't be written as JSON: {error}") from None
-    # The callback runs before the memory, and with it the identity, is given to another object.
-    remembered[key] = (weakref.ref(message, lambda _: remembered.pop(key, None)), encoded)
+    remembered[key] = encoded
     return encoded
 
 

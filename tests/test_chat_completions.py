@@ -150,9 +150,9 @@ def test_a_message_is_encoded_once_and_forgotten_with_the_message() -> None:
     first = Message("user", "remembered")
     messages(first)
     remembered = chat_completions._remembered["openai", False, None]
-    kept = remembered[chat_completions._identity(first)][1]
+    kept = remembered[chat_completions._identity(first)]
     messages(first, Message("assistant", "more"))
-    assert remembered[chat_completions._identity(first)][1] is kept
+    assert remembered[chat_completions._identity(first)] is kept
     key = chat_completions._identity(first)
     del first
     gc.collect()
