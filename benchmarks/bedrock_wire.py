@@ -13,7 +13,6 @@ import asyncio
 import json
 import multiprocessing
 import socket
-import statistics
 import struct
 import time
 import zlib
@@ -110,7 +109,7 @@ async def compare(url: str) -> dict[str, tuple[float, float]]:
     config = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     client: Any = boto3.client("bedrock-runtime", endpoint_url=url, config=config, **KEYS)
     found: dict[str, tuple[float, float]] = {}
-    for count, times in ((1, 10), (50, 8), (500, 2)):
+    for count, times in ((1, 10), (50, 5), (500, 1)):
         said = [("user" if at % 2 == 0 else "assistant", WORDS) for at in range(count)]
         request = Request([Message(role, text) for role, text in said])
         plain: Any = [{"role": role, "content": [{"text": text}]} for role, text in said]
@@ -163,11 +162,11 @@ async def compare(url: str) -> dict[str, tuple[float, float]]:
 async def by_turns(
     ours: Callable[[], Awaitable[object]], theirs: Callable[[], Awaitable[object]], times: int, rounds: int = 81
 ) -> tuple[float, float]:
-    """The medians of both, measured alternately after a warm-up."""
+    """The least of both, measured alternately after a warm-up: what else the machine does only ever adds."""
     await cpu(ours, 2)
     await cpu(theirs, 2)
     pairs = [(await cpu(ours, times), await cpu(theirs, times)) for _ in range(rounds)]
-    return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
+    return min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
 
 
 def main() -> None:
