@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +44,8 @@ class Slots:
         self._waiting: dict[int, _Waiting] = {}
         self._lock = threading.Lock()
         self._back: deque[int] = deque()
+        self._parent_s = 0
+        _all.add(self)
 
     def __repr__(self) -> str:
         most = "" if self.room.max_queue is None else f", max_queue={self.room.max_queue}"
@@ -116,8 +120,9 @@ class Slots:
 
         Safe in a garbage collection, which may strike while this very thread holds the lock: then it is done after.
         """
-        self._back.append(ticket)
-        self._settle()
+        if ticket > self._parent_s:
+            self._back.append(ticket)
+            self._settle()
 
     def _settle(self) -> None:
         while self._back and self._lock.acquire(blocking=False):
@@ -138,6 +143,23 @@ class Slots:
                 loop.call_soon_threadsafe(_say, let_in, True)
             except RuntimeError:  # its loop is closed: nobody waits there any more
                 self._back.append(next_in)
+
+    def _forget(self) -> None:
+        """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
+        self._parent_s = self._crowd.tickets
+        self._crowd = Crowd(tickets=self._parent_s)
+        self._waiting, self._back, self._lock = {}, deque(), threading.Lock()
+
+
+_all: weakref.WeakSet[Slots] = weakref.WeakSet()
+
+
+def _forget() -> None:
+    for slots in _all:
+        slots._forget()
+
+
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_forget)  # Windows doesn't fork
 
 
 def _slots(room: Room, clock: Clock) -> Slots:

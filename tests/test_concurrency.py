@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from modelport import (
     with_retry,
 )
 from modelport.adapters import deadline
-from modelport.composition.concurrency import Slots, with_concurrency
+from modelport.composition.concurrency import Slot, Slots, with_concurrency
 from modelport.domain.concurrency import Crowd, Room, Verdict, arrive, give_up, leave
 
 REQUEST = as_request("Hello!")
@@ -388,6 +389,21 @@ def test_a_copy_in_another_process_begins_with_free_slots():
     asyncio.run(slots.take())
     copy = pickle.loads(pickle.dumps(slots))
     assert (copy.taken, repr(copy)) == (0, "Slots(1, max_queue=3)")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform can't fork")
+def test_a_forked_child_has_all_slots_though_its_parent_was_using_them():
+    slots = Slots(1)
+    mine = asyncio.run(slots.take())
+    with slots._lock:
+        child = os.fork()
+        if not child:
+            mine.release()
+            theirs = asyncio.run(slots.take())
+            os._exit(10 + slots.taken if isinstance(theirs, Slot) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 11
+    mine.release()
+    assert slots.taken == 0
 
 
 @pytest.mark.parametrize(
