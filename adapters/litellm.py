@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from importlib import import_module
 from typing import Any, Final
 
 import attrs
@@ -19,7 +18,7 @@ from .limiter import Limiter
 from .litellm_answers import decode, decode_event
 from .litellm_call import LiteLLMCall, capabilities_of, taken
 from .litellm_errors import translate
-from .litellm_sdk import client_for, unobserved
+from .litellm_sdk import client_for, endless, unobserved
 from .secret import Env, revealed
 
 __all__ = ["LiteLLMModel", "decode", "decode_event", "translate"]
@@ -109,7 +108,7 @@ class LiteLLMModel(LiteLLMCall):
             **_ALONE,
             **{name: value for name, value in own.items() if value is not None},
             **taken(options, ("extra_body", *_ALONE)),
-            "timeout": _endless() if timeout is None else timeout,
+            "timeout": endless() if timeout is None else timeout,
         }
 
     def _models(self) -> tuple[str, ...]:
@@ -118,7 +117,3 @@ class LiteLLMModel(LiteLLMCall):
     def _secrets(self) -> Iterable[object]:
         key = self._api_key
         return () if key is None else (key,) if isinstance(key, str) else ()
-
-
-def _endless() -> Any:
-    return import_module("httpx").Timeout(None)  # litellm stands on it

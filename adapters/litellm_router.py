@@ -28,7 +28,7 @@ from .limiter import Limiter
 from .litellm_answers import PROVIDER
 from .litellm_call import Ledger, LiteLLMCall, capabilities_of, taken
 from .litellm_errors import kind_noted, spoken
-from .litellm_sdk import unobserved
+from .litellm_sdk import endless, unobserved
 from .per_loop import PerLoop
 from .secret import hidden, revealed, secrets_in
 
@@ -128,16 +128,17 @@ class LiteLLMRouterModel(LiteLLMCall):
             return await router.acompletion(**arguments)
 
     def _made(self, sdk: Any) -> Any:
-        own: dict[str, Any] = {"num_retries": 0}
+        own: dict[str, Any] = {"num_retries": 0, "timeout": endless() if self.timeout is None else self.timeout}
         if _COOLDOWNS.isdisjoint(self._client_kwargs):
             own["disable_cooldowns"] = True
-        if self.timeout is not None:
-            own["timeout"] = self.timeout
         return sdk.Router(**{**own, **revealed(self._client_kwargs), "model_list": revealed(self._model_list)})
 
     def _arguments(self, sdk: Any, options: dict[str, Any]) -> dict[str, Any]:
         own = {"no-log": self._client is None and not _watched(self._client_kwargs)}
-        return {**own, **taken(options, ("extra_body", "timeout", "no-log"))}
+        found = taken(options, ("extra_body", "timeout", "no-log"))
+        if "timeout" in found and found["timeout"] is None:
+            found["timeout"] = endless()
+        return {**own, **found}
 
     def _models(self) -> tuple[str, ...]:
         return tuple(deployment["litellm_params"]["model"] for deployment in self._model_list)

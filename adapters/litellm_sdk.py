@@ -47,6 +47,11 @@ def _load() -> Any:
         return module
 
 
+def endless() -> Any:
+    """No end to waiting, as litellm understands it; None is its own default."""
+    return importlib.import_module("httpx").Timeout(None)
+
+
 def client_for(model_id: str) -> Any:
     """The client of this event loop, where litellm would stream through one that it shares between all of them.
 

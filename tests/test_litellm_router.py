@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from litellm_calls import HI, KEY, QUIET, answered, deployment, failed, model, router
-from loopback import Loopback, chunk, error, saying, streamed, whole
+from loopback import Answer, Loopback, chunk, error, saying, streamed, whole
 
 from modelport import Message, Request, as_request, compose, with_retry
 from modelport.adapters.litellm_router import LiteLLMRouterModel
@@ -41,6 +41,27 @@ def test_the_pages_own_snippet_works() -> None:
         ],
         client_kwargs={"routing_strategy": "simple-shuffle"},
     )
+
+
+def test_a_key_of_none_is_one_for_litellm_to_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+    with Loopback(saying("Hello!")) as server:
+        answered(router(deployment(server, "one", api_key=None)))
+    assert server.requests[0].headers["authorization"] == "Bearer sk-of-the-environment"
+
+
+def test_silence_is_measured_by_the_call_the_deployment_and_the_model_in_this_order() -> None:
+    with Loopback(Answer(0, then="stall")) as server:
+        for subject, request in (
+            (router(deployment(server, "one"), timeout=0.2), HI),
+            (router(deployment(server, "one", timeout=0.2), timeout=60.0), HI),
+            (router(deployment(server, "one", timeout=60.0)), as_request("hi", timeout=0.2)),
+        ):
+            found, last, _ = failed(subject, request)
+            assert (found.kind, last.error.kind) == ("timeout", "timeout")
+    with Loopback(saying("Hello!")) as server:
+        for subject in (router(deployment(server, "one"), timeout=None), router(deployment(server, "one"))):
+            assert answered(subject, as_request("hi", timeout=None))[0].content == "Hello!"
 
 
 def test_the_ledger_shows_which_deployment_answered() -> None:
