@@ -101,13 +101,14 @@ class Limiter:
             asked = self._now()
             permit = Permit(asked, min(tokens, self.tpm) if self.tpm else 0)
             state, meter = self._reserve(permit, asked)
+            if permit.start == asked and deadline.left() >= 0:
+                self._state, self._meter = state, meter
+                self._begun.append(asked)
+                return permit
             refusal = self._refusal(permit.start, asked, self.max_wait)
             if refusal is not None:
                 return refusal
             self._state, self._meter = state, meter
-            if permit.start == asked:
-                self._begun.append(asked)
-                return permit
             self._waiting[permit] = None
             permit.asked = asked + self._late
         return await self._wait(permit)

@@ -74,29 +74,25 @@ class RateLimit:
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call, once its permit has come; or a refusal without a call."""
-        permit = await self._permit(request)
-        if isinstance(permit, ModelError):
-            return Failure(permit)
-        if isinstance(self.limiter, Limiter):
-            result = await self._heard(self.limiter, permit, call(model, request))
-        else:
-            result = await call(model, request)
-        return waited(Wait("rate_limit", permit.waited), result) if permit.waited else result
-
-    async def _heard(
-        self, limiter: Limiter, permit: Permit, calling: Awaitable[Result[T, ModelError]]
-    ) -> Result[T, ModelError]:
-        with listening(limiter.learn):
-            result = await (watched(calling, _Turn(limiter, permit).ended) if permit.tokens else calling)
-        if isinstance(result, Failure):
-            limiter.heard(result.failure())
-        return result
-
-    async def _permit(self, request: Request) -> Permit | ModelError:
         limiter = self.limiter
         if isinstance(limiter, Limiter):
             tokens = 0 if limiter.tpm is None else (self.estimate or estimated)(request).total_tokens
-            return await limiter.admit(tokens)
+            permit = await limiter.admit(tokens)
+        else:
+            permit = await self._application_s(limiter)
+        if isinstance(permit, ModelError):
+            return Failure(permit)
+        calling: Awaitable[Result[T, ModelError]] = call(model, request)
+        if isinstance(limiter, Limiter):
+            with listening(limiter.learn):
+                result = await (watched(calling, _Turn(limiter, permit).ended) if permit.tokens else calling)
+            if isinstance(result, Failure):
+                limiter.heard(result.failure())
+        else:
+            result = await calling
+        return waited(Wait("rate_limit", permit.waited), result) if permit.waited else result
+
+    async def _application_s(self, limiter: Acquirer) -> Permit | ModelError:
         began = self.clock.now()
         left = deadline.left()
         if left == math.inf:

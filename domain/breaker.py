@@ -96,33 +96,39 @@ def report(
 ) -> Circuit:
     """The state after a call of this era went so; `asked` is for how long the provider wants to be left alone."""
     bad = verdict is Verdict.BAD
+    if circuit.era == era and circuit.mode is Mode.CLOSED and not bad:
+        return (
+            circuit if verdict is Verdict.NEITHER else Circuit(Mode.CLOSED, era, _counted(tolerance, circuit, now, 0))
+        )
     pause = max(tolerance.pause, asked) if asked is not None and asked > 0 else tolerance.pause
     if circuit.era != era:
         late = bad and circuit.mode is Mode.OPEN and pause > tolerance.pause
         return attrs.evolve(circuit, until=max(circuit.until, now + pause)) if late else circuit
-    if circuit.mode is Mode.HALF_OPEN:
-        if bad:
+    match circuit.mode:
+        case Mode.CLOSED:
+            slices = _counted(tolerance, circuit, now, 1)
+            calls = sum(tenth[1] for tenth in slices)
+            failures = sum(tenth[2] for tenth in slices)
+            if calls >= tolerance.minimum and failures >= tolerance.ratio * calls:
+                return Circuit(Mode.OPEN, era + 1, until=now + pause)
+            return Circuit(Mode.CLOSED, era, slices)
+        case Mode.HALF_OPEN if bad:
             return Circuit(Mode.OPEN, era + 1, until=now + pause)
-        good = circuit.good + (verdict is Verdict.GOOD)
-        if good >= tolerance.probes:
-            return Circuit(era=era + 1)
-        return attrs.evolve(circuit, out=circuit.out - 1, good=good)
-    if circuit.mode is not Mode.CLOSED or verdict is Verdict.NEITHER:
-        return circuit
-    slices = _counted(circuit.slices, int(now * _TENTHS // tolerance.window), bad)
-    if bad:
-        calls = sum(tenth[1] for tenth in slices)
-        if calls >= tolerance.minimum and sum(tenth[2] for tenth in slices) >= tolerance.ratio * calls:
-            return Circuit(Mode.OPEN, era + 1, until=now + pause)
-    return Circuit(Mode.CLOSED, era, slices)
+        case Mode.HALF_OPEN:
+            good = circuit.good + (verdict is Verdict.GOOD)
+            if good >= tolerance.probes:
+                return Circuit(era=era + 1)
+            return attrs.evolve(circuit, out=circuit.out - 1, good=good)
+    return circuit
 
 
-def _counted(slices: tuple[tuple[int, int, int], ...], number: int, bad: bool) -> tuple[tuple[int, int, int], ...]:
+def _counted(tolerance: Tolerance, circuit: Circuit, now: float, failed: int) -> tuple[tuple[int, int, int], ...]:
     """The window with one more call in it, and without the tenths that have left it."""
+    slices, number = circuit.slices, int(now * _TENTHS // tolerance.window)
     if slices and slices[-1][0] >= number:
         last, calls, failures = slices[-1]
-        return (*slices[:-1], (last, calls + 1, failures + bad))
-    return (*(tenth for tenth in slices if tenth[0] > number - _TENTHS), (number, 1, int(bad)))
+        return (*slices[:-1], (last, calls + 1, failures + failed))
+    return (*(tenth for tenth in slices if tenth[0] > number - _TENTHS), (number, 1, failed))
 
 
 def isolate(circuit: Circuit) -> Circuit:

@@ -124,3 +124,8 @@ def test_a_call_that_says_nothing_of_the_model_is_no_call():
 def test_a_number_that_makes_no_sense_is_an_error(wrong, said):
     with pytest.raises(ValueError, match=said):
         Tolerance(**wrong)
+
+
+def test_who_was_not_let_through_has_nothing_to_report():
+    opened = after(BAD, BAD, BAD, BAD)
+    assert report(TOLERANCE, opened, opened.era, BAD, 1.0) is opened

@@ -99,9 +99,9 @@ def test_the_least_busy_is_asked_and_a_stream_is_busy_until_it_is_closed():
     async def main():
         async with aclosing(stack.stream(REQUEST)) as stream:
             await anext(stream)
-            during = stack.policy._router.traffic.busy
+            during = stack.policy.router.traffic.busy
             others = [(await stack.generate(REQUEST)).unwrap().attempts[0].model_id for _ in range(3)]
-        return during, others, stack.policy._router.traffic.busy
+        return during, others, stack.policy.router.traffic.busy
 
     assert asyncio.run(main()) == ((1, 0), ["b", "b", "b"], (0, 0))
 
@@ -112,11 +112,11 @@ def test_a_cancelled_call_is_busy_no_longer():
     async def main():
         tasks = [asyncio.create_task(stack.generate(REQUEST)) for _ in range(3)]
         await asyncio.sleep(0)
-        during = stack.policy._router.traffic.busy
+        during = stack.policy.router.traffic.busy
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        return during, stack.policy._router.traffic.busy
+        return during, stack.policy.router.traffic.busy
 
     assert asyncio.run(main()) == ((2, 1), (0, 0))
 
@@ -144,7 +144,7 @@ def test_a_caller_s_mistake_says_nothing_of_its_speed():
     strict = named("strict", ModelError("invalid_request", "no such option"))
     stack = compose(strict, with_route(named("b"), by="lowest_latency"))
     ask(stack, REQUEST, REQUEST)
-    assert (len(strict.requests), stack.policy._router.traffic.times) == (2, ((), ()))
+    assert (len(strict.requests), stack.policy.router.traffic.times) == (2, ((), ()))
 
 
 def test_the_cheapest_is_asked():
@@ -352,6 +352,6 @@ def test_a_candidate_is_a_model_and_stands_there_once():
 def test_the_repr_shows_what_was_chosen_and_a_copy_begins_anew():
     stack = compose(named("a"), with_route(named("b"), by="weighted", weights=[1, 2], max_wait=3))
     assert repr(stack.policy) == "Route(by='weighted', weights=(1, 2), max_wait=3)"
-    router = compose(named("a"), with_route(named("b"), by="round_robin")).policy._router
+    router = compose(named("a"), with_route(named("b"), by="round_robin")).policy.router
     assert [other.traffic.turn for other in (copy.copy(router), pickle.loads(pickle.dumps(router)))] == [0, 0]
     assert isinstance(router.routing, Routing)
