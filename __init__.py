@@ -37,14 +37,17 @@ if TYPE_CHECKING:
     from .composition.replay import with_replay
     from .composition.retry import Retry, with_retry
     from .composition.route import with_route
+    from .composition.stores import DiskStore, MemoryStore
     from .composition.timeout import with_timeout
     from .composition.to_dict import to_dict
+    from .composition.trace import with_trace
     from .domain.attempt import Attempt, Wait
     from .domain.bounds import Bounds
     from .domain.capability import Capabilities, missing
     from .domain.error import MEANING, ErrorKind, Fault, Meaning, ModelError, ModelFailure, Scope, Sent
     from .domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta, replay, settle
     from .domain.fingerprint import fingerprint
+    from .domain.json_form import from_json, to_json
     from .domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
     from .domain.model import Model
     from .domain.option import OMIT, merge
@@ -71,6 +74,7 @@ __all__ = [
     "Chance",
     "Clock",
     "Decorated",
+    "DiskStore",
     "Document",
     "Env",
     "ErrorKind",
@@ -89,6 +93,7 @@ __all__ = [
     "Layer",
     "Limiter",
     "Meaning",
+    "MemoryStore",
     "Message",
     "Model",
     "ModelError",
@@ -132,6 +137,7 @@ __all__ = [
     "fingerprint",
     "from_dict",
     "from_function",
+    "from_json",
     "from_toml",
     "lint",
     "merge",
@@ -139,6 +145,7 @@ __all__ = [
     "replay",
     "settle",
     "to_dict",
+    "to_json",
     "with_budget",
     "with_cache",
     "with_chaos",
@@ -155,6 +162,7 @@ __all__ = [
     "with_retry",
     "with_route",
     "with_timeout",
+    "with_trace",
 ]
 
 # Where each name lives: what type checkers read above, once more for the interpreter.
@@ -231,8 +239,13 @@ _HOME = {
         "with_retry",
     ),
     "composition.route": ("with_route",),
+    "composition.stores": (
+        "DiskStore",
+        "MemoryStore",
+    ),
     "composition.timeout": ("with_timeout",),
     "composition.to_dict": ("to_dict",),
+    "composition.trace": ("with_trace",),
     "domain.attempt": (
         "Attempt",
         "Wait",
@@ -263,6 +276,10 @@ _HOME = {
         "settle",
     ),
     "domain.fingerprint": ("fingerprint",),
+    "domain.json_form": (
+        "from_json",
+        "to_json",
+    ),
     "domain.message": (
         "Audio",
         "Document",

@@ -107,6 +107,7 @@ def _rules() -> Mapping[type, Rule]:
     from .retry import Retry
     from .route import Route
     from .timeout import Timeout
+    from .trace import Trace
 
     return {
         Budget: _unchanged,
@@ -126,4 +127,5 @@ def _rules() -> Mapping[type, Rule]:
         Retry: _retry,
         Route: _in_turn,
         Timeout: _timeout,
+        Trace: _unchanged,
     }

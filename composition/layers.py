@@ -22,6 +22,7 @@ from .replay import Replay, with_replay
 from .retry import Retry, with_retry
 from .route import Route, with_route
 from .timeout import Timeout, with_timeout
+from .trace import Trace, with_trace
 
 LAYERS: Final[Mapping[type, Callable[..., Layer]]] = {
     Budget: with_budget,
@@ -40,6 +41,7 @@ LAYERS: Final[Mapping[type, Callable[..., Layer]]] = {
     Retry: with_retry,
     Route: with_route,
     Timeout: with_timeout,
+    Trace: with_trace,
 }
 """What makes the layer of each policy."""
 

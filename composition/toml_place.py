@@ -10,14 +10,14 @@ import re
 from typing import Final
 
 _STEP: Final = re.compile(r"\[(\d+)\]|\[(['\"])(.*?)\2\]|\.?([^.\[\]]+)")
-_TEXTS: Final = (r'"""(?:\\.|[^\\])*?"""', r"'''.*?'''", r'"(?:\\.|[^"\\\n])*"', r"'[^'\n]*'")
+_TEXTS: Final = (r'"""(?:\\.|[^\\])*?"""', r"'''.*?'''", r'"(?:\\.|[^"\\n])*"', r"'[^'\n]*'")
 _SKIPPED: Final = re.compile("|".join((*_TEXTS, r"#[^\n]*")), re.DOTALL)
 
 
 def line_of(text: str, path: str) -> int:
     r"""The number of the line, counted from 1.
 
-    >>> line_of("[models.main]\\nlayers = [\\n  {layer = 'with_retry'},\\n]", "models.main.layers[0].layer")
+    >>> line_of("[models.main]\nlayers = [\n  {layer = 'with_retry'},\n]", "models.main.layers[0].layer")
     3
     """
     blank = _SKIPPED.sub(lambda found: re.sub(r"[^\n]", "_", found[0]), text)

@@ -33,6 +33,7 @@ from modelport.composition.log import with_log
 from modelport.composition.policy import Direct
 from modelport.composition.route import with_route
 from modelport.composition.timeout import with_timeout
+from modelport.composition.trace import with_trace
 from modelport.domain.bounds import Bounds
 
 INF = math.inf
@@ -91,6 +92,7 @@ def of(*layers: Layer) -> tuple[float, float, float]:
                 with_budget(tokens=9),
                 with_defaults(seed=1),
                 with_log(),
+                with_trace(),
             ],
             (1, 10, 0),
         ),

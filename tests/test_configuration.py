@@ -52,6 +52,7 @@ from modelport.composition.policy import Direct
 from modelport.composition.recording import with_recording
 from modelport.composition.route import with_route
 from modelport.composition.timeout import with_timeout
+from modelport.composition.trace import with_trace
 
 KEY = "sk-secret-0123456789"
 
@@ -161,6 +162,7 @@ def test_a_stack_comes_back_with_its_layers_and_fallbacks() -> None:
         (with_rate_limit(60, tpm=900), {"rpm": 60, "tpm": 900}),
         (with_recording("tape.jsonl"), {"path": "tape.jsonl"}),
         (with_retry(2, deadline=30), {"attempts": 2, "deadline": 30}),
+        (with_trace(content=True), {"content": True}),
         (with_timeout(attempt=5, idle=2), {"attempt": 5, "idle": 2}),
         (
             with_route(ScriptedModel("b"), by="weighted", weights=[1, 3]),

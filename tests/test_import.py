@@ -13,6 +13,7 @@ import pytest
 
 SDKS = {"openai", "huggingface_hub", "litellm", "boto3", "transformers", "torch", "openvino", "openvino_genai", "mlx"}
 SDKS |= {"vllm", "httpx", "httpx2", "numpy", "orjson", "aiolimiter", "typer", "rich", "PIL"}
+SDKS |= {"jsonschema", "opentelemetry"}
 
 
 def modules_after(statement: str) -> set[str]:

@@ -70,7 +70,6 @@ def bedrock(secret: str, url: str) -> Iterator[Model]:
     for arguments in (
         {**keys, "aws_secret_access_key": secret},
         {**keys, "aws_session_token": secret},
-        {"api_key": secret},
     ):
         yield AmazonBedrockModel("m", region_name="us-east-1", endpoint_url=url, **arguments)  # type: ignore[arg-type]
 
