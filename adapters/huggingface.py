@@ -31,7 +31,7 @@ from .chat_answers import decode, decode_event
 from .chat_completions import Unwritable, encode, wire_format
 from .chat_settings import CHECKED, check_call
 from .huggingface_errors import translate
-from .huggingface_sdk import Connection, Route, connect, cookie_header
+from .huggingface_sdk import Connection, Route, connect, cookie_header, parsed
 from .limiter import Limiter
 from .per_loop import PerLoop
 from .secret import Env, revealed, secrets_in
@@ -220,7 +220,9 @@ class _Exchange:
         route.headers.update({name.lower(): value for name, value in revealed(headers).items()})
         body = model._encoded(request, options, route, stream)
         http = await connection.http()
-        asked = http.build_request("POST", route.url, content=body, headers=route.headers, timeout=_phases(timeout))
+        kind: Any = type(http.base_url)
+        url = parsed(kind, route.url)
+        asked = http.build_request("POST", url, content=body, headers=route.headers, timeout=_phases(timeout))
         self.answer = await http.send(asked, stream=stream)
         if not self.answer.is_success:
             await self.answer.aread()

@@ -39,11 +39,12 @@ class Route(NamedTuple):
 class Connection:
     """An `AsyncInferenceClient`, and whether it has found its way already."""
 
-    __slots__ = ("_found", "_looking", "_own", "client")
+    __slots__ = ("_found", "_known", "_looking", "_own", "client")
 
     def __init__(self, client: Any, *, own: bool) -> None:
         self.client, self._own = client, own
         self._found = False
+        self._known: tuple[str, Route] | None = None
         self._looking: Future[Route] | None = None
 
     async def route(self, model_id: str, token: str | None, response_format: Any, seconds: Any) -> Route:
@@ -52,18 +53,26 @@ class Connection:
         Raises `Unrouted`, `Malformed`, what else such a question ends in, and TimeoutError when it takes longer than so
         many seconds.
         """
+        known = self._known
+        if known is not None and response_format is None and known[0] == token:
+            return known[1]._replace(headers={**known[1].headers})
         ask = functools.partial(_route, self.client, model_id, token, response_format)
         if not self._found:
             if self._looking is None or self._looking.done():
                 self._looking = _in_a_thread(ask)
-            seconds = seconds if isinstance(seconds, (int, float)) else None
+            limit = asyncio.timeout(seconds if isinstance(seconds, (int, float)) else None)
             try:
-                async with asyncio.timeout(seconds):
+                async with limit:
                     await asyncio.wrap_future(self._looking)
             except TimeoutError:
+                if not limit.expired():
+                    raise
                 raise TimeoutError(f"the hub didn't say in {seconds:g} seconds where {model_id} is served") from None
             self._found = True
-        return ask()
+        route = ask()
+        if self._own and token is not None and response_format is None:  # a stored login may change meanwhile
+            self._known = (token, route._replace(headers={**route.headers}))
+        return route
 
     async def http(self) -> Any:
         """The HTTP client, with the SDK's hooks, as its `set_async_client_factory` has it made."""
@@ -119,6 +128,12 @@ def _without_telemetry() -> None:
     from huggingface_hub import constants
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
+
+
+@functools.lru_cache(maxsize=64)
+def parsed(kind: type, url: str) -> Any:
+    """The address as the HTTP library has it, which would read it anew for each call."""
+    return kind(url)
 
 
 def cookie_header(cookies: Mapping[str, str] | None) -> dict[str, str]:
