@@ -28,7 +28,7 @@ class Uncompilable(ValueError):
 
 
 class Constraints:
-    """The constraints of one model. `vocabulary` gives its llguidance tokenizer; it is asked once, when it is needed."""
+    """The constraints of one model. `vocabulary` gives its llguidance tokenizer, and is asked once, at need."""
 
     def __init__(self, vocabulary: Callable[[], Any]) -> None:
         self._vocabulary = vocabulary
