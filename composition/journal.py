@@ -77,25 +77,32 @@ class keeping:
             _open.set(self._before)
 
 
+def is_bare(model: Model) -> bool:
+    """Whether calls of this model are physical ones: no layer stands on it, or one that plays the model itself."""
+    if not isinstance(model, Decorated):
+        return True
+    from .chaos import Chaos
+    from .replay import Replay
+
+    return isinstance(model.policy, (Chaos, Replay))
+
+
 def physical_call(model: Model, outcome: str, started: float, now: float, **rest: Any) -> Attempt:
     """One entry about this model."""
-    provider, model_id = getattr(model, "provider", None), getattr(model, "model_id", None)
+    provider, model_id = names_of(model)
     return Attempt(provider, model_id, outcome, started, now - started, **rest)
+
+
+def names_of(model: Model) -> tuple[str | None, str | None]:
+    """The provider and the id of a bare model."""
+    while isinstance(model, Decorated):
+        model = model.inner
+    return getattr(model, "provider", None), getattr(model, "model_id", None)
 
 
 @attrs.frozen(repr=False)
 class Entered(Decorated):
     """A model that enters its calls into the journal of a layer above. It is no layer, and isn't described as one."""
-
-    @property
-    def provider(self) -> str | None:
-        """The model's own."""
-        return getattr(self.inner, "provider", None)
-
-    @property
-    def model_id(self) -> str | None:
-        """The model's own."""
-        return getattr(self.inner, "model_id", None)
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
@@ -154,11 +161,8 @@ def entered(model: Model, clock: Clock) -> Model:
 
 
 def at_each_model(model: Model, make: Callable[[Model], Model]) -> Model:
-    """The same stack, with what `make` makes of each model that layers stand on, candidates too.
-
-    A model that enters its calls is one of these.
-    """
-    if not isinstance(model, Decorated) or (isinstance(model, Entered) and not isinstance(model.inner, Decorated)):
+    """The same stack, with what `make` makes of each bare model, candidates too; an `Entered` one counts as bare."""
+    if not isinstance(model, Decorated) or is_bare(model.inner if isinstance(model, Entered) else model):
         return make(model)
     candidates = getattr(model.policy, "models", ())
     made = tuple(at_each_model(each, make) for each in candidates)

@@ -27,8 +27,19 @@ from ..domain.request import Request
 from ..domain.response import Response
 from .compose import Layer
 from .interrupt import Interrupt
-from .journal import CANCELLED, Entered, Journal, at_each_model, entered, keeping, open_journal, physical_call
-from .policy import Decorated, Opened
+from .journal import (
+    CANCELLED,
+    Entered,
+    Journal,
+    at_each_model,
+    entered,
+    is_bare,
+    keeping,
+    names_of,
+    open_journal,
+    physical_call,
+)
+from .policy import Opened
 
 _NAMES: Final = ("total", "attempt", "first_event", "idle")
 _SAID: Final = {
@@ -158,11 +169,11 @@ class _Call:
         "started",
     )
 
-    def __init__(self, model: Model, limits: Timeout, clock: Clock) -> None:
+    def __init__(self, model: Model, bare: bool, limits: Timeout, clock: Clock) -> None:
         self._model, self._limits, self._clock = model, limits, clock
         self._outer = open_journal()
-        # The models below enter their calls; one without layers is entered here.
-        self.journal = Journal() if isinstance(model, Decorated) else None
+        # The models below enter their calls; a bare one is entered here.
+        self.journal = None if bare else Journal()
         self.started = clock.now()
         self.first_event: float | None = None
         self.deltas: list[Delta] = []
@@ -201,7 +212,7 @@ class _Call:
             attempts = tuple(_struck(each, kind) for each in self.journal.attempts)
         self._enter(attempts)
         sent = Sent.YES if self.deltas else Sent.PERHAPS if attempts else Sent.NO
-        provider, model_id = getattr(self._model, "provider", None), getattr(self._model, "model_id", None)
+        provider, model_id = names_of(self._model) if self.journal is None else (None, None)
         return ModelError(kind, message, sent=sent, provider=provider, model_id=model_id, attempts=attempts)
 
     def _enter(self, attempts: tuple[Attempt, ...]) -> None:
@@ -224,6 +235,8 @@ def _struck(attempt: Attempt, kind: ErrorKind) -> Attempt:
 class Timed(Entered):
     """A model whose calls may take only so long: the port again."""
 
+    _bare: bool = attrs.field(init=False, eq=False, default=attrs.Factory(lambda self: is_bare(self.inner), True))
+
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer. Where silence counts it is streamed underneath, so that there is something to hear."""
         limits = self._limits
@@ -231,7 +244,7 @@ class Timed(Entered):
             return await self._folded(request)
         if limits.total is not None and deadline.left() <= 0:
             return Failure(_TOO_LATE)
-        call = _Call(self.inner, limits, self.clock)
+        call = _Call(self.inner, self._bare, limits, self.clock)
         watch = _Watch(limits)
         try:
             watch.begin()
@@ -261,7 +274,7 @@ class Timed(Entered):
         if limits.total is not None and deadline.left() <= 0:
             yield Failed(_TOO_LATE)
             return
-        call = _Call(self.inner, limits, self.clock)
+        call = _Call(self.inner, self._bare, limits, self.clock)
         watch = _Watch(limits)
         opened: Opened | None = None
         last: Finished | Failed = _BROKEN_OFF
@@ -357,11 +370,11 @@ def with_timeout(
     of_each = (attempt, first_event, idle)
 
     def of_a_model(model: Model) -> Model:
-        return Timed(_bare(model), cast(Any, Timeout(None, *of_each)), clock)
+        return Timed(_without_entry(model), cast(Any, Timeout(None, *of_each)), clock)
 
     def layer(model: Model) -> Model:
-        if not isinstance(_bare(model), Decorated):
-            return Timed(_bare(model), cast(Any, limits), clock)
+        if is_bare(_without_entry(model)):
+            return Timed(_without_entry(model), cast(Any, limits), clock)
         if of_each != (None, None, None):
             model = at_each_model(model, of_a_model)
         return model if total is None else Timed(entered(model, clock), cast(Any, Timeout(total)), clock)
@@ -369,5 +382,5 @@ def with_timeout(
     return layer
 
 
-def _bare(model: Model) -> Model:
+def _without_entry(model: Model) -> Model:
     return model.inner if type(model) is Entered else model

@@ -28,6 +28,7 @@ from modelport import (
     with_rate_limit,
     with_retry,
 )
+from modelport.composition.chaos import with_chaos
 from modelport.composition.concurrency import Slots, with_concurrency
 from modelport.composition.policy import Decorated
 from modelport.composition.timeout import Timeout, with_timeout
@@ -537,6 +538,23 @@ def test_limits_reach_the_candidates_too():
     stack = compose(ScriptedModel("Hi"), with_fallback(spare), with_timeout(attempt=10))
     assert describe(stack) == (
         "Fallback()\n├─ Timeout(attempt=10)\n│  └─ ScriptedModel\n└─ Timeout(attempt=10)\n   └─ ScriptedModel('spare')"
+    )
+
+
+def test_what_plays_the_model_is_ended_like_the_model():
+    """A layer that makes a model slow on purpose is inside the attempt, and so is the tape that replays one."""
+    slow = lambda clock: with_chaos({"slow": 1.0, "delay": 9.0}, clock=clock)  # noqa: E731
+    for said, when, model in both("Hi", layers=[slow], attempt=2):
+        error = said.failure() if not isinstance(said, list) else said[-1].error
+        assert (error.kind, when, error.model_id, model.requests) == ("timeout", 2.0, "m", ())
+        assert [(attempt.model_id, attempt.outcome) for attempt in error.attempts] == [("m", "timeout")]
+    for said, when, _ in both("Hi", layers=[slow, retried], total=2):
+        error = said.failure() if not isinstance(said, list) else said[-1].error
+        assert (error.kind, when, error.attempts[0].model_id) == ("deadline_exceeded", 2.0, "m")
+    stack, _, _ = limited("Hi", layers=[slow, retried], total=9, attempt=2)
+    assert describe(stack) == (
+        "Timeout(total=9)\n└─ Retry(attempts=3, base=1)\n   └─ Timeout(attempt=2)\n"
+        "      └─ Chaos(slow=1.0, delay=9.0)\n         └─ ScriptedModel('m')"
     )
 
 
