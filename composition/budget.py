@@ -86,12 +86,12 @@ class _Purchase:
         self.policy.purse.settle(self.reserved, spent)
 
     def _cost(self, outcome: Response | ModelError) -> Cost:
-        tokens = money = 0
+        policy, tokens, money = self.policy, 0, 0
         for attempt in outcome.attempts:
             usage = attempt.usage or (self.usage if attempt.outcome in _PAID else None)
             if usage is not None:
                 tokens += usage.total_tokens
-                money += self.policy.money(attempt.model_id, usage)
+                money += policy.money(attempt.model_id, usage)
         return Cost(tokens, money)
 
 
@@ -121,17 +121,18 @@ class Budget:
 
     def money(self, model_id: str | None, usage: Usage) -> int:
         """The picodollars that this usage costs; what has no price by its own name costs what the dearest does."""
-        if self.price_of is None:
+        price_of = self.price_of
+        if price_of is None:
             return 0
-        usd = self.price_of(model_id, usage)
+        usd = price_of(model_id, usage)
         if usd is None:
-            usd = max((self.price_of(other, usage) or 0.0 for other in self.paid), default=0.0)
+            usd = max([price_of(other, usage) or 0.0 for other in self.paid])
         return steps.picodollars(usd)
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call, if there is enough left for what it may cost."""
         usage = self.guess(request)
-        money = max(self.money(model_id, usage) for model_id in self.paid) if self.price_of is not None else 0
+        money = max([self.money(model_id, usage) for model_id in self.paid])
         reserved = Cost(usage.total_tokens, money)
         refusal = self.purse.reserve(reserved)
         if refusal is not None:

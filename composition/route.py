@@ -132,17 +132,19 @@ class Route:
         return _NOTHING
 
     async def _measured(self, call: Call[T], model: Model, at: int, request: Request) -> Result[T, ModelError]:
+        router = self.router
         if self.by not in _MEASURED:
             return await call(model, request)
-        router, clock = self.router, self.clock
-        router.step(steps.began, at)
-        started = clock.now()
 
         def ended(_: Response | ModelError | None) -> None:
             router.step(steps.ended, at)
 
+        router.step(steps.began, at)
+        started = self.clock.now()
         result = await watched(call(model, request), ended)
-        now = clock.now()
+        if self.by is By.LEAST_BUSY:
+            return result
+        now = self.clock.now()
         if isinstance(result, Success):
             router.step(steps.answered, at, now, now - started)
         elif result.failure().attempts and acts_on(self.on, result.failure()):

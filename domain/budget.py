@@ -57,8 +57,8 @@ class Spending:
 
 
 def picodollars(usd: float) -> int:
-    """Dollars as whole picodollars, rounded up: no call is free because it is small."""
-    return math.ceil(round(usd * _PICO, 3))
+    """Dollars as whole picodollars: a token of the cheapest model costs ten thousand of them."""
+    return round(usd * _PICO)
 
 
 def dollars(money: int) -> float:

@@ -115,11 +115,12 @@ def order(routing: Routing, traffic: Traffic, asked: Asked) -> tuple[Traffic, tu
             return traffic, _drawn(routing.weights or (), asked.chance)
         case By.ROUND_ROBIN:
             first = traffic.turn % routing.count
-            return attrs.evolve(traffic, turn=traffic.turn + 1), (*everyone[first:], *everyone[:first])
+            turned = Traffic(traffic.busy, traffic.times, traffic.turn + 1)
+            return turned, (*everyone[first:], *everyone[:first])
         case By.LEAST_BUSY:
             turn, busy = traffic.turn, traffic.busy
             chosen = sorted(everyone, key=lambda at: (busy[at], (at - turn) % routing.count))
-            return attrs.evolve(traffic, turn=turn + 1), tuple(chosen)
+            return Traffic(busy, traffic.times, turn + 1), tuple(chosen)
         case By.LOWEST_LATENCY:
             levels = [level(routing, times, asked.now) for times in traffic.times]
             return traffic, tuple(sorted(everyone, key=lambda at: (levels[at] or 0.0, traffic.busy[at], at)))
@@ -157,17 +158,18 @@ def level(routing: Routing, times: tuple[tuple[float, float], ...], now: float) 
 
 def began(traffic: Traffic, at: int) -> Traffic:
     """The state after candidate number `at` was asked."""
-    return attrs.evolve(traffic, busy=_changed(traffic.busy, at, traffic.busy[at] + 1))
+    return Traffic(_changed(traffic.busy, at, traffic.busy[at] + 1), traffic.times, traffic.turn)
 
 
 def answered(traffic: Traffic, at: int, now: float, seconds: float) -> Traffic:
     """The state after it took so long to answer; infinity for a failure."""
-    return attrs.evolve(traffic, times=_changed(traffic.times, at, (*traffic.times[at], (now, seconds))[-_KEPT:]))
+    times = (*traffic.times[at], (now, seconds))[-_KEPT:]
+    return Traffic(traffic.busy, _changed(traffic.times, at, times), traffic.turn)
 
 
 def ended(traffic: Traffic, at: int) -> Traffic:
     """The state after its call was over."""
-    return attrs.evolve(traffic, busy=_changed(traffic.busy, at, traffic.busy[at] - 1))
+    return Traffic(_changed(traffic.busy, at, traffic.busy[at] - 1), traffic.times, traffic.turn)
 
 
 def _changed(values: tuple[Any, ...], at: int, value: Any) -> tuple[Any, ...]:

@@ -241,8 +241,8 @@ def test_the_library_knows_the_prices_that_the_table_does_not():
     assert "genai_prices" in sys.modules
 
 
-def test_small_change_is_rounded_up():
-    assert (picodollars(0.1), picodollars(1e-12), picodollars(1.5e-12)) == (10**11, 1, 2)
+def test_a_tenth_of_a_dollar_is_exact():
+    assert (picodollars(0.1), picodollars(0.2) + picodollars(0.1), picodollars(0.3)) == (10**11, 3 * 10**11, 3 * 10**11)
 
 
 def test_what_limits_nothing_is_an_error_at_once():
