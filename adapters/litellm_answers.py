@@ -93,23 +93,25 @@ def decode_event(chunk: Any, hearing: Hearing) -> Sequence[Event]:
 
 
 def said_why(stream: Any) -> bool:
-    """Whether the provider gave a reason for the end of its stream, which litellm ends with `stop` in any case.
-
-    Where the Router went on with another deployment, the second one's reason can't be seen, and is believed.
-    """
-    if not hasattr(stream, "received_finish_reason") or getattr(stream, "fallback_headers_adopted", False):
+    """Whether the provider gave a reason for the end of its stream, which litellm ends with `stop` in any case."""
+    if not _shows_all(stream) or stream.received_finish_reason or getattr(stream, "intermittent_finish_reason", None):
         return True
-    if stream.received_finish_reason or getattr(stream, "intermittent_finish_reason", None):
-        return True
-    return any(chunk.choices and chunk.choices[0].finish_reason for chunk in getattr(stream, "chunks", None) or ())
+    return any(chunk.choices and chunk.choices[0].finish_reason for chunk in stream.chunks)
 
 
 def _was_counted(stream: Any) -> bool:
     """Whether the provider counted the tokens; where it doesn't, litellm does, with a tokenizer of its own."""
-    chunks = getattr(stream, "chunks", None)
-    if chunks is None or getattr(stream, "fallback_headers_adopted", False):
-        return True
-    return any(_fields(chunk).get("usage") is not None for chunk in reversed(chunks))
+    return not _shows_all(stream) or any(_fields(chunk).get("usage") is not None for chunk in reversed(stream.chunks))
+
+
+def _shows_all(stream: Any) -> bool:
+    """Whether it holds the provider's chunks; else litellm is believed.
+
+    The Router's streams of old hold none, and where it went on with another deployment they are those of the first.
+    """
+    adopted = getattr(stream, "fallback_headers_adopted", None)
+    plain = adopted is None and type(stream).__name__ == "CustomStreamWrapper"
+    return (plain or adopted is False) and hasattr(stream, "received_finish_reason") and hasattr(stream, "chunks")
 
 
 def _answering_model(answer: Any) -> str | None:
