@@ -24,11 +24,12 @@ from ..domain.attempt import Attempt, Skipped
 from ..domain.capability import missing
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.estimate import Estimate, as_estimate, estimated
-from ..domain.message import Role
+from ..domain.message import Role, Text
 from ..domain.model import Model
 from ..domain.price import Price
 from ..domain.request import Request
 from ..domain.response import Response
+from ..domain.response_format import Free
 from ..domain.router import Asked, By, Routing, Traffic
 from ..domain.usage import Usage
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
@@ -96,9 +97,10 @@ class Route:
         errors: list[ModelError] = []
         earlier: tuple[Attempt, ...] = ()
         skipped: list[Skipped] = []
+        plain = _is_plain(request)
         for at in self.router.order(self._asked(candidates, request)):
             candidate = candidates[at]
-            refusal = self._refusal(candidate, at, request)
+            refusal = self._refusal(candidate, at, request, plain)
             if refusal is None:
                 if errors and deadline.left() <= 0:
                     return Failure(too_late(errors, earlier))
@@ -151,8 +153,8 @@ class Route:
             router.step(steps.answered, at, now, math.inf)
         return result
 
-    def _refusal(self, model: Model, at: int, request: Request) -> ModelError | None:
-        lacking = missing(request, model.capabilities)
+    def _refusal(self, model: Model, at: int, request: Request, plain: bool) -> ModelError | None:
+        lacking = () if plain else missing(request, model.capabilities)
         if lacking:
             return _refused(ErrorKind.UNSUPPORTED, f"it has no {', '.join(lacking)}", model)
         if self.by is By.PROMPT_SIZE:
@@ -164,6 +166,13 @@ class Route:
 
 
 _NOTHING = Asked()
+
+
+def _is_plain(request: Request) -> bool:
+    """Whether it is nothing but text, as most are: every model can do that, and asking each takes its time."""
+    if request.tools or type(request.response_format) is not Free:
+        return False
+    return not any(type(part) is not Text for message in request.messages for part in message.content)
 
 
 def refusal_of(model: Model, max_wait: float = math.inf) -> ModelError | None:

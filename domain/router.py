@@ -9,10 +9,11 @@ from __future__ import annotations
 import enum
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from itertools import accumulate
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import attrs
 
@@ -107,33 +108,73 @@ class Asked:
     key: str = ""
 
 
-def order(routing: Routing, traffic: Traffic, asked: Asked) -> tuple[Traffic, tuple[int, ...]]:
+Order = tuple[Traffic, tuple[int, ...]]
+"""The state after a choice, and the candidates by number, the preferred one first."""
+
+
+def order(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
     """The state after a choice, and the candidates by number, the preferred one first."""
-    everyone = range(routing.count)
-    match routing.by:
-        case By.WEIGHTED:
-            return traffic, _drawn(routing.weights or (), asked.chance)
-        case By.ROUND_ROBIN:
-            first = traffic.turn % routing.count
-            turned = Traffic(traffic.busy, traffic.times, traffic.turn + 1)
-            return turned, (*everyone[first:], *everyone[:first])
-        case By.LEAST_BUSY:
-            turn, busy = traffic.turn, traffic.busy
-            chosen = sorted(everyone, key=lambda at: (busy[at], (at - turn) % routing.count))
-            return Traffic(busy, traffic.times, turn + 1), tuple(chosen)
-        case By.LOWEST_LATENCY:
-            levels = [level(routing, times, asked.now) for times in traffic.times]
-            return traffic, tuple(sorted(everyone, key=lambda at: (levels[at] or 0.0, traffic.busy[at], at)))
-        case By.LOWEST_COST:
-            return traffic, tuple(sorted(everyone, key=lambda at: asked.costs[at]))
-        case By.PROMPT_SIZE:
-            sizes = routing.sizes or (None,) * routing.count
-            return traffic, tuple(sorted(everyone, key=lambda at: sizes[at] or math.inf))
-        case By.STICKY:
-            return traffic, tuple(sorted(everyone, key=lambda at: sha256(f"{at}:{asked.key}".encode()).digest()))
-        case By.CANARY if asked.chance < (routing.share or 0.0):
-            return traffic, (routing.count - 1, *everyone[:-1])
-    return traffic, tuple(everyone)
+    return _ORDERS[routing.by](routing, traffic, asked)
+
+
+def _as_they_stand(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    return traffic, tuple(range(routing.count))
+
+
+def _by_weight(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    return traffic, _drawn(routing.weights or (), asked.chance)
+
+
+def _in_turn(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    first, everyone = traffic.turn % routing.count, tuple(range(routing.count))
+    return Traffic(traffic.busy, traffic.times, traffic.turn + 1), everyone[first:] + everyone[:first]
+
+
+def _by_calls_in_progress(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    turn, busy, count = traffic.turn, traffic.busy, routing.count
+    chosen = sorted(range(count), key=lambda at: (busy[at], (at - turn) % count))
+    return Traffic(busy, traffic.times, turn + 1), tuple(chosen)
+
+
+def _by_latency(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    levels = [level(routing, times, asked.now) or 0.0 for times in traffic.times]
+    return traffic, tuple(sorted(range(routing.count), key=lambda at: (levels[at], traffic.busy[at], at)))
+
+
+def _by_cost(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    return traffic, tuple(sorted(range(routing.count), key=lambda at: asked.costs[at]))
+
+
+def _by_size(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    sizes = routing.sizes or (None,) * routing.count
+    return traffic, tuple(sorted(range(routing.count), key=lambda at: sizes[at] or math.inf))
+
+
+def _by_key(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    def rank(at: int) -> bytes:
+        return sha256(f"{at}:{asked.key}".encode()).digest()
+
+    return traffic, tuple(sorted(range(routing.count), key=rank))
+
+
+def _a_share_to_the_last(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+    everyone = tuple(range(routing.count))
+    return traffic, (everyone[-1:] + everyone[:-1] if asked.chance < (routing.share or 0.0) else everyone)
+
+
+_ORDERS: Final[Mapping[By, Callable[[Routing, Traffic, Asked], Order]]] = MappingProxyType(
+    {
+        By.WEIGHTED: _by_weight,
+        By.ROUND_ROBIN: _in_turn,
+        By.LEAST_BUSY: _by_calls_in_progress,
+        By.LOWEST_LATENCY: _by_latency,
+        By.LOWEST_COST: _by_cost,
+        By.CAPABILITY: _as_they_stand,
+        By.PROMPT_SIZE: _by_size,
+        By.STICKY: _by_key,
+        By.CANARY: _a_share_to_the_last,
+    }
+)
 
 
 def _drawn(weights: tuple[float, ...], chance: float) -> tuple[int, ...]:
