@@ -7,12 +7,11 @@ their share: every call earns a part of one, and a few can be saved up. Pure ste
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 
 import attrs
 
-_KNOWN = 10
-"""How many calls must have been seen before a percentile says anything."""
+_TOGETHER = 10
+"""How many calls are taken up at once; before the first so many, a percentile says nothing."""
 
 _RECENT = 100
 """How many of the last calls count."""
@@ -51,20 +50,20 @@ def _is_number(value: object) -> bool:
 
 @attrs.frozen
 class Seen:
-    """How long the last calls took, in seconds: as they came, and in order of size."""
+    """How long the last calls took, in seconds: as they came, in order of size, and those not yet taken up."""
 
     recent: tuple[float, ...] = ()
     ordered: tuple[float, ...] = ()
+    fresh: tuple[float, ...] = ()
 
 
 def saw(seen: Seen, seconds: float) -> Seen:
     """One more call took so long."""
-    recent, ordered = seen.recent, seen.ordered
-    if len(recent) == _RECENT:
-        oldest = bisect_left(ordered, recent[0])
-        recent, ordered = recent[1:], ordered[:oldest] + ordered[oldest + 1 :]
-    at = bisect_left(ordered, seconds)
-    return Seen((*recent, seconds), (*ordered[:at], seconds, *ordered[at:]))
+    fresh = (*seen.fresh, seconds)
+    if len(fresh) < _TOGETHER:
+        return Seen(seen.recent, seen.ordered, fresh)
+    recent = (seen.recent + fresh)[-_RECENT:]
+    return Seen(recent, tuple(sorted(recent)))
 
 
 def delay_of(hedging: Hedging, seen: Seen) -> float | None:
@@ -73,7 +72,7 @@ def delay_of(hedging: Hedging, seen: Seen) -> float | None:
     >>> delay_of(Hedging(percentile=0.9), Seen(ordered=tuple(range(1, 11))))
     9
     """
-    if hedging.percentile is None or len(seen.ordered) < _KNOWN:
+    if hedging.percentile is None or not seen.ordered:
         return hedging.delay
     return seen.ordered[math.ceil(hedging.percentile * len(seen.ordered)) - 1]
 
