@@ -1,105 +1,51 @@
 """Models that run on this machine in OpenVINO GenAI: a folder of its own format, a GGUF file, or the embedded default.
 
-Its pipeline answers one call at a time, so calls queue for the model's one thread, and each may leave the queue. Text
-is decoded and scanned for stops in that thread, token by token: generation ends with the token that ends the text.
+Its pipeline answers one call at a time, so calls queue for the model's one thread, and each may leave the queue. What
+tokens say is told apart in that thread, one by one: generation ends with the token that ends the text.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import attrs
 
-from ..domain.capability import Capabilities
+from ..domain.capability import Capabilities, Unsupported
 from ..domain.draft import Draft
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
 from ..domain.event import Event, Failed, Finished
-from ..domain.frozen import FrozenDict, thaw
+from ..domain.frozen import FrozenDict, freeze_mapping, thaw
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import FinishReason
-from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
+from ..domain.spoken import Spoken, opened_thought
+from ..domain.tool import Tool
 from ..domain.usage import Usage
-from . import cache, gguf
+from . import gguf
+from .chat_template import template_messages, template_tools
 from .detokenizer import Detokenizer
 from .generation_thread import Threads, answering
 from .local_model import LocalModel
-from .weights import default_gguf
+from .openvino_config import configured, said
+from .openvino_loading import Loaded, load
 
 PROVIDER = "openvino"
 
-CAN = Capabilities(json_object=True, json_schema=True, regex=True, grammar=True)
-"""What every model in OpenVINO GenAI can: it decodes under constraints itself, whatever the model is."""
-
-_NAMES = {"max_tokens": "max_new_tokens", "seed": "rng_seed"}
-_OURS = frozenset({"structured_output_config", "echo", "num_return_sequences", "include_stop_str_in_output"})
-_ENDLESS = frozenset({"assistant_confidence_threshold"})  # generation with it never ends, and can't be stopped
+CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
+"""What every model in OpenVINO GenAI can: tools if its template tells of them, and any form of answer."""
 
 
-def encode(request: Request, options: Mapping[str, Any], config: Any) -> Any:
-    """The generation config of a request, made of the model's own one. Raises ModelFailure, naming what it can't take.
-
-    Temperature 0 or None is greedy; where none is given, the model's own default stands.
-    """
-    wanted = dict(options)
-    if "temperature" in wanted:
-        config.do_sample = bool(wanted["temperature"])
-        if not config.do_sample:
-            del wanted["temperature"]
-    elif wanted.get("top_p") is not None or wanted.get("top_k") is not None:
-        config.do_sample = True
-    if (wanted.get("top_k") or 0) < 0:  # "no limit", as vLLM and MLX write it
-        wanted["top_k"] = 0
-    for name, value in wanted.items():
-        if value is None:
-            continue
-        attribute = _NAMES.get(name, name)
-        if name in _OURS | _ENDLESS or name.startswith("_") or not hasattr(type(config), attribute):
-            raise _refused(ErrorKind.INVALID_REQUEST, f"OpenVINO has no option {name!r}; remove it")
-        try:
-            setattr(config, attribute, thaw(value))
-        except (TypeError, AttributeError) as error:
-            raise _refused(ErrorKind.INVALID_REQUEST, f"OpenVINO can't take the option {name}={value!r}") from error
-    constraint = _constraint(request)
-    if constraint:
-        import openvino_genai
-
-        config.structured_output_config = openvino_genai.StructuredOutputConfig(**constraint)
-    try:
-        config.validate()
-    except RuntimeError as error:
-        raise _refused(ErrorKind.INVALID_REQUEST, _said(error)) from error
-    return config
+def encode(request: Request) -> dict[str, Any]:
+    """The conversation and the tools as OpenVINO's chat templates take them."""
+    return {"history": template_messages(request.messages)[0], "tools": template_tools(_offered(request))}
 
 
-def _constraint(request: Request) -> dict[str, str]:
-    match request.response_format:
-        case JsonObject():
-            return {"json_schema": '{"type":"object"}'}
-        case JsonSchema(schema=schema):
-            return {"json_schema": json.dumps(thaw(schema))}
-        case Regex(pattern=pattern):
-            return {"regex": pattern}
-        case Grammar(definition=definition, syntax="ebnf" | "gbnf"):
-            return {"grammar": definition}
-        case Grammar(syntax=syntax):
-            message = f"OpenVINO reads grammars in ebnf, not in {syntax!r}: Grammar(..., syntax='ebnf')"
-            raise _refused(ErrorKind.UNSUPPORTED, message)
-        case Free():
-            return {}
-
-
-def history(request: Request) -> list[dict[str, str]]:
-    """The conversation as chat templates read it."""
-    return [{"role": str(message.role), "content": message.text} for message in request.messages]
+def _offered(request: Request) -> tuple[Tool, ...]:
+    return () if request.tool_choice == "none" else request.tools
 
 
 def decode(reason: object) -> FinishReason:
@@ -109,56 +55,56 @@ def decode(reason: object) -> FinishReason:
 
 _REASONS = {"STOP": FinishReason.STOP, "LENGTH": FinishReason.LENGTH, "TOOL_CALL": FinishReason.STOP}
 
+_K = ErrorKind
 
-# What OpenVINO says, and what it means. Its exceptions are RuntimeErrors with the C++ source's place in them.
+# What OpenVINO says while it does something, and what it means. Its exceptions are RuntimeErrors.
 _WORDS = (
-    ("could not find a model in the directory", ErrorKind.NOT_FOUND, Scope.MODEL),
-    ("gguf", ErrorKind.UNSUPPORTED, Scope.MODEL),
-    ("unsupported property", ErrorKind.INVALID_REQUEST, Scope.MODEL),
-    ("has not been registered", ErrorKind.INVALID_REQUEST, Scope.MODEL),
-    ("streaming is possible only", ErrorKind.INVALID_REQUEST, Scope.REQUEST),  # beams
-    ("'max_length' must be", ErrorKind.INVALID_REQUEST, Scope.REQUEST),
-    ("xgrammar", ErrorKind.INVALID_REQUEST, Scope.REQUEST),
-    ("template", ErrorKind.INVALID_REQUEST, Scope.REQUEST),
+    ("loading", "unable to read the model", _K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    ("loading", "gguf", _K.UNSUPPORTED, Scope.MODEL, Sent.NO),
+    ("loading", "unsupported property", _K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
+    ("loading", "has not been registered", _K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
+    ("loading", "", _K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    ("reading", "", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", "streaming is possible only", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),  # beams
+    ("generating", "'max_length' must be", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", "xgrammar", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),  # it compiles before the first token
+    ("generating", "", _K.SERVER, Scope.REQUEST, Sent.YES),
+)
+_NO_MEMORY = (
+    "bad_alloc",
+    "can't allocate",
+    "cannot allocate",
+    "not enough memory",
+    "out of memory",
+    "out_of_resources",
 )
 
 
-def translate(exception: Exception, model_id: str | None = None) -> ModelError:
-    """What went wrong, as a value."""
+def translate(exception: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
+    """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
+    text, words = said(exception), str(exception).lower()
     match exception:
         case ModelFailure():
             return attrs.evolve(exception.error, provider=PROVIDER, model_id=model_id)
         case ImportError():
-            kind, scope = ErrorKind.MISSING_DEPENDENCY, Scope.MODEL
+            kind, scope, sent = _K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO
             text = f"OpenVINO GenAI can't be imported ({exception}): pip install 'modelport[openvino]'"
         case FileNotFoundError() | gguf.NotWhole():
-            kind, scope, text = ErrorKind.NOT_FOUND, Scope.MODEL, str(exception)
+            kind, scope, sent = _K.NOT_FOUND, Scope.MODEL, Sent.NO
+        case Unsupported():
+            kind, scope, sent = _K.UNSUPPORTED, Scope.REQUEST, Sent.NO
+        case _ if isinstance(exception, MemoryError) or any(known in words for known in _NO_MEMORY):
+            kind, scope, sent = _K.OVERLOADED, Scope.MODEL, Sent.YES if phase == "generating" else Sent.NO
         case _:
-            words = str(exception).lower()
-            found = (row for row in _WORDS if row[0] in words)
-            _, kind, scope = next(found, ("", ErrorKind.SERVER, Scope.REQUEST))
-            text = _said(exception)
-    sent = Sent.YES if kind is ErrorKind.SERVER else Sent.NO
+            rows = (row[2:] for row in _WORDS if row[0] == phase and row[1] in words)
+            kind, scope, sent = next(rows)
+    if phase == "loading" and model_id is not None and model_id not in text:
+        text = f"{model_id!r}: {text}"
     return ModelError(kind, text, scope, sent, provider=PROVIDER, model_id=model_id)
 
 
-def _said(exception: Exception) -> str:
-    lines = [line.strip() for line in str(exception).splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Exception from ", "Check '"))]
-    return " ".join(told) or str(exception).strip() or type(exception).__name__
-
-
-def _refused(kind: ErrorKind, message: str, scope: Scope = Scope.REQUEST) -> ModelFailure:
-    return ModelFailure(ModelError(kind, message, scope, Sent.NO))
-
-
-@attrs.frozen(eq=False)
-class _Loaded:
-    """A pipeline, its tokenizer, and how many tokens prompt and answer may have together, where that is known."""
-
-    pipeline: Any
-    tokenizer: Any
-    window: int | None
+def _refused(kind: ErrorKind, message: str) -> ModelFailure:
+    return ModelFailure(ModelError(kind, message, sent=Sent.NO))
 
 
 @attrs.define(eq=False)
@@ -166,8 +112,7 @@ class _Runtime:
     """A model's one thread, and what it has loaded in this process; a forked child loads its own."""
 
     threads: Threads
-    injected: Any = None
-    loaded: dict[int, _Loaded] = attrs.field(factory=dict)
+    loaded: dict[int, Loaded] = attrs.field(factory=dict)
 
 
 @attrs.frozen(init=False, eq=False, repr=False)
@@ -184,6 +129,7 @@ class OpenVINOModel(LocalModel):
     capabilities: Capabilities
     options: FrozenDict
     model_kwargs: FrozenDict
+    apply_chat_template_kwargs: FrozenDict
     _pipeline: Any
     _runtime: _Runtime
 
@@ -194,16 +140,21 @@ class OpenVINOModel(LocalModel):
         device: str = "CPU",
         pipeline: Any = None,
         model_kwargs: Mapping[str, Any] | None = None,
+        apply_chat_template_kwargs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         name = os.fspath(model_id)
         if not name:
             raise ValueError("OpenVINOModel: model_id is empty; give a folder, a GGUF file, or 'default'")
-        kwargs = FrozenDict(model_kwargs or {})
-        runtime = _Runtime(Threads("modelport-openvino", 1), pipeline)
-        given = canonical(options, "OpenVINOModel")
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            name, device, CAN, given, kwargs, pipeline, runtime
+            name,
+            device,
+            CAN,
+            canonical(options, "OpenVINOModel"),
+            FrozenDict(model_kwargs or {}),
+            freeze_mapping(apply_chat_template_kwargs or {}),
+            pipeline,
+            _Runtime(Threads("modelport-openvino", 1)),
         )
 
     @property
@@ -222,139 +173,112 @@ class OpenVINOModel(LocalModel):
     def _answer(
         self, request: Request, show: Callable[[Event], None], cancelled: threading.Event
     ) -> Finished | Failed | None:
-        draft = Draft(request.stop_sequences)
+        phase, draft = "loading", Draft()
         try:
             loaded = self._load()
             if cancelled.is_set():
                 return None
+            phase = "reading"
+            prompt = self._prompt(loaded, request)
+            inputs = loaded.tokenizer.encode(prompt, add_special_tokens=False)
+            size = int(inputs.input_ids.shape[1])
             options = resolve(self.options, request.options)
-            return _generate(loaded, request, options, draft, show, cancelled, self.model_id)
+            config = configured(loaded.pipeline.get_generation_config(), options, request.response_format)
+            if loaded.window is not None:
+                if size >= loaded.window:  # the tokenizer cuts a longer prompt off in silence
+                    message = f"the prompt has at least {size} tokens, and prompt and answer may have {loaded.window}"
+                    raise _refused(ErrorKind.CONTEXT_WINDOW, f"{message} together")
+                config.max_new_tokens = min(config.max_new_tokens, loaded.window - size)
+            answer = _Answer(loaded, request, prompt, show, cancelled)
+            draft = answer.draft
+            phase = "generating"
+            results = loaded.pipeline.generate(inputs, config, _streamer(answer))
+            if cancelled.is_set():
+                return None
+            answer.close()
+            reason = answer.spoken.finish_reason(decode(results.finish_reasons[0]))
+            usage = Usage(size, answer.written)
+            return draft.finish(reason, stopped_by=answer.spoken.stopped_by, usage=usage, model_id=self.model_id)
         except Exception as exception:
-            return draft.fail(translate(exception, self.model_id))
+            return draft.fail(translate(exception, self.model_id, phase))
 
-    def _load(self) -> _Loaded:
+    def _load(self) -> Loaded:
         found = self._runtime.loaded.get(os.getpid())
-        if found is not None:
-            return found
-        _no_statistics()
-        pipeline, source = self._runtime.injected, None
-        if pipeline is None:
-            path = default_gguf() if self.model_id == "default" else Path(self.model_id)
-            pipeline, source = _open(path, self.device, thaw(self.model_kwargs))
-        tokenizer = pipeline.get_tokenizer()
-        loaded = _Loaded(pipeline, tokenizer, _window(tokenizer, source))
-        self._runtime.loaded[os.getpid()] = loaded
-        return loaded
+        if found is None:
+            found = load(self.model_id, self.device, thaw(self.model_kwargs), self._pipeline)
+            self._runtime.loaded[os.getpid()] = found
+        return found
+
+    def _prompt(self, loaded: Loaded, request: Request) -> str:
+        given = thaw(self.apply_chat_template_kwargs)
+        template = given.pop("chat_template", "")
+        if not (template or loaded.tokenizer.chat_template):
+            message = "it has no chat template: use a model that was trained to chat, or give a template: "
+            message += "OpenVINOModel(..., apply_chat_template_kwargs={'chat_template': ...})"
+            raise _refused(ErrorKind.UNSUPPORTED, message)
+        told = encode(request)
+        prompt: str = loaded.tokenizer.apply_chat_template(
+            told["history"], True, chat_template=template, tools=told["tools"], extra_context=given
+        )
+        if any(tool.name not in prompt for tool in _offered(request)):
+            message = "its chat template leaves the tools out, so the model would never hear of them"
+            raise _refused(ErrorKind.UNSUPPORTED, message)
+        return prompt
 
 
-def _no_statistics() -> None:
-    """Keeps OpenVINO from counting its use: importing it would write an id into the home folder and may send it."""
-    # None is how Python marks a module that must not be imported, which the types of sys.modules don't say.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+class _Answer:
+    """One answer in the making."""
+
+    def __init__(
+        self, loaded: Loaded, request: Request, prompt: str, show: Callable[[Event], None], cancelled: threading.Event
+    ) -> None:
+        self._text = Detokenizer(loaded.tokenizer.decode)
+        self.draft = Draft(request.stop_sequences)
+        self.spoken = Spoken(
+            self.draft,
+            request.stop_sequences,
+            tools=bool(_offered(request)),
+            thought=opened_thought(prompt),
+            first_call=1 + sum(len(message.tool_calls) for message in request.messages),
+        )
+        self._show, self._cancelled = show, cancelled
+        self._trouble: Exception | None = None
+        self.written = 0  # so many tokens have come
+
+    def take(self, tokens: list[int]) -> bool:
+        """Whether more than these are wanted."""
+        if self._cancelled.is_set() or self.spoken.ended:
+            return False
+        try:  # what is raised here would be printed and forgotten
+            self.written += len(tokens)
+            self._say(self.spoken.feed(self._text.feed(tokens)))
+        except Exception as exception:
+            self._trouble = exception
+            return False
+        return not self.spoken.ended
+
+    def close(self) -> None:
+        if self._trouble is not None:
+            raise self._trouble
+        self._say(self.spoken.close())
+        self._say(self.draft.close())
+
+    def _say(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._show(event)
 
 
-def _open(path: Path, device: str, kwargs: dict[str, Any]) -> tuple[Any, Path]:
-    """The pipeline, and the folder or file that it was read from.
-
-    A GGUF file is converted to OpenVINO's own format in our cache folder, once: that loads in half the time.
-    """
+def _streamer(answer: _Answer) -> Any:
     import openvino_genai
 
-    if not path.exists():
-        raise FileNotFoundError(f"there is no model folder and no GGUF file {str(path)!r}")
-    if path.is_dir():
-        return openvino_genai.LLMPipeline(str(path), device, **kwargs), path
-    with path.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise FileNotFoundError(f"{str(path)!r} is neither a model folder nor a GGUF file")
-    state = path.stat()
-    mark = repr((str(path.resolve()), state.st_size, state.st_mtime_ns, openvino_genai.__version__))
-    target = cache.folder() / f"{path.stem}-openvino-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
-    if not target.exists():
-        gguf.check(path)
-    made = []
-
-    def convert(folder: Path) -> None:
-        folder.mkdir()
-        link = folder / "model.gguf"  # OpenVINO writes beside the file that it reads
-        link.symlink_to(path.resolve())
-        made.append(openvino_genai.LLMPipeline(str(link), device, enable_save_ov_model=True, **kwargs))
-        link.unlink()
-
-    try:
-        cache.made_once(target, convert)
-    except OSError:  # a cache folder that can't be written, a system without links: it only takes longer then
-        target = path
-    return (made[0] if made else openvino_genai.LLMPipeline(str(target), device, **kwargs)), target
-
-
-def _window(tokenizer: Any, source: Path | None) -> int | None:
-    """What prompt and answer may come to: the least of what the model says and of where its tokenizer cuts off."""
-    known = []
-    try:
-        config = json.loads((source / "config.json").read_bytes()) if source else {}
-        known.append(int(config["max_position_embeddings"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    many = 150_000
-    cut = tokenizer.encode(" a" * many, add_special_tokens=False).input_ids.shape[1]
-    if cut < many // 2:
-        known.append(int(cut))
-    return min(known, default=None)
-
-
-def _generate(
-    loaded: _Loaded,
-    request: Request,
-    options: Mapping[str, Any],
-    draft: Draft,
-    show: Callable[[Event], None],
-    cancelled: threading.Event,
-    model_id: str,
-) -> Finished | None:
-    import openvino_genai
-
-    config = encode(request, options, loaded.pipeline.get_generation_config())
-    turns = openvino_genai.ChatHistory(history(request))
-    prompt = loaded.tokenizer.apply_chat_template(turns, add_generation_prompt=True)
-    inputs = loaded.tokenizer.encode(prompt, add_special_tokens=False)
-    read = int(inputs.input_ids.shape[1])
-    if loaded.window is not None:
-        if read >= loaded.window:  # the tokenizer cuts a longer prompt off in silence
-            message = f"the prompt has at least {read} tokens, and prompt and answer may have {loaded.window} together"
-            raise _refused(ErrorKind.CONTEXT_WINDOW, message)
-        config.max_new_tokens = min(config.max_new_tokens, loaded.window - read)
-
-    said = Detokenizer(loaded.tokenizer.decode)
     status = openvino_genai.StreamingStatus
-    trouble: list[Exception] = []
-    written = 0
 
     class Streamer(openvino_genai.StreamerBase):  # type: ignore[misc]
         def write(self, token: Any) -> Any:
-            nonlocal written
-            if cancelled.is_set() or draft.stopped_by is not None:
-                return status.CANCEL
-            try:  # what is raised here would be printed and forgotten
-                tokens = [token] if isinstance(token, int) else list(token)
-                written += len(tokens)
-                for event in draft.text(said.feed(tokens)):
-                    show(event)
-            except Exception as exception:
-                trouble.append(exception)
-                return status.CANCEL
-            return status.CANCEL if draft.stopped_by is not None else status.RUNNING
+            more = answer.take([token] if isinstance(token, int) else list(token))
+            return status.RUNNING if more else status.CANCEL
 
         def end(self) -> None:
             pass
 
-    results = loaded.pipeline.generate(inputs, config, Streamer())
-    if trouble:
-        raise trouble[0]
-    if cancelled.is_set():
-        return None
-    if draft.stopped_by is None:
-        for event in draft.close():
-            show(event)
-    usage = Usage(read, written)
-    return draft.finish(decode(results.finish_reasons[0]), usage=usage, model_id=model_id)
+    return Streamer()

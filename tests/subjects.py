@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -143,6 +144,16 @@ class Functions:
         return Case(from_function(function), lambda: function.open, lambda: function.asked)
 
 
+def written(response: Response) -> str:
+    """A response in the words that small models have for thoughts and calls."""
+    said = f"<think>\n{response.reasoning}\n</think>\n\n" if response.reasoning else ""
+    said += response.content
+    for call in response.tool_calls:
+        call_said = json.dumps({"name": call.name, "arguments": call.input}, ensure_ascii=False)
+        said += f"<tool_call>\n{call_said}\n</tool_call>\n"
+    return said
+
+
 class Transformers:
     """`TransformersModel` over a runtime that generates the tokens that it is told to."""
 
@@ -178,12 +189,7 @@ class Transformers:
 
     def replying(self, response: Response) -> Exchange:
         """It says so in the words that small models have for thoughts and calls."""
-        said = f"<think>\n{response.reasoning}\n</think>\n\n" if response.reasoning else ""
-        said += response.content
-        for call in response.tool_calls:
-            written = json.dumps({"name": call.name, "arguments": call.input}, ensure_ascii=False)
-            said += f"<tool_call>\n{written}\n</tool_call>\n"
-        runtime = self.says([*self.tokenizer(said)["input_ids"], self.tokenizer.eos_token_id])
+        runtime = self.says([*self.tokenizer(written(response))["input_ids"], self.tokenizer.eos_token_id])
         model = self.make("told", model=runtime, tokenizer=self.tokenizer, max_tokens=len(runtime.tokens))
         return Exchange(model, lambda: [self.tokenizer.decode(ids) for ids in runtime.prompts], constrained=True)
 
@@ -217,12 +223,50 @@ class OpenVINO:
         return self._case(Breaking(self.pipeline, after), max_tokens=12)
 
     def replying(self, response: Response) -> Exchange:
-        return Exchange(self.make("default", pipeline=self.pipeline), list)
+        """It says so in the words that small models have for thoughts and calls."""
+        runtime = Saying(self.pipeline, written(response))
+        template = {"chat_template": TEMPLATE}
+        model = self.make("told", pipeline=runtime, apply_chat_template_kwargs=template, max_tokens=4000)
+        return Exchange(model, lambda: runtime.prompts, constrained=True)
 
     def _case(self, pipeline: Any, broken: Exception | None = None, **options: Any) -> Case:
         runtime = Counting(pipeline, broken)
         model = self.make("default", pipeline=runtime)
         return Case(model, lambda: runtime.open, lambda: runtime.asked, options)
+
+
+TEMPLATE = (
+    "{% if tools %}<tools>{{ tools | tojson }}\n{% endif %}"
+    "{% for m in messages %}<{{ m['role'] }}>"
+    "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m['content'] }}"
+    "{% for call in m.tool_calls or [] %}<call>{{ call.id }} {{ call.function | tojson }}{% endfor %}"
+    "{% if m.tool_call_id %} for {{ m.tool_call_id }}{% endif %}\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+"""A chat template that leaves nothing out."""
+
+
+class Saying:
+    """Looks like OpenVINO's pipeline, and generates the tokens of the text that it was given."""
+
+    def __init__(self, inner: Any, text: str) -> None:
+        self.inner, self.prompts = inner, list[str]()
+        self.tokenizer = inner.get_tokenizer()
+        self.tokens = self._encoded(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def generate(self, inputs: Any, config: Any, streamer: Any) -> Any:
+        import openvino_genai
+
+        running = openvino_genai.StreamingStatus.RUNNING
+        self.prompts.append(self.tokenizer.decode([int(token) for token in inputs.input_ids.data[0]]))
+        all(streamer.write(token) == running for token in self.tokens[: config.max_new_tokens])
+        return SimpleNamespace(finish_reasons=[openvino_genai.GenerationFinishReason.STOP])
+
+    def _encoded(self, text: str) -> list[int]:
+        return [int(token) for token in self.tokenizer.encode(text, add_special_tokens=False).input_ids.data[0]]
 
 
 class Counting:
