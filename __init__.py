@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .composition.replay import with_replay
     from .composition.retry import Retry, with_retry
     from .composition.route import with_route
+    from .composition.simulate import Simulation, Workload, compared, simulate
     from .composition.stores import DiskStore, MemoryStore
     from .composition.timeout import with_timeout
     from .composition.to_dict import to_dict
@@ -114,6 +115,7 @@ __all__ = [
     "Scope",
     "ScriptedModel",
     "Sent",
+    "Simulation",
     "Slots",
     "Stall",
     "SystemClock",
@@ -126,11 +128,13 @@ __all__ = [
     "Usage",
     "VirtualClock",
     "Wait",
+    "Workload",
     "as_messages",
     "as_request",
     "blocking",
     "bounds",
     "bypass_cache",
+    "compared",
     "compose",
     "cut",
     "describe",
@@ -144,6 +148,7 @@ __all__ = [
     "missing",
     "replay",
     "settle",
+    "simulate",
     "to_dict",
     "to_json",
     "with_budget",
@@ -239,6 +244,12 @@ _HOME = {
         "with_retry",
     ),
     "composition.route": ("with_route",),
+    "composition.simulate": (
+        "Simulation",
+        "Workload",
+        "compared",
+        "simulate",
+    ),
     "composition.stores": (
         "DiskStore",
         "MemoryStore",

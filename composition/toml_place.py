@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 _STEP: Final = re.compile(r"\[(\d+)\]|\[(['\"])(.*?)\2\]|\.?([^.\[\]]+)")
-_TEXTS: Final = (r'"""(?:\\.|[^\\])*?"""', r"'''.*?'''", r'"(?:\\.|[^"\\n])*"', r"'[^'\n]*'")
+_TEXTS: Final = (r'"""(?:\\.|[^\\])*?"""', r"'''.*?'''", r'"(?:\\.|[^"\\\n])*"', r"'[^'\n]*'")
 _SKIPPED: Final = re.compile("|".join((*_TEXTS, r"#[^\n]*")), re.DOTALL)
 
 
