@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-_KEPT = 32
+_KEPT = 16
 """How many of the last times of a candidate are kept."""
 
 
@@ -193,7 +193,8 @@ def _drawn(weights: tuple[float, ...], chance: float) -> tuple[int, ...]:
 
 def level(routing: Routing, times: tuple[tuple[float, float], ...], now: float) -> float | None:
     """The percentile of the times that aren't too old (nearest rank); None where there are none."""
-    recent = sorted(seconds for moment, seconds in times if moment > now - routing.window)
+    oldest = now - routing.window
+    recent = sorted([seconds for moment, seconds in times if moment > oldest])
     return recent[max(0, math.ceil(routing.percentile * len(recent)) - 1)] if recent else None
 
 

@@ -60,7 +60,7 @@ class RouterMachine(RuleBasedStateMachine):
         _, chosen = order(self.quickest, self.traffic, Asked(now=self.now))
         levels = []
         for at in chosen:
-            seen = [(moment, seconds) for who, moment, seconds in self.answers if who == at][-32:]
+            seen = [(moment, seconds) for who, moment, seconds in self.answers if who == at][-16:]
             recent = sorted(seconds for moment, seconds in seen if moment > self.now - 20)
             levels.append(recent[math.ceil(len(recent) / 2) - 1] if recent else 0.0)
         assert levels == sorted(levels)
@@ -68,7 +68,7 @@ class RouterMachine(RuleBasedStateMachine):
     @invariant()
     def both_agree(self):
         assert self.traffic.busy == tuple(self.calls.count(at) for at in range(COUNT))
-        assert all(len(times) <= 32 for times in self.traffic.times)
+        assert all(len(times) <= 16 for times in self.traffic.times)
 
 
 RouterMachine.TestCase.settings = settings(max_examples=100, deadline=None)
