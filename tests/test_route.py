@@ -196,6 +196,13 @@ def test_a_model_that_lacks_what_is_needed_is_skipped_unpaid():
     assert missing(request, stack.capabilities) == ()
 
 
+def test_tools_and_forms_are_needs_too():
+    tool = Tool("look", "What is there?", {"type": "object", "properties": {}})
+    stack = compose(named("plain", capabilities=Capabilities()), with_route(named("able"), by="capability"))
+    needs = (as_request("Look!", tools=[tool]), as_request("As JSON.", response_format={"type": "json_object"}))
+    assert texts(ask(stack, REQUEST, *needs)) == ["plain", "able", "able"]
+
+
 def test_an_open_breaker_and_a_full_limiter_are_skipped_and_the_ledger_says_so():
     clock = VirtualClock()
     breaker = Breaker(clock=clock)
