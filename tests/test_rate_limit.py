@@ -445,3 +445,11 @@ def test_those_who_wait_start_sooner_when_tokens_come_back():
     assert starts[5] < 10 < 60 <= starts[6]  # six have taken ten tokens each; what is left is less than a guess
     for start in starts:
         assert sum(start <= other < start + 60 for other in starts) <= 10
+
+
+def test_a_shorter_pause_within_a_longer_one_changes_nothing():
+    clock = VirtualClock()
+    limiter = Limiter(60, clock=clock)
+    limiter.hold_back(9)
+    limiter.hold_back(3)
+    assert clock.run(limiter.acquire()) == 9.0
