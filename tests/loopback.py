@@ -117,7 +117,6 @@ class Loopback:
         self._thread = threading.Thread(target=self._run, name="loopback", daemon=True)
         self._ready = threading.Event()
         self._news = threading.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
 
     @property
@@ -150,15 +149,12 @@ class Loopback:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for task in list(self._tasks):
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # also of connections that have only just come
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connections += 1
         try:
