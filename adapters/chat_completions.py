@@ -80,7 +80,7 @@ def wire_messages(messages: tuple[Message, ...], provider: str = "openai") -> li
     waiting: list[dict[str, Any]] = []
     for at, message in enumerate(messages):
         objects, media = _message(message, to, f"messages[{at}]")
-        if waiting and message.role is not Role.TOOL:
+        if waiting and objects[0]["role"] != "tool":
             out.append({"role": "user", "content": waiting})
             waiting = []
         out += objects
@@ -111,7 +111,7 @@ def _body(
     for name, value in options.items():
         if name == "extra_body":
             body.update(value or {})
-        else:
+        elif stream or name != "stream_options":  # OpenAI refuses them where nothing is streamed
             body[max_tokens_name if name == "max_tokens" else name] = value
     if stream:
         body["stream"] = True
@@ -150,7 +150,7 @@ def _messages(messages: tuple[Message, ...], to: _To) -> bytes:
     media: list[bytes] = []
     for at, (message, found) in enumerate(zip(messages, map(remembered.get, map(_identity, messages)), strict=True)):
         encoded = found if found is not None and found() is message else _remember(message, to, at)
-        if media and message.role is not Role.TOOL:
+        if media and not encoded.objects.startswith(b'{"role":"tool"'):
             out.append(_media_message(media))
         if encoded.objects:
             out.append(encoded.objects)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.adapters import chat_completions
-from modelport.adapters.chat_completions import Unsupported, Unwritable, encode
+from modelport.adapters.chat_completions import Unsupported, Unwritable, encode, wire_messages
 from modelport.domain.message import Audio, Document, Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from modelport.domain.request import Request
 from modelport.domain.response_format import Grammar, JsonSchema, Regex
@@ -83,6 +83,30 @@ def test_a_history_of_tools_keeps_its_order_and_pictures_wait_for_the_last_resul
         {"role": "assistant", "content": "done"},
     ]
     assert messages(*history[:4]) == messages(*history)[:5]
+
+
+def test_results_stand_together_in_messages_of_the_user_too() -> None:
+    history = [
+        Message("assistant", [ToolCall("a", "look", "{}"), ToolCall("b", "look", "{}")]),
+        Message("user", ToolResult("a", [Text("seen"), Image(url="https://h/x.png")])),
+        Message("user", ToolResult("b", "nothing")),
+        Message("user", "so?"),
+    ]
+    expected = [
+        {"role": "tool", "tool_call_id": "a", "content": "seen"},
+        {"role": "tool", "tool_call_id": "b", "content": "nothing"},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://h/x.png"}}]},
+        {"role": "user", "content": "so?"},
+    ]
+    assert messages(*history)[1:] == expected
+    assert wire_messages(tuple(history))[1:] == expected
+
+
+def test_what_is_said_of_streams_is_sent_with_streams_alone() -> None:
+    options = {"stream_options": {"include_usage": True}}
+    said = Request([Message("user", "hi")])
+    assert wire(said, options) == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    assert wire(said, options, stream=True)["stream_options"] == {"include_usage": True}
 
 
 def test_metadata_of_this_provider_is_sent_back_and_that_of_another_is_not() -> None:
