@@ -72,10 +72,11 @@ def from_toml(path: str | os.PathLike[str], name: str | None = None) -> Plan:
     that can't be opened.
     """
     file = os.fspath(path)
-    text = Path(file).read_text("utf-8")
+    text = ""
     try:
+        text = Path(file).read_text("utf-8")
         return _read(text, name)
-    except tomllib.TOMLDecodeError as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{file}: {error}") from error
     except Misconfigured as error:
         place = error.where if error.name is None else f"{error.where}.{error.name}"

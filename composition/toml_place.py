@@ -7,6 +7,7 @@ it stays at the last that it has found: a line near the mistake is better than n
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 _STEP: Final = re.compile(r"\[(\d+)\]|\[(['\"])(.*?)\2\]|\.?([^.\[\]]+)")
@@ -22,7 +23,7 @@ def line_of(text: str, path: str) -> int:
     """
     blank = _SKIPPED.sub(lambda found: re.sub(r"[^\n]", "_", found[0]), text)
     steps = [int(index) if index else key or name for index, _, key, name in _STEP.findall(path)]
-    at, taken = _table(text, steps)
+    at, taken = _table(text, blank, steps)
     for step in steps[taken:]:
         found = _item(blank, at, step) if isinstance(step, int) else _key(text, blank, at, str(step))
         if found is None:
@@ -31,14 +32,30 @@ def line_of(text: str, path: str) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def _table(text: str, steps: list[int | str]) -> tuple[int, int]:
+def _table(text: str, blank: str, steps: list[int | str]) -> tuple[int, int]:
     """Where the table of the longest beginning of the path stands, and how many steps that is."""
-    for taken in range(len(steps), 0, -1):
-        names = r"\s*\.\s*".join(_name(str(step)) for step in steps[:taken])
-        found = re.search(rf"^[ \t]*\[\s*{names}\s*\]", text, re.MULTILINE)
+    names: list[str] = []
+    begin, at, taken = 0, 0, 0
+    for number, step in enumerate(steps, 1):
+        if isinstance(step, int):
+            found = _head(text, blank, begin, names, step)
+            if found is None:
+                break
+            begin = found  # what belongs to an item of an array of tables stands behind its head
+        else:
+            names.append(step)
+            found = _head(text, blank, begin, names)
         if found is not None:
-            return found.end(), taken
-    return 0, 0
+            at, taken = found, number
+    return at, taken
+
+
+def _head(text: str, blank: str, begin: int, names: list[str], item: int | None = None) -> int | None:
+    """The end of `[a.b]`; of an `item`, that of the `[[a.b]]` which has so many before it."""
+    name = r"\s*\.\s*".join(map(_name, names))
+    head = rf"^[ \t]*\[\s*{name}\s*\]" if item is None else rf"^[ \t]*\[\[\s*{name}\s*\]\]"
+    heads = (found.end() for found in re.compile(head, re.MULTILINE).finditer(text, begin))
+    return next(islice((end for end in heads if blank[end - 1] == "]"), item or 0, None), None)
 
 
 def _name(name: str) -> str:

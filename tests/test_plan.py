@@ -118,6 +118,46 @@ def test_each_mistake_is_named_by_its_line(tmp_path: Path, old: str, new: str, l
     assert says in str(caught.value)
 
 
+TABLES = """\
+[models.main.compose]
+adapter = "ScriptedModel"
+answers = ["Hi!"]
+
+[[models.main.layers]]
+layer = "with_retry"
+attempts = 3
+
+[[models.main.layers]]
+layer = "with_fallback"
+
+[[models.main.layers.models]]
+adapter = "ScriptedModel"
+answers = ["Sorry."]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('answers = ["Hi!"]', 'anwers = ["Hi!"]', 3),
+        ("attempts", "atempts", 7),
+        ("with_fallback", "with_fall_back", 10),
+        ('answers = ["Sorry."]', 'anwers = ["Sorry."]', 14),
+    ],
+)
+def test_layers_may_be_tables_of_their_own(tmp_path: Path, old: str, new: str, line: int) -> None:
+    assert describe(from_toml(written(tmp_path, TABLES)).model).startswith("Fallback()")
+    with pytest.raises(ValueError, match=f"modelport.toml:{line}: "):
+        from_toml(written(tmp_path, TABLES.replace(old, new)))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "modelport.toml"
+    path.write_bytes(b'model = "\xff"')
+    with pytest.raises(ValueError, match=r"modelport.toml: .*can't decode byte 0xff"):
+        from_toml(path)
+
+
 def test_what_is_no_toml_is_told_by_its_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"modelport.toml: .*line 1"):
         from_toml(written(tmp_path, "model = main"))
@@ -136,6 +176,10 @@ def test_what_is_no_toml_is_told_by_its_line(tmp_path: Path) -> None:
         ("[a]\nb = 1\n", "a.b[0]", 2),
         ("[a]\nb = [1\n", "a.b[3]", 2),
         ('[a]\nb = """\nc = 1\n"""\nc = 2\n', "a.c", 5),
+        ('x = """\n[a]\n"""\n[a]\nc = 2\n', "a.c", 5),
+        ("[[a]]\nb = 1\n[[a]]\nb = 2\n", "a[1].b", 4),
+        ("[[a]]\nb = 1\n[[a]]\n[a.c]\nb = 2\n", "a[1].c.b", 5),
+        ("[[a]]\nb = 1\n", "a[2].b", 1),
     ],
 )
 def test_a_place_is_found_by_its_path(text: str, path: str, line: int) -> None:
