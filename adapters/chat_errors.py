@@ -100,6 +100,9 @@ _TOO_LONG: Final = re.compile(
     re.IGNORECASE,
 )
 
+# OpenAI and Groq answer it to one request that is larger than the tokens of a whole minute: no wait makes room for it.
+_TOO_LARGE: Final = re.compile(r"request too large for", re.IGNORECASE)
+
 SCOPES: Final[Mapping[ErrorKind, Scope]] = MappingProxyType(
     {
         _K.AUTHENTICATION: Scope.ACCOUNT,
@@ -121,6 +124,11 @@ def said(body: Mapping[str, Any]) -> object:
     return error or body
 
 
+def taken_out(body: object) -> object:
+    """The error in what an SDK makes of a refusal's body: Google sends a list with one object in it."""
+    return said(body[0]) if isinstance(body, list) and body and isinstance(body[0], Mapping) else body
+
+
 def kind_of(status: int | None, body: object) -> ErrorKind:
     """What kind of error a refusal is, by its status and the `error` object (or text) in its body.
 
@@ -139,6 +147,8 @@ def kind_of(status: int | None, body: object) -> ErrorKind:
     if status is not None and (kind is None or kind in _VAGUE):
         kind = _by_status(status)
     if kind in (None, *_VAGUE) and _TOO_LONG.search(words(body)):
+        return _K.CONTEXT_WINDOW
+    if kind is _K.RATE_LIMITED and _TOO_LARGE.search(words(body)):
         return _K.CONTEXT_WINDOW
     return kind or _K.SERVER
 

@@ -124,7 +124,7 @@ def translate(
     response: Any = getattr(exception, "response", None)
     status: int | None = getattr(response, "status_code", None)
     found: Mapping[str, str] = getattr(response, "headers", headers) or {}
-    body = getattr(exception, "error", None) or getattr(exception, "body", None)
+    body = chat_errors.taken_out(getattr(exception, "error", None) or getattr(exception, "body", None))
     if kind is None:
         kind = chat_errors.kind_of(status, body)
     message = _message(exception, cause, body, status)

@@ -12,6 +12,8 @@ from modelport.domain.event import Failed, TextDelta
 LONG = "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."
 HTML = Answer(502, {"content-type": "text/html"}, b"<html><body>Bad gateway</body></html>")
 
+LARGE = "Request too large for gpt-4o in organization o on tokens per min (TPM): Limit 30000, Requested 40000."
+
 REFUSALS: list[tuple[str, Answer, str]] = [
     ("400", error(400), "invalid_request"),
     ("400 context", error(400, "context_length_exceeded"), "context_window"),
@@ -28,6 +30,8 @@ REFUSALS: list[tuple[str, Answer, str]] = [
     ("418", error(418), "invalid_request"),
     ("422", body({"detail": [{"msg": "no"}]}, 422), "invalid_request"),
     ("429", error(429, "rate_limit_exceeded"), "rate_limited"),
+    ("429 for ever", error(429, "rate_limit_exceeded", LARGE), "context_window"),
+    ("413 for ever", error(413, "rate_limit_exceeded", LARGE), "context_window"),
     ("429 quota", error(429, "insufficient_quota"), "quota_exhausted"),
     ("500", error(500), "server"),
     ("502 HTML", HTML, "server"),
@@ -128,3 +132,11 @@ def test_an_error_says_what_the_provider_said() -> None:
     with Loopback(error(429, "slow_down", "take   it\neasy", x_request_id="req-1")) as server:
         found = failed(server)
     assert (found.message, found.code, found.request_id, found.scope) == ("take it easy", "slow_down", "req-1", "model")
+
+
+def test_an_error_in_a_list_is_read_as_the_error_that_it_is() -> None:
+    """As Google's server of this wire refuses."""
+    refusal = {"error": {"code": 400, "message": "Please use a valid role.", "status": "INVALID_ARGUMENT"}}
+    with Loopback(body([refusal], 400)) as server:
+        found = failed(server)
+    assert (found.kind, found.message, found.code) == ("invalid_request", "Please use a valid role.", "400")
