@@ -77,7 +77,7 @@ class Source:
     def _layer(self, data: Any, where: str) -> Layer:
         found = dict(_of(Mapping, data, where))
         name = found.pop("layer", None)
-        if name not in BY_NAME:
+        if not isinstance(name, str) or name not in BY_NAME:
             raise Misconfigured(f"{where}.layer", unknown(name, BY_NAME))
         layer: Layer = self._called(BY_NAME[name], found, where)
         return layer

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
@@ -46,7 +46,7 @@ class Writer:
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
         if isinstance(value, str):
-            return _text(str(value), where, secret)
+            return _text(str.__str__(value), where, secret)  # of an enumeration's member, what is sent
         if value is None or isinstance(value, (bool, int)) or isinstance(value, float) and math.isfinite(value):
             return value
         if isinstance(value, Capabilities):
@@ -119,6 +119,8 @@ class Reader:
         if len(value) == 1 and value.keys() <= _TAGS:
             (tag, inner), *_ = value.items()
             at = f"{where}.{tag}"
+            if tag == "map":
+                return self._map(inner, at, secret)
             return self._machine(tag, inner, at) if tag in _BY_WORD else getattr(self, f"_{tag}")(inner, at)
         return {
             name: self.read(item, f"{where}[{name!r}]", secret=secret or is_secret(name))
@@ -131,10 +133,10 @@ class Reader:
     def _omit(self, value: Any, where: str) -> Any:
         return OMIT if value is True else _unreadable(value, where, "true")
 
-    def _map(self, items: Any, where: str) -> dict[Any, Any]:
-        if not isinstance(items, list) or not all(isinstance(item, (list, tuple)) and len(item) == 2 for item in items):
-            _unreadable(items, where, "a list of pairs")
-        return {name: self.read(item, f"{where}[{name!r}]") for name, item in items}
+    def _map(self, items: Any, where: str, secret: bool) -> dict[Any, Any]:
+        if not isinstance(items, list) or not all(map(_is_pair, items)):
+            _unreadable(items, where, "a list of pairs, of a name and a value each")
+        return {name: self.read(item, f"{where}[{name!r}]", secret=secret or is_secret(name)) for name, item in items}
 
     def _capabilities(self, fields: Any, where: str) -> Capabilities:
         return _made(Capabilities, where, **_members(fields, where))  # type: ignore[no-any-return]
@@ -142,6 +144,8 @@ class Reader:
     def _machine(self, word: str, fields: Any, where: str) -> Any:
         given = _members(fields, where)
         number = given.pop("shared", None)
+        if not isinstance(number, int | None):
+            _unreadable(number, f"{where}.shared", "a number")
         machine = self._made.get((word, number))
         if machine is None:
             machine = _made(_BY_WORD[word].make, where, **given)
@@ -152,6 +156,10 @@ class Reader:
 
 _BY_WORD: Final = {machine.word: machine for machine in MACHINES.values()}
 _TAGS: Final = frozenset({"capabilities", "env", "map", "omit", *_BY_WORD})
+
+
+def _is_pair(item: object) -> bool:
+    return isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[0], Hashable)
 
 
 def _members(value: Any, where: str) -> dict[str, Any]:

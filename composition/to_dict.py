@@ -59,6 +59,10 @@ def _arguments(model: Model, writer: Writer) -> dict[str, Any]:
     cls = type(model)
     parameters = inspect.signature(cls).parameters
     held = {name: _held(model, name) for name in parameters}
+    for name, parameter in parameters.items():
+        if held[name] is _NOTHING and _is_needed(parameter) and parameter.kind is not _SEVERAL:
+            fix = f"keep what it was given as an attribute {name}, or as _{name}"
+            raise ValueError(f"{cls.__name__}: {name}: the model has no such attribute, so it can't be written; {fix}")
     held = {name: value for name, value in held.items() if value is not _NOTHING}  # another spelling isn't kept
     usual = _usual(cls, held)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +294,26 @@ def test_a_model_of_the_caller_s_own_is_read_where_the_caller_names_it() -> None
         from_dict(data)
 
 
+class Forgetful(ScriptedModel):
+    """A model that doesn't keep what it is made of."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__("Hi!")
+
+
+def test_a_model_that_does_not_keep_what_it_needs_is_refused_when_it_is_written() -> None:
+    with pytest.raises(ValueError, match=r"Forgetful: region: the model has no such attribute"):
+        to_dict(Forgetful("here"))
+
+
+class Mode(str, Enum):  # noqa: UP042  one of the older kind, whose text isn't its value
+    AUTO = "auto"
+
+
+def test_a_member_of_an_enumeration_is_written_as_what_is_sent() -> None:
+    assert to_dict(OpenAIModel("m", mode=Mode.AUTO))["options"] == {"mode": "auto"}
+
+
 @attrs.frozen
 class Either:
     """A model that wants one of two things, and keeps nothing as an empty mapping."""
@@ -340,6 +361,26 @@ def test_a_model_that_can_t_be_made_of_its_name_alone_comes_back_too() -> None:
         ({"adapter": "OpenAIModel", "model_id": "m", "seed": {"omit": 1}}, "from_dict: 'seed' is none of"),
         ({"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"omit": 1}}}, "options['a'].omit: takes true"),
         ({"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"map": 1}}}, ".map: takes a list of pairs"),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"map": [[[1], 2]]}}},
+            ".map: takes a list of pai",
+        ),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"map": [["api-key", "0123456789"]]}}},
+            "from_dict.options['a'].map['api-key']: a secret stands here",
+        ),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "api_key": {"map": [["a", "0123456789"]]}},
+            "from_dict.api_key.map['a']: a secret stands here",
+        ),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "requests_per_minute": {"limiter": {"rpm": 60, "shared": []}}},
+            "from_dict.requests_per_minute.limiter.shared: takes a number, not []",
+        ),
+        (
+            {"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layers": [{"layer": ["with_retry"]}]},
+            "from_dict.layers[0].layer: ['with_retry'] is none of with_budget",
+        ),
         ({"adapter": "OpenAIModel", "model_id": "m", "capabilities": {"capabilities": 1}}, ": takes a mapping, not 1"),
         (
             {"adapter": "OpenAIModel", "model_id": "m", "capabilities": {"capabilities": {"x": 1}}},
