@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from ..domain.capability import FEATURES
+from ..domain.error import ErrorKind
 from ..domain.model import Model
 from .cache import Cache
 from .circuit_breaker import CircuitBreaker
@@ -112,6 +113,10 @@ def attempt_over_total(way: Way) -> Iterator[Finding]:
 def retry_outside_fallback(way: Way) -> Iterator[Finding]:
     """A retry outside a fallback does nothing."""
     for outer, inner in _pairs(way, Retry, Fallback):
+        if not isinstance(outer.on, frozenset) or not isinstance(inner.on, frozenset):
+            continue
+        if outer.on - (inner.on - {ErrorKind.EXHAUSTED}):
+            continue  # what the fallback gives back as it is may be tried again
         message = "when every candidate has failed the error is exhausted, which isn't tried again"
         fix = "retry each candidate: write with_retry before with_fallback in compose"
         yield Finding("retry-outside-fallback", _around(outer, inner), message, fix)
@@ -128,7 +133,8 @@ def cache_outside_fallback(way: Way) -> Iterator[Finding]:
 def hedge_without_limiter(way: Way) -> Iterator[Finding]:
     """Second requests load a provider that is slow already."""
     for at, layer in enumerate(way):
-        if isinstance(layer, Hedge) and not any(isinstance(inner, RateLimit) for inner in way[at + 1 :]):
+        limited = getattr(way[-1], "_limiter", None) is not None
+        if isinstance(layer, Hedge) and not limited and not any(isinstance(it, RateLimit) for it in way[at + 1 :]):
             message = "a provider that is slow because it has too much to do is given more, and nothing limits it"
             yield Finding("hedge-without-limiter", repr(layer), message, "write with_rate_limit before with_hedge")
 

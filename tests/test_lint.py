@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelport import Capabilities, Layer, Model, ScriptedModel, compose, with_fallback, with_rate_limit, with_retry
+from modelport.adapters import OpenAIModel
 from modelport.composition.cache import with_cache
 from modelport.composition.circuit_breaker import with_circuit_breaker
 from modelport.composition.concurrency import with_concurrency
@@ -52,6 +53,25 @@ def test_the_order_that_is_taught_has_no_findings() -> None:
         with_timeout(total=60),
     ]
     assert rules(*stack) == []
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [with_fallback(model(), on=["circuit_open"]), with_retry()],
+        [with_fallback(model(), on=lambda error: error.status == 404), with_retry()],
+        [with_fallback(model()), with_retry(on=["exhausted"])],
+        [with_fallback(model()), with_retry(on=lambda error: True)],
+    ],
+    ids=["other kinds", "what a function says", "when all have failed", "whatever fails"],
+)
+def test_a_retry_of_what_a_fallback_gives_back_as_it_is_may_be_meant(layers: list[Layer]) -> None:
+    assert rules(*layers) == []
+
+
+def test_a_limiter_of_the_model_s_own_limits_a_hedge() -> None:
+    paced = OpenAIModel("m", base_url="http://127.0.0.1:9/v1", api_key="none", requests_per_minute=60)
+    assert lint(compose(paced, with_hedge(1.0))) == ()
 
 
 def test_each_way_through_a_fallback_is_looked_at() -> None:
