@@ -135,13 +135,18 @@ class ChatWire(ApiModel):
         import openai
 
         given = revealed(self._client_kwargs)
-        made_anew = given.get("http_client")
-        if inspect.isroutine(made_anew) or isinstance(made_anew, type):
-            given["http_client"] = made_anew()
         try:
+            if callable(given.get("http_client")):
+                given["http_client"] = given["http_client"]()
             return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **given})
         except (TypeError, ValueError) as error:  # such as an argument that this version of the SDK doesn't have
             raise Unwritable(f"client_kwargs: {error}") from None
+        except OSError as error:  # such as a file of certificates that SSL_CERT_FILE names
+            raise Unwritable(f"the client can't be made: {type(error).__name__}: {error}") from None
+        except RuntimeError as error:
+            if "extra" not in str(error):
+                raise
+            raise ImportError(str(error)) from None  # `DefaultAioHttpClient` without its library
 
 
 class _Exchange:
@@ -182,7 +187,8 @@ class _Exchange:
         """What went wrong, without the secrets that took part."""
         model, answer = self.model, self.answer
         if isinstance(error, ImportError):
-            message = f"{error}; pip install 'modelport[openai]'"
+            # A module has a name; what a library says without one names what it lacks, such as httpx without socksio.
+            message = f"{error}; pip install 'modelport[openai]'" if error.name else str(error)
             fields: dict[str, Any] = {"provider": model.provider, "model_id": model.model_id}
             return ModelError(ErrorKind.MISSING_DEPENDENCY, message, sent=Sent.NO, **fields)
         return translate(

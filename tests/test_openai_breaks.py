@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib.util
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -208,3 +211,37 @@ def test_a_function_that_is_exhausted_is_an_error_rather_than_silence() -> None:
     with Loopback(whole()) as server:
         found = failed(server, api_key=iter(()).__next__)
     assert (found.kind, found.sent) == (ErrorKind.AUTHENTICATION, Sent.NO)
+
+
+def test_a_library_that_the_sdk_lacks_is_named_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    openai = pytest.importorskip("openai")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with Loopback(whole()) as server:
+        if importlib.util.find_spec("httpx_aiohttp") is None:
+            found = failed(server, client_kwargs={"http_client": openai.DefaultAioHttpClient})
+            assert (found.kind, found.sent) == (ErrorKind.MISSING_DEPENDENCY, Sent.NO)
+            assert "`aiohttp` extra" in found.message
+        monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+        found, last = failed(server), failed_stream(server)
+    assert (found.kind, found.sent, last.error) == (ErrorKind.MISSING_DEPENDENCY, Sent.NO, found)
+    assert "socksio" in found.message
+    assert "modelport[openai]" not in found.message
+
+
+def test_certificates_that_are_not_there_are_no_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
+    with Loopback(whole()) as server:
+        found = failed(server)
+    assert (found.kind, found.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
+    assert found.message == "the client can't be made: FileNotFoundError: [Errno 2] No such file or directory"
+
+
+def test_a_function_with_its_arguments_makes_a_client_for_each_loop() -> None:
+    openai = pytest.importorskip("openai")
+    maker = functools.partial(openai.DefaultAsyncHttpxClient, headers={"x-mine": "yes"})
+    with Loopback(whole()) as server:
+        subject = OpenAIModel("gpt-4o", base_url=server.url, api_key=KEY, client_kwargs={"http_client": maker})
+        for _ in range(2):
+            assert asyncio.run(subject.generate(HI)).unwrap().content == "Hello!"
+    assert [seen.headers["x-mine"] for seen in server.requests] == ["yes", "yes"]
+    assert server.connections == 2
