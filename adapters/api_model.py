@@ -17,6 +17,7 @@ from ..domain.request import Request
 from ..domain.response import Response
 from .calling import Calling
 from .limiter import Limiter
+from .rate_headers import listening
 
 
 def limiter_of(requests_per_minute: float | Limiter | None) -> Limiter | None:
@@ -68,7 +69,9 @@ class ApiModel(Calling, ABC):
         if isinstance(permit, ModelError):
             return Failure(permit)
         turn = _Turn(self, limiter, permit)
-        return (await self._generate(request)).map(turn.answered).alt(turn.failed)
+        with listening(limiter.learn):
+            result = await self._generate(request)
+        return result.map(turn.answered).alt(turn.failed)
 
     def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives. Its connection is dropped when the stream is closed, or a stop ends the text."""
@@ -81,7 +84,9 @@ class ApiModel(Calling, ABC):
             return
         turn = _Turn(self, limiter, permit)
         async with aclosing(self._stream(request)) as events:
-            async for event in events:
+            with listening(limiter.learn):  # the headers come before the first event
+                event: Event | None = await anext(events, None)
+            while event is not None:
                 match event:
                     case Finished():
                         yield Finished(turn.answered(event.response))
@@ -90,6 +95,7 @@ class ApiModel(Calling, ABC):
                     case _:
                         turn.heard()
                         yield event
+                event = await anext(events, None)
 
 
 class _Turn:

@@ -17,6 +17,7 @@ from returns.result import Failure, Result, Success
 from ..domain.error import ErrorKind, ModelError
 from ..domain.event import Event, replay
 from ..domain.response import Response
+from . import rate_headers
 from .chat_answers import Arriving, Malformed, decode
 from .chat_stream import arriving_events
 
@@ -37,8 +38,10 @@ async def answer(exchange: Exchange, stops: tuple[str, ...], provider: str) -> R
     """The whole answer, cut at the first of the stops."""
     try:
         found = await exchange.post(stream=False)
+        rate_headers.heard(found.headers)
         return Success(decode(found.content, stops, provider))
     except Exception as error:
+        _heard_of(error)
         return Failure(exchange.translated(error))
 
 
@@ -49,6 +52,7 @@ async def events(exchange: Exchange, stops: tuple[str, ...], provider: str) -> A
     chunks: Any = None
     try:
         found = await exchange.post(stream=True)
+        rate_headers.heard(found.headers)
         if found.headers.get("content-type", "").startswith(("application/json", "text/html")):
             for event in replay(decode(await found.aread(), stops, provider)):
                 yield event  # a server that doesn't stream
@@ -60,6 +64,7 @@ async def events(exchange: Exchange, stops: tuple[str, ...], provider: str) -> A
         if arriving.done:
             await _drained(chunks)
     except Exception as error:
+        _heard_of(error)
         failure = exchange.translated(error)
         if not (arriving.complete and failure.kind in (ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT)):
             yield arriving.draft.fail(failure)
@@ -77,6 +82,12 @@ async def events(exchange: Exchange, stops: tuple[str, ...], provider: str) -> A
             yield event
         cut = exchange.translated(Malformed("the stream ended without a finish reason"))
         yield arriving.draft.fail(attrs.evolve(cut, kind=ErrorKind.INTERRUPTED))
+
+
+def _heard_of(error: Exception) -> None:
+    refusal = getattr(error, "response", None)
+    if refusal is not None:
+        rate_headers.heard(refusal.headers)
 
 
 async def _drained(chunks: AsyncGenerator[bytes]) -> None:

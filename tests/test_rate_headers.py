@@ -1,0 +1,58 @@
+"""What a provider says is left, in the headers of its answers, reaches whoever paces the call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from laws import listen
+from loopback import DONE, Answer, Loopback, chunk, error, streamed, whole
+
+from modelport import Limiter, Model, as_request, compose, with_rate_limit
+from modelport.adapters import AzureOpenAIModel, InferenceClientModel, OpenAIModel
+
+LEFT = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}
+HI = as_request("Hi")
+
+
+def openai(url: str, **options: Any) -> Model:
+    return OpenAIModel("m", base_url=url, api_key="none", **options)
+
+
+def azure(url: str, **options: Any) -> Model:
+    return AzureOpenAIModel("m", azure_endpoint=url.removesuffix("/v1"), api_version="v", api_key="none", **options)
+
+
+def huggingface(url: str, **options: Any) -> Model:
+    return InferenceClientModel("m", base_url=url, token="none", **options)
+
+
+def told(answer: Answer) -> Answer:
+    return Answer(answer.status, {**answer.headers, **LEFT}, answer.body, answer.pieces)
+
+
+@pytest.mark.parametrize("make", [openai, azure, huggingface])
+@pytest.mark.parametrize("paced", ["by a layer", "by itself"])
+@pytest.mark.parametrize(
+    ("answer", "stream"),
+    [
+        (whole(), False),
+        (streamed(chunk({"content": "Hi"}), chunk(finish="stop"), DONE), True),
+        (error(500), False),
+        (error(500), True),
+    ],
+    ids=["whole", "streamed", "refused", "refused stream"],
+)
+def test_a_limiter_hears_that_nothing_is_left(
+    make: Callable[..., Model], paced: str, answer: Answer, stream: bool
+) -> None:
+    limiter = Limiter(60_000)
+    with Loopback(told(answer)) as server:
+        model = make(server.url, requests_per_minute=limiter) if paced == "by itself" else make(server.url)
+        asked = model if paced == "by itself" else compose(model, with_rate_limit(limiter))
+        asyncio.run(listen(asked, HI) if stream else asked.generate(HI))  # type: ignore[arg-type]
+    refusal = limiter.refusal(max_wait=60)
+    assert refusal is not None
+    assert 350 < (refusal.retry_after or 0) <= 360
