@@ -23,6 +23,7 @@ from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import FinishReason
 from ..domain.spoken import Spoken, opened_thought
+from ..domain.tool import Tool
 from ..domain.usage import Usage
 from .chat_template import template_messages, template_tools
 from .constraint import Constraints
@@ -43,7 +44,11 @@ CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, g
 
 def encode(request: Request) -> dict[str, Any]:
     """The conversation and the tools as a chat template takes them."""
-    return {"conversation": template_messages(request.messages)[0], "tools": template_tools(request.tools)}
+    return {"conversation": template_messages(request.messages)[0], "tools": template_tools(_offered(request))}
+
+
+def _offered(request: Request) -> tuple[Tool, ...]:
+    return () if request.tool_choice == "none" else request.tools
 
 
 _K = ErrorKind
@@ -124,7 +129,7 @@ class _Answer:
         self.spoken = Spoken(
             self.draft,
             request.stop_sequences,
-            tools=bool(request.tools),
+            tools=bool(_offered(request)),
             thought=opened_thought(tokenizer.decode(prompt[0, -8:])),
             first_call=1 + sum(len(message.tool_calls) for message in request.messages),
         )
@@ -262,7 +267,7 @@ class TransformersModel(LocalModel):
             message = "its tokenizer has no chat template: use a model that was trained to chat, or give a template: "
             message += "TransformersModel(..., apply_chat_template_kwargs={'chat_template': ...})"
             raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
-        if request.tools and "tools" not in str(template):
+        if _offered(request) and "tools" not in str(template):
             message = "its chat template knows no tools, so the model would never hear of them"
             raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
         given = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs)}

@@ -496,6 +496,13 @@ def test_a_call_ends_the_answer_at_the_stop_behind_it() -> None:
     assert runtime.made < len(runtime.tokens)
 
 
+def test_tools_that_must_not_be_called_are_not_offered() -> None:
+    model, runtime = says('{"name": "clock", "arguments": {}}')
+    response = model("?", tools=[Tool("clock", "The time.")], tool_choice="none")
+    assert response.content == '{"name": "clock", "arguments": {}}'
+    assert "clock" not in WORDS.decode(runtime.prompts[0])
+
+
 def test_a_template_that_knows_no_tools_is_not_asked_about_them() -> None:
     bare = tiny_llama.tokenizer("{% for m in messages %}{{ m['content'] }}{% endfor %}")
     failed = error(TransformersModel("says", model=LLAMA, tokenizer=bare), "?", tools=[Tool("clock")])
