@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from .composition.timeout import with_timeout
     from .composition.to_dict import to_dict
     from .composition.trace import with_trace
-    from .domain.attempt import Attempt, Wait
+    from .domain.allowance import Allowance
+    from .domain.attempt import Attempt, Skipped, Wait
     from .domain.bounds import Bounds
     from .domain.capability import Capabilities, missing
     from .domain.error import MEANING, ErrorKind, Fault, Meaning, ModelError, ModelFailure, Scope, Sent
@@ -57,13 +58,16 @@ if TYPE_CHECKING:
     from .domain.request import Request
     from .domain.response import FinishReason, Response
     from .domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
+    from .domain.shortcoming import Shortcoming
     from .domain.stop import cut
     from .domain.tool import Tool
     from .domain.usage import Usage
+    from .domain.when import when
 
 __all__ = [
     "MEANING",
     "OMIT",
+    "Allowance",
     "Attempt",
     "Audio",
     "BlockingModel",
@@ -115,7 +119,9 @@ __all__ = [
     "Scope",
     "ScriptedModel",
     "Sent",
+    "Shortcoming",
     "Simulation",
+    "Skipped",
     "Slots",
     "Stall",
     "SystemClock",
@@ -151,6 +157,7 @@ __all__ = [
     "simulate",
     "to_dict",
     "to_json",
+    "when",
     "with_budget",
     "with_cache",
     "with_chaos",
@@ -257,8 +264,10 @@ _HOME = {
     "composition.timeout": ("with_timeout",),
     "composition.to_dict": ("to_dict",),
     "composition.trace": ("with_trace",),
+    "domain.allowance": ("Allowance",),
     "domain.attempt": (
         "Attempt",
+        "Skipped",
         "Wait",
     ),
     "domain.bounds": ("Bounds",),
@@ -323,9 +332,11 @@ _HOME = {
         "Regex",
         "ResponseFormat",
     ),
+    "domain.shortcoming": ("Shortcoming",),
     "domain.stop": ("cut",),
     "domain.tool": ("Tool",),
     "domain.usage": ("Usage",),
+    "domain.when": ("when",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
