@@ -23,6 +23,7 @@ from ..domain.model import Model
 from ..domain.option import canonical, merge
 from ..domain.request import Request
 from ..domain.response import Response
+from ..domain.secrecy import shown
 from ..domain.shortcoming import Bad, Shortcoming, found_bad
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
 from .compose import Layer
@@ -45,7 +46,7 @@ class Fallback:
         if self.on_response is not None:
             changed.append(f"on_response={_shown(self.on_response)}")
         if self.options:
-            changed.append(f"options={list(self.options)!r}")
+            changed.append(f"options={shown(list(self.options))}")
         return f"Fallback({', '.join(changed)})"
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:

@@ -81,10 +81,8 @@ class Writer:
 
 
 def _text(text: str, where: str, secret: bool) -> Any:
-    if "://" in text:
-        parts = urlsplit(text)
-        if parts.password or any(is_secret(name) for name, _ in parse_qsl(parts.query)):
-            raise ValueError(f"{where}: this address has a secret in it, which no configuration may hold")
+    if "://" in text and _is_address_with_secret(text):
+        raise ValueError(f"{where}: this address has a secret in it, which no configuration may hold")
     if not secret or text.lower() in _NO_SECRETS:
         return text
     names = sorted(name for name, value in os.environ.items() if value == text)
@@ -92,6 +90,14 @@ def _text(text: str, where: str, secret: bool) -> Any:
         fix = "pass Env('NAME'), or leave it out and set the environment variable that is read without it"
         raise ValueError(f"{where}: a secret was given as text, and no configuration may hold one; {fix}")
     return {"env": names[0]}
+
+
+def _is_address_with_secret(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False  # no address at all
+    return bool(parts.password) or any(is_secret(name) for name, _ in parse_qsl(parts.query))
 
 
 class Misconfigured(ValueError):

@@ -46,8 +46,10 @@ _SECRETS: Final = frozenset(
         "token",
         "useauthtoken",
         "vertexcredentials",
+        "xaccesstoken",
         "xamzsecuritytoken",
         "xapikey",
+        "xauthtoken",
         "xgoogapikey",
     }
 )

@@ -240,6 +240,7 @@ def test_a_secret_is_written_as_the_variable_that_holds_it(monkeypatch: pytest.M
     [
         ({"api_key": KEY}, "OpenAIModel: api_key"),
         ({"extra_headers": {"Authorization": KEY}}, "OpenAIModel: options['extra_headers']['Authorization']"),
+        ({"extra_headers": {"X-Auth-Token": KEY}}, "OpenAIModel: options['extra_headers']['X-Auth-Token']"),
         ({"client_kwargs": {"default_query": {"api-key": KEY}}}, "client_kwargs['default_query']['api-key']"),
         ({"metadata": {"callback": f"http://127.0.0.1/v1?api-key={KEY}"}}, "options['metadata']['callback']"),
         ({"metadata": {"callback": f"http://me:{KEY}@127.0.0.1/v1"}}, "options['metadata']['callback']"),
@@ -304,6 +305,10 @@ class Forgetful(ScriptedModel):
 def test_a_model_that_does_not_keep_what_it_needs_is_refused_when_it_is_written() -> None:
     with pytest.raises(ValueError, match=r"Forgetful: region: the model has no such attribute"):
         to_dict(Forgetful("here"))
+
+
+def test_text_that_only_looks_like_an_address_is_text() -> None:
+    assert to_dict(ScriptedModel("http://[::1"))["answers"] == ["http://[::1"]
 
 
 class Mode(str, Enum):  # noqa: UP042  one of the older kind, whose text isn't its value

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelport import as_request
+from modelport import ScriptedModel, as_request, compose, describe, with_fallback
 from modelport.domain.secrecy import shown
 
 KEY = "sk-secret-0123456789"
@@ -27,6 +27,12 @@ KEY = "sk-secret-0123456789"
 )
 def test_no_request_shows_a_secret(options: dict[str, Any]) -> None:
     assert KEY not in repr(as_request("Hi", **options))
+
+
+def test_no_layer_shows_one_either() -> None:
+    stack = compose(ScriptedModel("a"), with_fallback(ScriptedModel("b"), options={"seed": 7, "api_key": KEY}))
+    assert describe(stack).splitlines()[0] == "Fallback(options=[{'seed': 7, 'api_key': '***'}])"
+    assert KEY not in repr(stack)
 
 
 def test_all_else_is_shown() -> None:
