@@ -137,7 +137,7 @@ def test_without_a_rate_nothing_is_added() -> None:
     assert model.clock.run(listen(model, HI)) == [TextDelta("Hi!"), Finished(Response.of("Hi!", usage=Usage(1, 2)))]
 
 
-@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), "60"])
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), "60", True])
 def test_a_rate_that_lets_nothing_through_is_refused_at_once(rate: float) -> None:
     with pytest.raises(ValueError, match="requests per minute must be a number above 0"):
         limiter_of(rate)

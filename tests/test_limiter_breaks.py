@@ -1,6 +1,7 @@
 """What once broke the limiter: cancellation, pauses, lateness, and numbers that are none."""
 
 import asyncio
+import os
 
 import pytest
 from aiolimiter import AsyncLimiter
@@ -207,3 +208,26 @@ def test_calls_that_start_late_do_not_bunch_up():
     clock.run(main())
     assert [start for start, _ in starts] == pytest.approx([0.0, 1.0, 3.8, 4.8, 5.8, 6.8])
     assert [waited for _, waited in starts] == pytest.approx([0.0, 1.0, 3.8, 4.8, 5.8, 6.8])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform can't fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of a process with threads
+@pytest.mark.parametrize("tpm", [None, 600])
+def test_a_forked_child_waits_for_nobody_who_waits_in_its_parent(tpm):
+    clock = VirtualClock()
+    limiter = Limiter(60, tpm=tpm, clock=clock)
+
+    async def main():
+        waiting = [asyncio.create_task(limiter.acquire(10)) for _ in range(5)]
+        await asyncio.sleep(0)
+        with limiter._lock:
+            child = os.fork()
+            if not child:
+                permit = limiter.refusal(1.0)
+                os._exit(0 if permit is None else 1)
+        assert limiter.refusal(1.0).kind == "limiter_full"
+        await asyncio.gather(*waiting)
+        return child
+
+    child = clock.run(main())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
