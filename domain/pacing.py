@@ -25,7 +25,9 @@ class Pace:
     burst: int = 1
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.rpm, bool) or not (isinstance(self.rpm, (int, float)) and math.isfinite(self.rpm) and self.rpm > 0):
+        if isinstance(self.rpm, bool) or not (
+            isinstance(self.rpm, (int, float)) and math.isfinite(self.rpm) and self.rpm > 0
+        ):
             raise ValueError(f"requests per minute must be a number above 0, not {self.rpm!r}")
         if isinstance(self.burst, bool) or not isinstance(self.burst, int) or self.burst < 1:
             raise ValueError(f"burst must be a whole number of at least 1, not {self.burst!r}")
