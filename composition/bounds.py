@@ -11,12 +11,17 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
+import attrs
+
 from ..domain.bounds import Bounds, one_after_another
 from ..domain.model import Model
 from .policy import Decorated, Direct
 
 UNKNOWN: Final = Bounds(math.inf, math.inf, math.inf, math.inf)
 """The bounds of a layer that doesn't say."""
+
+_GROWN: Final = 1000
+"""How often a pause has doubled when a number can hardly say how long it is."""
 
 Rule = Callable[..., Bounds]
 
@@ -53,10 +58,10 @@ def _limited(limiter: Any, below: Bounds) -> Bounds:
 
 
 def _retry(retry: Any, below: Bounds) -> Bounds:
-    if retry.wait is not None:
+    if retry.wait is not None or retry.hook is not None:
         pauses = math.inf if retry.attempts > 1 else 0.0
     else:
-        grown = (min(retry.cap, retry.base * 2**number) for number in range(retry.attempts - 1))
+        grown = (min(retry.cap, retry.base * 2.0 ** min(number, _GROWN)) for number in range(retry.attempts - 1))
         pauses = sum(max(pause, retry.max_wait) for pause in grown)
     found = below.times(retry.attempts, pauses)
     return found if retry.deadline is None else found.until(retry.deadline, below)
@@ -65,7 +70,7 @@ def _retry(retry: Any, below: Bounds) -> Bounds:
 def _hedge(hedge: Any, below: Bounds) -> Bounds:
     """The second request begins after the delay, which by percentile is no longer than a call."""
     longest = hedge.delay if hedge.percentile is None else max(hedge.delay or 0.0, below.seconds)
-    return Bounds(below.calls * 2, below.waiting + longest, below.working, below.queue)
+    return attrs.evolve(below.waits(longest), calls=below.calls * 2)
 
 
 def _timeout(timeout: Any, below: Bounds) -> Bounds:
@@ -112,7 +117,7 @@ def _rules() -> Mapping[type, Rule]:
     return {
         Budget: _unchanged,
         Cache: _unchanged,
-        Chaos: lambda chaos, below: below.waits(chaos.planned.delay if chaos.planned.slow else 0.0),
+        Chaos: lambda chaos, below: below.works(chaos.planned.delay if chaos.planned.slow else 0.0),
         Check: lambda check, below: below.times(check.repair + 1),
         CircuitBreaker: _unchanged,
         Concurrency: _slots,

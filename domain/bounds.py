@@ -1,7 +1,7 @@
 """The most that one call of a stack can come to, known before anything is sent.
 
 Time is of two sorts: what is spent waiting, which every deadline cuts short, and what calls take that have begun, which
-only a timeout does.
+only a timeout does. Each has a bound of its own, and both together have one, as a timeout doesn't say which it cuts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import attrs
 class Bounds:
     """The most physical calls, the most seconds, waiting and working, and the most calls that can stand in its queues.
 
+    `limit` is the most seconds of both together, where that is less than their sum.
+
     Infinity where nothing limits it: a queue without an end, a provider that may take for ever.
     """
 
@@ -23,34 +25,38 @@ class Bounds:
     waiting: float = 0.0
     working: float = math.inf
     queue: float = 0
+    limit: float = math.inf
 
     @property
     def seconds(self) -> float:
         """The longest time, waiting and working."""
-        return self.waiting + self.working
+        return min(self.waiting + self.working, self.limit)
 
     def times(self, number: int, waiting: float = 0.0) -> Bounds:
         """So many calls one after the other, with so much waiting between them in all."""
         waits, works = _times(self.waiting, number) + waiting, _times(self.working, number)
-        return Bounds(self.calls * number, waits, works, self.queue)
+        return Bounds(self.calls * number, waits, works, self.queue, _times(self.limit, number) + waiting)
 
     def waits(self, seconds: float, queue: float = 0) -> Bounds:
         """The same after a wait, in a queue with room for so many."""
-        return attrs.evolve(self, waiting=self.waiting + seconds, queue=self.queue + queue)
+        waiting, limit = self.waiting + seconds, self.limit + seconds
+        return attrs.evolve(self, waiting=waiting, queue=self.queue + queue, limit=limit)
+
+    def works(self, seconds: float) -> Bounds:
+        """The same with so much more work, which no deadline cuts short."""
+        return attrs.evolve(self, working=self.working + seconds, limit=self.limit + seconds)
 
     def within(self, seconds: float) -> Bounds:
         """The same under a timeout, which cuts short whatever happens."""
-        return self._in(seconds, 0.0)
+        return self._in(seconds, seconds)
 
     def until(self, deadline: float, attempt: Bounds) -> Bounds:
         """The same before a deadline: nothing waits past it, and the last attempt begins before it."""
-        return self._in(deadline, attempt.working)
+        return self._in(deadline, deadline + min(attempt.working, attempt.limit))
 
-    def _in(self, seconds: float, over: float) -> Bounds:
-        if self.seconds <= seconds + over:
-            return self
-        waiting = min(self.waiting, seconds)
-        return attrs.evolve(self, waiting=waiting, working=seconds - waiting + over)
+    def _in(self, waiting: float, in_all: float) -> Bounds:
+        waits, works, limit = min(self.waiting, waiting), min(self.working, in_all), min(self.limit, in_all)
+        return Bounds(self.calls, waits, works, self.queue, limit)
 
     def __str__(self) -> str:
         places = _shown(self.queue, "place")
@@ -65,6 +71,7 @@ def one_after_another(bounds: Iterable[Bounds]) -> Bounds:
         sum(each.waiting for each in of),
         sum(each.working for each in of),
         sum(each.queue for each in of),
+        sum(each.seconds for each in of),
     )
 
 

@@ -84,6 +84,12 @@ def of(*layers: Layer) -> tuple[float, float, float]:
         ([with_timeout(attempt=10), with_hedge(percentile=0.9)], (2, 20, 0)),
         ([with_timeout(attempt=10), with_chaos({"slow": 0.5, "delay": 3})], (1, 13, 0)),
         ([with_timeout(attempt=10), with_chaos({"cut": 0.5})], (1, 10, 0)),
+        # a timeout doesn't say whether it cuts a wait or a call, and a deadline ends only waits
+        ([with_rate_limit(60, max_wait=10), with_timeout(total=10), with_retry(1, deadline=4)], (1, 10, 11)),
+        ([with_chaos({"slow": 0.5, "delay": 5}), with_timeout(attempt=5), with_retry(1, deadline=4)], (1, 5, 0)),
+        ([with_timeout(attempt=10), with_retry(2, hook=lambda error, number, wait: 1.0)], (2, INF, 0)),
+        ([with_timeout(attempt=1), with_retry(1100, base=1, cap=1, max_wait=1)], (1100, 2199, 0)),
+        ([with_retry(1100, base=1, cap=INF), with_timeout(total=7)], (1100, 7, 0)),
         (
             [
                 with_timeout(attempt=10),
