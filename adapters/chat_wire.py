@@ -103,14 +103,14 @@ class ChatWire(ApiModel):
         lacking = missing(request, self.capabilities)
         if lacking:
             raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
-        options: Mapping[str, Any] = resolve(*((_WITH_USAGE,) if stream else ()), self.options, request.options)
+        options = revealed(resolve(*((_WITH_USAGE,) if stream else ()), self.options, request.options))
         if not options.keys().isdisjoint(self.drop_options):
             options = {name: value for name, value in options.items() if name not in self.drop_options}
         if not options.keys().isdisjoint(CHECKED):
             check_call(options)
         sdk_options: dict[str, Any] = {"max_retries": 0, **self._always}
         if not _OF_THE_SDK.keys().isdisjoint(options):
-            given = {name: revealed(options[name]) for name in _OF_THE_SDK if name in options}
+            given = {name: options[name] for name in _OF_THE_SDK if name in options}
             sdk_options |= {_OF_THE_SDK[at]: it for at, it in given.items() if it is not None or at == "timeout"}
             options = {name: value for name, value in options.items() if name not in _OF_THE_SDK}
         if self.custom_role_conversions or self.flatten_messages_as_text:

@@ -59,13 +59,13 @@ def revealed(value: Any) -> Any:
 
 
 def secrets_in(value: Any) -> tuple[str, ...]:
-    """The texts that stand under the names of secrets, at any depth."""
+    """The texts that stand under the names of secrets, or are named by an `Env`, at any depth."""
     return tuple(_secrets_in(value, False))
 
 
 def _secrets_in(value: Any, secret: bool) -> Iterator[str]:
     if isinstance(value, Env):
-        value = os.environ.get(value.name)
+        value, secret = os.environ.get(value.name), True
     if isinstance(value, str):
         if secret:
             yield value

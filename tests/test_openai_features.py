@@ -7,7 +7,7 @@ import base64
 from typing import Any
 
 import pytest
-from loopback import DONE, USAGE, USED, Answer, Loopback, Seen, body, chunk, saying, sse, streamed, whole
+from loopback import DONE, USAGE, USED, Answer, Loopback, Seen, body, chunk, error, saying, sse, streamed, whole
 from openai_calls import HI, KEY, ask, failed, failed_stream, listen, model
 
 from modelport.adapters import OpenAIModel
@@ -92,6 +92,22 @@ def test_a_key_may_be_the_name_of_a_variable_which_is_read_at_each_call(monkeypa
     assert [seen.headers["authorization"] for seen in server.requests] == ["Bearer one", "Bearer two"]
     assert (found.kind, found.sent, last.error) == (ErrorKind.AUTHENTICATION, Sent.NO, found)
     assert found.message == "the environment variable MY_KEY isn't set"
+
+
+def test_a_variable_may_stand_anywhere_in_the_body_and_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    mine: dict[str, Any] = {
+        "extra_body": {"data_sources": [{"key": Env("MY_KEY")}]},
+        "extra_headers": {"x-mine": Env("MY_KEY")},
+    }
+
+    def quoting(seen: Seen) -> Answer:
+        return error(400, None, f"{seen.headers['x-mine']} {seen.json['data_sources']}")
+
+    with Loopback(quoting) as server:
+        found, last = failed(server, api_key="none", **mine), failed_stream(server, api_key="none", **mine)
+    assert server.requests[0].json["data_sources"] == [{"key": KEY}]
+    assert (found.message, last.error) == ("*** [{'key': '***'}]", found)
 
 
 def test_a_header_of_the_call_beats_a_key_that_is_asked_for() -> None:

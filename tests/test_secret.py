@@ -54,11 +54,11 @@ def test_every_variable_in_a_value_is_revealed(monkeypatch: pytest.MonkeyPatch) 
 def test_secrets_are_found_by_their_names_at_any_depth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELPORT_TEST_KEY", "from-the-environment")
     value = {
-        "default_headers": {"Authorization": "Bearer abc", "x-trace": "shown"},
+        "default_headers": {"Authorization": "Bearer abc", "x-trace": "shown", "x-mine": Env("MODELPORT_TEST_KEY")},
         "models": ({"api_key": Env("MODELPORT_TEST_KEY"), "model": "m"}, {"api_key": None}),
         "cookies": {"session": ["crumbs"]},
     }
-    assert secrets_in(value) == ("Bearer abc", "from-the-environment", "crumbs")
+    assert secrets_in(value) == ("Bearer abc", "from-the-environment", "from-the-environment", "crumbs")
 
 
 def test_a_secret_is_taken_out_of_a_message() -> None:
