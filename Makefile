@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL = $$(echo dist/modelport-*.whl)
 LITELLM := .venv/litellm/bin/python
 LITELLM_TESTS ?= tests/test_litellm*.py tests/test_laws.py tests/test_conformance.py tests/test_openai*.py tests/test_azure*.py \
-	tests/test_huggingface*.py docs/adapters/litellm.md docs/adapters/litellm_router.md
+	tests/test_huggingface*.py tests/test_secrets.py docs/adapters/litellm.md docs/adapters/litellm_router.md
 SOURCES := pyproject.toml README.md LICENSE py.typed __init__.py $(wildcard domain/*.py adapters/*.py composition/*.py)
 
 export PROMPT

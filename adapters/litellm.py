@@ -19,7 +19,7 @@ from .litellm_answers import decode, decode_event
 from .litellm_call import LiteLLMCall, capabilities_of, taken
 from .litellm_errors import translate
 from .litellm_sdk import client_for, endless, unobserved
-from .secret import Env, revealed
+from .secret import Env, revealed, secrets_in
 
 __all__ = ["LiteLLMModel", "decode", "decode_event", "translate"]
 
@@ -115,5 +115,4 @@ class LiteLLMModel(LiteLLMCall):
         return (self.model_id,)
 
     def _secrets(self) -> Iterable[object]:
-        key = self._api_key
-        return () if key is None else (key,) if isinstance(key, str) else ()
+        return secrets_in({"api_key": self._api_key})

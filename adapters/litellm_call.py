@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from .chat_completions import wire_body
 from .limiter import Limiter
 from .litellm_answers import PROVIDER, Hearing, decode, decode_event, said_why
 from .litellm_errors import translate
+from .litellm_log import hiding
 from .secret import revealed, secrets_in
 
 _WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
@@ -99,6 +101,16 @@ class LiteLLMCall(ApiModel):
         return Ledger()
 
     async def _generate(self, request: Request) -> Result[Response, ModelError]:
+        with hiding(self._of(request)):
+            return await self._answer(request)
+
+    async def _stream(self, request: Request) -> AsyncGenerator[Event]:
+        with hiding(self._of(request)):
+            async with aclosing(self._events(request)) as events:
+                async for event in events:
+                    yield event
+
+    async def _answer(self, request: Request) -> Result[Response, ModelError]:
         outer = sys.exception()
         ledger = self._ledger()
         try:
@@ -109,7 +121,7 @@ class LiteLLMCall(ApiModel):
         except Exception as error:
             return Failure(ledger.failed(self._translated(error, request, outer), error))
 
-    async def _stream(self, request: Request) -> AsyncGenerator[Event]:
+    async def _events(self, request: Request) -> AsyncGenerator[Event]:
         outer = sys.exception()
         hearing = Hearing(request.stop_sequences)
         arriving = hearing.arriving
@@ -179,8 +191,11 @@ class LiteLLMCall(ApiModel):
         return {**body, **arguments}
 
     def _translated(self, error: Exception, request: Request, outer: BaseException | None) -> ModelError:
-        secrets = (*self._secrets(), *secrets_in(self.options), *secrets_in(request.options))
-        return translate(error, model_id=self.model_id, secrets=secrets, outer=outer)
+        return translate(error, model_id=self.model_id, secrets=self._of(request), outer=outer)
+
+    def _of(self, request: Request) -> tuple[object, ...]:
+        """The secrets of a call."""
+        return (*self._secrets(), *secrets_in(self.options), *secrets_in(request.options))
 
 
 def capabilities_of(models: Iterable[str]) -> Capabilities:

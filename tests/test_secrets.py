@@ -11,6 +11,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +24,14 @@ from loopback import Answer, Loopback, Seen, sse, streamed
 from returns.result import Success
 
 from modelport import Env, Failed, Model, ModelFailure, as_request, compose, describe, fingerprint, to_dict, with_retry
-from modelport.adapters import AmazonBedrockModel, AzureOpenAIModel, InferenceClientModel, OpenAIModel
+from modelport.adapters import (
+    AmazonBedrockModel,
+    AzureOpenAIModel,
+    InferenceClientModel,
+    LiteLLMModel,
+    LiteLLMRouterModel,
+    OpenAIModel,
+)
 
 # Models are dropped here together with the errors that hold them, and their connections with them.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -74,7 +82,23 @@ def bedrock(secret: str, url: str) -> Iterator[Model]:
         yield AmazonBedrockModel("m", region_name="us-east-1", endpoint_url=url, **arguments)  # type: ignore[arg-type]
 
 
+def litellm(secret: str, url: str) -> Iterator[Model]:
+    for arguments in (
+        {"api_key": secret},
+        {"api_key": "none", "extra_headers": {"x-api-key": secret}},
+    ):
+        yield LiteLLMModel("openai/m", api_base=url, **arguments)  # type: ignore[arg-type]
+
+
+def litellm_router(secret: str, url: str) -> Iterator[Model]:
+    where = {"model": "openai/m", "api_base": url}
+    for params in ({**where, "api_key": secret}, {**where, "api_key": "none", "extra_headers": {"x-api-key": secret}}):
+        yield LiteLLMRouterModel("m", model_list=[{"model_name": "m", "litellm_params": params}])
+
+
 ADAPTERS = {"openai": openai, "azure": azure, "huggingface": huggingface, "bedrock": bedrock}
+if find_spec("litellm"):  # the second environment is for what the first has no room for
+    ADAPTERS = {"litellm": litellm, "litellm_router": litellm_router}
 TEXTS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.", min_size=20, max_size=60)
 
 
@@ -178,6 +202,13 @@ def test_a_secret_that_is_named_is_sent_and_not_held(
             aws_access_key_id="unused",
             aws_secret_access_key="unused",
             aws_session_token=named,
+        ),
+        "litellm": lambda: LiteLLMModel("openai/m", api_base=server.url, api_key=named),
+        "litellm_router": lambda: LiteLLMRouterModel(
+            "m",
+            model_list=[
+                {"model_name": "m", "litellm_params": {"model": "openai/m", "api_base": server.url, "api_key": named}}
+            ],
         ),
     }[adapter]()
     before = len(server.requests)
