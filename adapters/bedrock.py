@@ -43,6 +43,7 @@ __all__ = ["AmazonBedrockModel", "AmazonBedrockServerModel", "decode", "decode_e
 
 Key = str | Env
 
+_LONGEST: Final = 2e6  # seconds: the system counts milliseconds, in 32 bits
 _PATIENCE: Final = 0.05  # seconds for the end of a stream to come after its last event
 
 
@@ -115,6 +116,8 @@ class AmazonBedrockModel(ApiModel):
     ) -> None:
         where = "AmazonBedrockModel"
         check(where, model_id, timeout)
+        if timeout is not None and not isinstance(timeout, (int, float)):
+            raise ValueError(f"{where}: timeout is a positive number of seconds, or None, not {timeout!r}")
         if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
             raise ValueError(f"{where}: max_concurrency is a whole number of calls from 1 on, not {max_concurrency!r}")
         keys = {
@@ -226,7 +229,7 @@ class AmazonBedrockModel(ApiModel):
         stream = self._connected().converse_stream(**arguments)["stream"]
         raw = _raw(stream)
         try:
-            for piece in stream if raw is None else raw.stream():
+            for piece in stream if raw is None else _pieces(raw):
                 give(piece)
                 if line.hung_up:
                     return
@@ -252,7 +255,7 @@ class AmazonBedrockModel(ApiModel):
             self.profile_name,
             self._api_key,
             arguments,
-            timeout=self.timeout,
+            timeout=_seconds(self.timeout),
             threads=self.max_concurrency,
         )
         return watched(made, self.max_concurrency)
@@ -266,7 +269,10 @@ class AmazonBedrockModel(ApiModel):
                 provider="bedrock",
                 model_id=self.model_id,
             )
-        return translate(error, model_id=self.model_id, headers=line.headers, secrets=self._secrets())
+        failure = translate(error, model_id=self.model_id, headers=line.headers, secrets=self._secrets())
+        if line.asked and failure.kind is ErrorKind.CONNECTION:  # TLS that broke later on
+            return attrs.evolve(failure, kind=ErrorKind.INTERRUPTED, sent=Sent.PERHAPS)
+        return failure
 
     def _secrets(self) -> Iterator[object]:
         given = (self._api_key, self._aws_secret_access_key, self._aws_session_token, self._aws_access_key_id)
@@ -276,9 +282,11 @@ class AmazonBedrockModel(ApiModel):
         yield from secrets_in((self._client_kwargs, self.options))
         found = self._clients.known()
         signer = getattr(found, "_request_signer", None) if found is not None else None
-        for holder in ("_credentials", "_auth_token"):
-            held = getattr(signer, holder, None)
-            yield from (getattr(held, name, None) for name in ("secret_key", "token", "access_key"))
+        yield getattr(getattr(signer, "_auth_token", None), "token", None)
+        # As they stand: credentials that can be refreshed would be, if they were asked, which takes time and may fail.
+        held = getattr(getattr(signer, "_credentials", None), "__dict__", {})
+        for name in ("secret_key", "token", "access_key"):
+            yield from (held.get(name), held.get(f"_{name}"))
 
 
 AmazonBedrockServerModel = AmazonBedrockModel  # its older name
@@ -318,6 +326,12 @@ def _raw(stream: Any) -> Any:
     return getattr(stream, "_raw_stream", None) if own else None
 
 
+def _pieces(raw: Any) -> Iterator[bytes]:
+    """The bytes as they come: without chunks, `stream` would wait for a great many."""
+    pieces: Iterator[bytes] = raw.stream() if getattr(raw, "chunked", True) else iter(partial(raw.read1, 65536), b"")
+    return pieces
+
+
 async def _drained(chunks: AsyncGenerator[Any]) -> None:
     """Wait for the end of the body, so that the connection serves the next call."""
     with contextlib.suppress(TimeoutError):
@@ -328,7 +342,7 @@ async def _drained(chunks: AsyncGenerator[Any]) -> None:
 
 def _seconds(timeout: Any) -> float | None:
     if timeout is None or isinstance(timeout, (int, float)) and timeout > 0:
-        return timeout
+        return None if timeout is None else min(timeout, _LONGEST)
     raise Unwritable(f"options: timeout is a positive number of seconds, or None, not {timeout!r}")
 
 

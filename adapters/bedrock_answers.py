@@ -55,6 +55,9 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = FrozenDict(
 )
 """What each stop reason means; another one is `other`."""
 
+_UNKNOWN: Final = "SDK_UNKNOWN_MEMBER"  # botocore's word
+_STARTS: Final = ("image", "toolResult", "toolUse")
+
 
 def decode(answer: object, stops: tuple[str, ...] = (), model_id: str | None = None) -> Response:
     """A whole answer, cut at the first of the stops. Raises `Malformed`."""
@@ -63,7 +66,9 @@ def decode(answer: object, stops: tuple[str, ...] = (), model_id: str | None = N
     content = message.get("content") if isinstance(message, Mapping) else None
     if not isinstance(answer, Mapping) or not isinstance(content, Sequence) or isinstance(content, str):
         raise Malformed("the answer has no output.message.content; is this the Converse API?")
-    parts = [_part(block) for block in content if isinstance(block, Mapping) and block and block != {"text": ""}]
+    parts = [
+        _part(block) for block in content if isinstance(block, Mapping) and _known(block) and block != {"text": ""}
+    ]
     return trimmed(_response(answer, Message(Role.ASSISTANT, parts), stops, model_id), stops)
 
 
@@ -79,6 +84,11 @@ def _response(answer: Mapping[str, Any], message: Message, stops: tuple[str, ...
         _text(metadata.get("RequestId")) or None if isinstance(metadata, Mapping) else None,
         raw=answer,
     )
+
+
+def _known(block: Mapping[str, Any]) -> bool:
+    """Whether it is a block that can go back: of others botocore keeps the name, and refuses to send that."""
+    return bool(block) and _UNKNOWN not in block
 
 
 def _part(block: Mapping[str, Any]) -> Part:
@@ -108,14 +118,14 @@ def _bytes(data: str | bytes) -> bytes:
 class Arriving:
     """What a stream has said so far. It belongs to one call, and is fed by `decode_event`."""
 
-    __slots__ = ("_blocks", "_calls", "_raw", "draft", "ended", "model_id", "request_id", "stops")
+    __slots__ = ("_blocks", "_calls", "_raw", "draft", "metadata", "model_id", "request_id", "stops")
 
     def __init__(self, stops: tuple[str, ...] = (), model_id: str | None = None) -> None:
         self.draft = Draft(stops)
         self.stops = stops
         self.model_id = model_id
         self.request_id: str | None = None
-        self.ended = False  # nothing comes after the event that says what it cost
+        self.metadata = False
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._raw: dict[str, Any] = {}
@@ -125,11 +135,16 @@ class Arriving:
         """Whether the service said why it ended, or a stop has ended the text."""
         return "stopReason" in self._raw or self.draft.stopped_by is not None
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes: it has said why it ended, and what it cost."""
+        return self.metadata and "stopReason" in self._raw
+
     def finish(self) -> list[Event]:
         """The last events, once it is `complete`."""
         events: list[Event] = [*self.draft.close()]
         wire = [self._blocks[index].wire() for index in sorted(self._blocks)]
-        parts = [_part(block) for block in wire if block]
+        parts = [_part(block) for block in wire if _known(block)]
         raw = {"output": {"message": {"role": "assistant", "content": wire}}, **self._raw}
         if self.request_id:
             raw["ResponseMetadata"] = {"RequestId": self.request_id}
@@ -216,7 +231,7 @@ def decode_event(name: str, event: object, arriving: Arriving) -> Sequence[Event
             return arriving.draft.tool_call(block.number, arguments="{}")  # a tool that takes nothing
     elif name in ("messageStop", "metadata"):
         arriving.keep(event)
-        arriving.ended = name == "metadata"
+        arriving.metadata |= name == "metadata"
     elif name.endswith("Exception"):
         raise Reported(name, _text(event.get("message")))
     return ()
@@ -224,7 +239,10 @@ def decode_event(name: str, event: object, arriving: Arriving) -> Sequence[Event
 
 def _start(arriving: Arriving, block: _Block, start: Mapping[str, Any]) -> Sequence[Event]:
     for kind, said in start.items():
-        block.kind, block.start = kind, dict(said) if isinstance(said, Mapping) else {}
+        if kind in _STARTS:
+            block.kind, block.start = kind, dict(said) if isinstance(said, Mapping) else {}
+        else:
+            block.kind, block.start = _UNKNOWN, {"name": kind}
     if block.kind != "toolUse" or "type" in block.start:  # a tool that the service runs itself
         return ()
     id_, name = _text(block.start.get("toolUseId")), _text(block.start.get("name"))

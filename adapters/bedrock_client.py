@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from .bedrock_answers import CutOff
+from .bedrock_answers import CutOff, Malformed
 from .bedrock_line import current, watched_pools
 from .bedrock_request import WireMessage
 from .secret import revealed
@@ -95,6 +95,8 @@ def connect(
     )
     if "config" in given:
         config = config.merge(given.pop("config"))
+    if "aws_secret_access_key" in given and config.signature_version is None:
+        config = config.merge(Config(signature_version="v4"))  # else AWS_BEARER_TOKEN_BEDROCK would outdo these keys
     config = config.merge(Config(retries={"total_max_attempts": 1, "mode": "standard"}))
     if session is None:
         inner = botocore.session.Session(profile=profile_name)
@@ -138,6 +140,29 @@ class _CheckedOnce:
         return self._serializer.serialize_to_request(parameters, operation_model)
 
 
+class _Parsers:
+    """botocore's parsers, which stumble over JSON of another shape than the service's."""
+
+    def __init__(self, whole: Any) -> None:
+        self._whole = whole
+
+    def create_parser(self, protocol: str) -> Any:
+        return _Parser(self._whole.create_parser(protocol))
+
+
+class _Parser:
+    def __init__(self, whole: Any) -> None:
+        self._whole = whole
+
+    def parse(self, answer: Mapping[str, Any], shape: Any) -> Any:
+        try:
+            return self._whole.parse(answer, shape)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            if answer["status_code"] < 301:
+                raise Malformed(f"the answer isn't one of Converse: {error}") from error
+            return self._whole.parse({**answer, "body": b"{}"}, shape)  # a gateway's refusal: its status is enough
+
+
 def watched(client: Any, threads: int) -> Any:
     """A twin of a boto3 client: one attempt a call, and connections of its own, that can be hung up.
 
@@ -159,6 +184,7 @@ def watched(client: Any, threads: int) -> Any:
         vars(twin)["_serializer"] = _CheckedOnce(serializer)
     endpoint: Any = copy.copy(vars(client)["_endpoint"])
     endpoint._event_emitter = events
+    endpoint._response_parser_factory = _Parsers(endpoint._response_parser_factory)
     endpoint.http_session = _own_connections(endpoint.http_session, threads)
     vars(twin)["_endpoint"] = endpoint
     return twin

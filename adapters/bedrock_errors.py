@@ -65,7 +65,7 @@ _WORDS: Final[tuple[tuple[ErrorKind, ErrorKind, re.Pattern[str]], ...]] = tuple(
         (
             _K.INVALID_REQUEST,
             _K.CONTEXT_WINDOW,
-            r"too long|too many (input )?tokens|context (length|window)|max.{0,9}tokens",
+            r"too long|too many (input )?tokens|too many total|context (length|limit|window)|input tokens exceed",
         ),
         (_K.INVALID_REQUEST, _K.UNSUPPORTED, r"(doesn't|does not|n't|not) (yet )?support|unsupported"),
         (
@@ -228,6 +228,8 @@ def _meaning(exception: BaseException) -> tuple[BaseException, tuple[ErrorKind |
     cause = getattr(exception, "kwargs", {}).get("error") if type(exception).__name__ == "HTTPClientError" else None
     if isinstance(cause, ValueError) and "header" in str(cause):  # a key that HTTP can't carry
         return cause, (_K.AUTHENTICATION, _S.NO)
+    if isinstance(exception, RuntimeError) and str(exception).startswith("Credentials were refreshed"):
+        return exception, (_K.AUTHENTICATION, _S.NO)  # botocore has no class for it: they have expired all the same
     if isinstance(cause, Exception):
         inner = _known(cause)
         if inner is not None:

@@ -23,13 +23,13 @@ class HungUp(Exception):
 class Line:
     """One call's, from its begin to its end. `timeout` is for this call alone; `headers` are its answer's."""
 
-    __slots__ = ("connection", "headers", "hung_up", "over", "stream", "timeout")
+    __slots__ = ("asked", "connection", "headers", "hung_up", "over", "timeout")
 
     def __init__(self, timeout: Any = ...) -> None:
         self.timeout = timeout  # ...: as the client has it
         self.headers: Mapping[str, str] = {}
         self.connection: Any = None
-        self.stream: Any = None
+        self.asked = False  # the request is out
         self.hung_up = False
         self.over = False
 
@@ -61,6 +61,7 @@ class _Watched:
         super().__init__(*args, **kwargs)
         self._guard = threading.Lock()
         self._line: Line | None = None
+        self._reading: Any = None  # its socket, which an answer takes along that closes the connection
 
     def _take(self) -> None:
         line = current()
@@ -77,19 +78,22 @@ class _Watched:
         super().connect()  # type: ignore[misc]
         self._take()
 
-    def request(self, *args: Any, **kwargs: Any) -> Any:
+    def request(self, *args: Any, **kwargs: Any) -> None:
         self._take()
-        return super().request(*args, **kwargs)  # type: ignore[misc]
+        super().request(*args, **kwargs)  # type: ignore[misc]
+        if self._line is not None:
+            self._line.asked = True
 
     def getresponse(self) -> Any:
         if self._line is not None and self._line.timeout is not ...:
             self.timeout = self._line.timeout
+        self._reading = self.sock  # type: ignore[attr-defined]
         return super().getresponse()  # type: ignore[misc]
 
     def hang_up(self, line: Line) -> None:
         """Shut the socket down, unless it serves another call by now."""
         with self._guard:
-            found: Any = getattr(self, "sock", None) if self._line is line else None
+            found: Any = (getattr(self, "sock", None) or self._reading) if self._line is line else None
             if found is not None:
                 # Not `close`, which waits for whoever reads; and not the TLS object's own, which takes it from them.
                 with contextlib.suppress(OSError, TypeError):

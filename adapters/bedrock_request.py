@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import weakref
 from collections.abc import Callable, Mapping
+from itertools import chain, count
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar, assert_never
 
 from ..domain.capability import Unsupported
@@ -72,11 +74,14 @@ def encode(
     inference = _inference(request, options, given.get("inferenceConfig", {}), max_stops)
     if inference:
         body["inferenceConfig"] = inference
-        if len(inference.get("stopSequences", ())) > 1:  # docs.aws.amazon.com/bedrock/latest/APIReference: Converse
+        if inference.get("stopSequences") and len(request.stop_sequences) > 1:  # else it is known which was found
+            # docs.aws.amazon.com/bedrock/latest/APIReference: Converse
             body.setdefault("additionalModelResponseFieldPaths", ["/stop_sequence"])  # a model that has none ignores it
     tools = _tools(request, given.get("toolConfig", {}))
     if tools:
         body["toolConfig"] = tools
+    else:
+        body.pop("toolConfig", None)
     form = _text_format(request)
     if form is not None:
         body["outputConfig"] = {**given.get("outputConfig", {}), "textFormat": form}
@@ -146,8 +151,8 @@ def _text_format(request: Request) -> dict[str, Any] | None:
 
 def _tools(request: Request, given: dict[str, Any]) -> dict[str, Any]:
     tools = [] if request.tool_choice == "none" else [_remembered(tool, _tool) for tool in request.tools]
-    tools += given.get("tools", ())
-    if not tools:
+    tools += given.pop("tools", None) or ()
+    if all(isinstance(tool, dict) and "cachePoint" in tool for tool in tools):  # which mark the end of nothing
         # Calls in the history are refused where no tool is declared: their names are, and nothing more.
         names = dict.fromkeys(call.name for message in request.messages for call in message.tool_calls)
         tools = [{"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}}} for name in names]
@@ -240,14 +245,15 @@ def _conversation(messages: tuple[Message, ...]) -> tuple[list[dict[str, Any]], 
 
 def _with_own_names(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same, with each document under a name of its own: two of one name are refused."""
-    seen: dict[str, int] = {}
+    seen: set[str] = set()
 
     def renamed(block: dict[str, Any]) -> dict[str, Any]:
         if "document" in block:
-            name = block["document"]["name"]
-            seen[name] = seen.get(name, 0) + 1
-            if seen[name] > 1:
-                return {"document": {**block["document"], "name": f"{name[:190]} ({seen[name]})"}}
+            given = block["document"]["name"]
+            numbered = (f"{given[:190]} ({number})" for number in count(2))
+            name = next(name for name in chain([given], numbered) if name not in seen)
+            seen.add(name)
+            return {"document": {**block["document"], "name": name}}
         if "toolResult" in block:
             result = block["toolResult"]
             return {"toolResult": {**result, "content": [renamed(inner) for inner in result["content"]]}}
@@ -319,10 +325,10 @@ def _text_block(part: Text) -> dict[str, Any] | None:
     if isinstance(block, Mapping) and block_text(block) == part.text:  # as it came, and not cut since
         whole: dict[str, Any] = thaw(block)
         return whole
-    if mine.get("guardContent") and part.text:
+    if mine.get("guardContent") and part.text.strip():
         more = thaw(mine["guardContent"]) if isinstance(mine["guardContent"], Mapping) else {}
         return {"guardContent": {"text": {"text": part.text, **more}}}
-    return {"text": part.text} if part.text else None
+    return {"text": part.text} if part.text.strip() else None
 
 
 def _reasoning_block(part: Reasoning) -> dict[str, Any] | None:
@@ -361,11 +367,16 @@ def _not_json(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _not_json(number)
+
+
 def _input(arguments: str) -> dict[str, Any]:
     """The arguments as the object that this wire wants; what isn't one (broken off, or wrong) is shown as it stands."""
     try:
-        value = json.loads(arguments or "{}", parse_constant=_not_json)
-    except ValueError:
+        value = json.loads(arguments or "{}", parse_constant=_not_json, parse_float=_finite)
+    except (ValueError, RecursionError):
         value = arguments
     return value if isinstance(value, dict) else {"arguments": arguments}
 

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bedrock_wire import (
     BEGIN,
     HI,
     MODEL,
+    STREAM,
     ask,
     heard,
     model,
@@ -30,7 +31,7 @@ from bedrock_wire import (
     whole,
 )
 from laws import Case
-from loopback import Answer, Loopback, Seen
+from loopback import Answer, Loopback, Script, Seen
 
 from modelport import Finished, TextDelta
 from modelport.adapters import AmazonBedrockModel, AmazonBedrockServerModel
@@ -133,16 +134,26 @@ def test_a_waiting_call_that_is_cancelled_is_never_sent() -> None:
         assert len(server.requests) == 1
 
 
-STALLS: list[Callable[[], Answer]] = [
-    lambda: Answer(0, then="stall"),
-    lambda: Answer(200, {"content-type": "application/json"}, whole().body, then="stall"),
-    lambda: streamed(BEGIN, text_delta("Hello"), then="stall"),
+def half(seen: Seen, **headers: str) -> Answer:
+    """Of a known length, and only the first half of it."""
+    if seen.path.endswith("/converse-stream"):
+        return Answer(200, {**STREAM, **headers}, (BEGIN + text_delta("Hello")) * 2, then="stall")
+    return Answer(200, {"content-type": "application/json", **headers}, whole().body, then="stall")
+
+
+STALLS: list[Script] = [
+    Answer(0, then="stall"),
+    half,
+    partial(half, connection="close"),
+    streamed(BEGIN, text_delta("Hello"), then="stall"),
 ]
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "over TLS"])
-@pytest.mark.parametrize("answer", STALLS, ids=["before its answer", "in a whole answer", "in a stream"])
-def test_a_cancelled_call_closes_its_connection_wherever_it_stands(answer: Callable[[], Answer], secure: bool) -> None:
+@pytest.mark.parametrize(
+    "answer", STALLS, ids=["before its answer", "in a whole answer", "in the last answer", "in a stream"]
+)
+def test_a_cancelled_call_closes_its_connection_wherever_it_stands(answer: Script, secure: bool) -> None:
     async def main(made: AmazonBedrockModel) -> None:
         case = Case(made, lambda: server.open, lambda: len(server.requests))
         for call in (made.generate(HI), heard(made.stream(HI))):
@@ -153,7 +164,7 @@ def test_a_cancelled_call_closes_its_connection_wherever_it_stands(answer: Calla
             assert isinstance(outcomes[0], asyncio.CancelledError)
             await case.until_open(0)
 
-    with Loopback(answer()) as server, secured(server, secure) as place:
+    with Loopback(answer) as server, secured(server, secure) as place:
         asyncio.run(main(model(server, **place)))
         assert server.dropped == 2
 
@@ -169,6 +180,16 @@ def test_a_closed_stream_closes_its_connection_and_the_next_call_goes_well(secur
 
     with Loopback(streamed(BEGIN, text_delta("Hello"), then="stall")) as server, secured(server, secure) as place:
         asyncio.run(main(model(server, **place)))
+
+
+def test_a_stream_without_chunks_is_heard_as_it_comes() -> None:
+    async def main(made: AmazonBedrockModel) -> None:
+        async with aclosing(made.stream(HI)) as stream:
+            assert await anext(stream) == TextDelta("Hello")
+        assert await asyncio.to_thread(server.until, lambda it: it.dropped == 1)
+
+    with Loopback(half) as server:
+        asyncio.run(main(model(server, timeout=5)))
 
 
 def test_a_stop_that_was_found_closes_the_connection() -> None:

@@ -287,6 +287,24 @@ def test_events_that_nobody_knows_are_stepped_over() -> None:
         assert finished(server).content == "Hi"
 
 
+def test_a_block_of_tomorrow_doesnt_keep_the_conversation_from_going_on() -> None:
+    """Its name is all that botocore leaves of it, and that it refuses to send."""
+    blocks = [{"hologram": {"x": 1}}, {"text": "Hi"}]
+    response = both(blocks, start({"hologram": {"x": 1}}), stop(), text_delta("Hi", 1), stop(1))
+    assert response.message == Message("assistant", "Hi")
+    assert response.raw["output"]["message"]["content"][0] == {"SDK_UNKNOWN_MEMBER": {"name": "hologram"}}
+    with Loopback(whole("Well.")) as server:
+        history = [Message("user", "hi"), response.message, Message("user", "And?")]
+        assert answered(server, Request(history)).content == "Well."
+
+
+def test_what_it_cost_may_be_said_before_why_it_ended() -> None:
+    reason, cost = ending("max_tokens")
+    with Loopback(streamed(BEGIN, text_delta("Hi"), cost, reason, pause=0.01)) as server:
+        response = finished(server)
+    assert (response.finish_reason, response.usage) == ("length", Usage(7, 3))
+
+
 def test_the_model_that_a_router_chose_is_named() -> None:
     arn = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0"
     with Loopback(whole(trace={"promptRouter": {"invokedModelId": arn}})) as server:

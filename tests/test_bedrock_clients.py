@@ -6,6 +6,9 @@ import asyncio
 import copy
 import json
 import pickle
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -194,9 +197,10 @@ def test_models_that_share_a_session_make_their_clients_one_by_one() -> None:
         assert asyncio.run(main([model(server, session=shared) for _ in range(8)])) == ["Hello!"] * 8
 
 
-def test_without_a_timeout_it_waits() -> None:
+@pytest.mark.parametrize("timeout", [None, 1e10, float("inf")])
+def test_without_a_timeout_or_with_one_without_end_it_waits(timeout: float | None) -> None:
     with Loopback(whole()) as server:
-        found = ask(server, timeout=None)
+        found = ask(server, timeout=timeout)
         assert isinstance(found, Response)
 
 
@@ -253,6 +257,13 @@ def test_an_api_key_is_sent_as_botocore_sends_a_bearer_token(monkeypatch: pytest
             assert asyncio.run(made.generate(HI)).unwrap().content == "Hello"
             assert asyncio.run(heard(made.stream(HI)))[0] == TextDelta("Hel")
     assert [seen.headers["authorization"] for seen in server.requests] == [f"Bearer {TOKEN}"] * 4
+
+
+def test_keys_that_are_given_are_used_though_the_environment_has_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", TOKEN)
+    with Loopback(whole()) as server:
+        assert isinstance(ask(server), Response)
+    assert server.requests[0].headers["authorization"].startswith(f"AWS4-HMAC-SHA256 Credential={ACCESS}/")
 
 
 def test_a_certificate_that_isnt_trusted_is_a_connection_that_wasnt_made() -> None:
@@ -323,6 +334,39 @@ def test_a_token_that_http_cant_carry_is_not_quoted() -> None:
         assert "secret-0123456789" not in str(failed_stream(server, aws_session_token="planted\nsecret-0123456789"))
 
 
+def test_keys_that_are_renewed_are_hidden_and_a_renewal_that_fails_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tmp_path / "given.json"
+    (tmp_path / "config").write_text(
+        f"[profile work]\nregion=us-east-1\ncredential_process={sys.executable} -c 'print(open(\"{given}\").read())'\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    keys = {"AccessKeyId": ACCESS, "SecretAccessKey": SECRET, "SessionToken": "planted-session-0123"}
+    now = datetime.now(UTC)
+
+    def until(end: datetime) -> None:
+        given.write_text(json.dumps({"Version": 1, **keys, "Expiration": end.isoformat()}))
+
+    with Loopback(error(500, "InternalServerException", f"{SECRET} planted-session-0123")) as server:
+        place = {"profile_name": "work", "endpoint_url": f"http://127.0.0.1:{server.port}"}
+        until(now + timedelta(hours=1))
+        assert asyncio.run(AmazonBedrockModel(MODEL, **place).generate(HI)).failure().message == "*** ***"
+
+        until(now + timedelta(seconds=90))  # so soon that they are renewed at once
+        made = AmazonBedrockModel(MODEL, **place)
+        assert asyncio.run(made.generate(HI)).failure().kind == "server"
+        given.unlink()
+        for _ in range(2):
+            found = asyncio.run(made.generate(HI)).failure()
+            assert (found.kind, found.sent) == ("authentication", "no")
+
+        until(now - timedelta(hours=1))
+        found = asyncio.run(AmazonBedrockModel(MODEL, **place).generate(HI)).failure()
+        assert (found.kind, found.sent) == ("authentication", "no")
+        assert len(server.requests) == 2
+
+
 # Values
 
 
@@ -370,6 +414,7 @@ def test_how_many_stops_it_takes_goes_by_the_model_and_can_be_said() -> None:
     [
         ({"model_id": ""}, "model_id"),
         ({"timeout": 0}, "timeout"),
+        ({"timeout": "soon"}, "timeout is a positive number of seconds"),
         ({"max_concurrency": 0}, "max_concurrency"),
         ({"max_concurrency": True}, "max_concurrency"),
         ({"endpoint_url": "localhost"}, "endpoint_url is an address"),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
+import ssl
+import threading
 from typing import Any
 
 import botocore.exceptions
 import pytest
+from bedrock_tls import CERTIFICATE
 from bedrock_wire import (
     BEGIN,
     HI,
@@ -26,7 +30,7 @@ from bedrock_wire import (
     text_delta,
     whole,
 )
-from loopback import Answer, Loopback
+from loopback import Answer, Loopback, body
 
 from modelport.adapters.bedrock import AmazonBedrockModel
 from modelport.adapters.bedrock_errors import CODES, kind_of, translate
@@ -42,6 +46,15 @@ PARTIAL = (BEGIN, text_delta("Hel"), text_delta("lo"))
         (400, "ValidationException", "The model rejects it.", "invalid_request"),
         (400, "ValidationException", "Input is too long for requested model.", "context_window"),
         (400, "ValidationException", "prompt is too long: 210000 tokens > 200000 maximum", "context_window"),
+        (
+            400,
+            "ValidationException",
+            "input length and `max_tokens` exceed context limit: 9 + 2 > 10",
+            "context_window",
+        ),
+        (400, "ValidationException", "Input Tokens Exceeded: Number of input tokens exceeds", "context_window"),
+        (400, "ValidationException", "The maximum tokens you requested exceeds the model limit", "invalid_request"),
+        (400, "ValidationException", "extraneous key [max_tokens] is not permitted", "invalid_request"),
         (400, "ValidationException", "This model doesn't support tool use.", "unsupported"),
         (400, "ValidationException", "The provided model identifier is invalid.", "not_found"),
         (400, "ValidationException", "Invocation with on-demand throughput isn't supported.", "not_found"),
@@ -154,6 +167,7 @@ damaged[-6] ^= 1
     ("answer", "kind", "says"),
     [
         (streamed(*PARTIAL), "interrupted", "the stream ended without a stop reason"),
+        (streamed(*PARTIAL, ending()[1]), "interrupted", "the stream ended without a stop reason"),
         (streamed(*PARTIAL, text_delta("!")[:30]), "interrupted", "the stream ended without a stop reason"),
         (streamed(*PARTIAL, then="cut"), "interrupted", "ended prematurely"),
         (streamed(*PARTIAL, then="reset"), "interrupted", "reset"),
@@ -195,6 +209,27 @@ def test_an_answer_that_isnt_this_wires_is_malformed(answer: Answer) -> None:
         assert failed_stream(server).error.kind == ("interrupted" if len(answer.body) < 12 else "malformed_response")
 
 
+def answer_of(content: object, **more: object) -> dict[str, object]:
+    return {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": "end_turn", **more}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(None, 5, "Hi", [], {"output": 5}, {"output": {"message": 5}}),
+        *(answer_of(5), answer_of([5]), answer_of([{"toolUse": 5}]), answer_of([], usage={"inputTokens": "many"})),
+        answer_of([{"image": {"format": "png", "source": {"bytes": 5}}}]),
+    ],
+)
+def test_json_of_another_shape_is_malformed_and_a_refusal_in_it_goes_by_its_status(said: object) -> None:
+    """The parser of botocore raises whatever comes of it."""
+    with Loopback(body(said)) as server:
+        assert failed(server).kind == "malformed_response"
+        server.script = [body(said, 503)]
+        assert (failed(server).kind, failed(server).status) == ("overloaded", 503)
+        assert failed_stream(server).error.kind == "overloaded"
+
+
 def test_a_whole_answer_that_is_shorter_than_promised_was_cut() -> None:
     short = Answer(200, {"content-type": "application/json"}, whole().body, then="cut")
     with Loopback(short) as server:
@@ -233,6 +268,25 @@ def alone(**fields: object) -> ModelError:
 def test_where_nobody_listens_nothing_is_sent() -> None:
     found = alone(endpoint_url="http://127.0.0.1:9")
     assert (found.kind, found.sent, found.scope) == ("connection", "no", "request")
+
+
+def test_tls_that_breaks_after_the_request_was_sent_is_no_connection_that_wasnt_made() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+
+    def serve() -> None:
+        with context.wrap_socket(listening.accept()[0], server_side=True) as secure:
+            secure.recv(65536)
+            socket.socket.sendall(secure, b"no TLS at all")
+            socket.socket.recv(secure, 65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        place = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        found = alone(endpoint_url=place, client_kwargs={"verify": str(CERTIFICATE)})
+        thread.join()
+    assert (found.kind, found.sent) == ("interrupted", "perhaps")
 
 
 def test_what_is_missing_says_how_to_give_it(monkeypatch: pytest.MonkeyPatch) -> None:

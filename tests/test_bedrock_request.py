@@ -175,7 +175,8 @@ def test_messages_of_one_side_become_one_turn_and_lose_nothing() -> None:
 
 
 def test_blank_messages_are_left_out_because_they_are_refused() -> None:
-    body = sent(Message("user", "Hi"), Message("assistant", ""), Message("user", [Text("")]), Message("user", "Hm?"))
+    said = [Message("assistant", ""), Message("assistant", " \n"), Message("user", [Text(""), Text("\n")])]
+    body = sent(Message("user", "Hi"), *said, Message("user", "Hm?"))
     assert body["messages"] == [{"role": "user", "content": [{"text": "Hi"}, {"text": "Hm?"}]}]
 
 
@@ -234,6 +235,9 @@ def test_as_many_stops_are_sent_as_the_model_takes_and_no_blank_one() -> None:
     body = sent(Message("user", "Hi"), stop_sequences=["\n\n", "a", "b", "c"], max_stops=2)
     assert body["inferenceConfig"] == {"stopSequences": ["a", "b"]}
     assert body["additionalModelResponseFieldPaths"] == ["/stop_sequence"]
+    one = sent(Message("user", "Hi"), stop_sequences=["\n\n", "a"])
+    assert one["inferenceConfig"] == {"stopSequences": ["a"]}
+    assert one["additionalModelResponseFieldPaths"] == ["/stop_sequence"]
     assert "inferenceConfig" not in sent(Message("user", "Hi"), stop_sequences=["a"], max_stops=0)
     assert sent(Message("user", "Hi"), stop_sequences=["a"], max_stops=None)["inferenceConfig"] == {
         "stopSequences": ["a"]
@@ -268,7 +272,15 @@ def test_a_history_of_calls_declares_their_names_where_no_tool_is_offered() -> N
     assert sent(*said, tools=[WEATHER], tool_choice="none")["toolConfig"] == declared
 
 
-@pytest.mark.parametrize("arguments", ['{"city": "Seo', "[1]", '{"a": NaN}'])
+def test_a_cache_point_for_tools_is_left_out_where_there_are_none() -> None:
+    config = {"toolConfig": {"tools": [{"cachePoint": {"type": "default"}}]}}
+    assert "toolConfig" not in sent(Message("user", "Hi"), options=config)
+    said = (Message("assistant", ToolCall("c1", "weather")), Message("tool", ToolResult("c1", "sunny")))
+    declared = {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}}]}
+    assert sent(*said, options=config)["toolConfig"] == declared
+
+
+@pytest.mark.parametrize("arguments", ['{"city": "Seo', "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a":' * 9999])
 def test_arguments_that_are_no_object_are_shown_as_they_stand(arguments: str) -> None:
     body = sent(Message("assistant", ToolCall("c1", "weather", arguments)))
     assert body["messages"][0]["content"][0]["toolUse"]["input"] == {"arguments": arguments}
@@ -333,6 +345,17 @@ def test_media_go_as_bytes_or_from_a_bucket() -> None:
         },
         {"document": {"format": "csv", "name": "Q3 report-final (2)", "source": {"bytes": "YSxi"}}},
         {"audio": {"format": "mp3", "source": {"bytes": "SUQz"}}},
+    ]
+
+
+def test_a_number_never_makes_a_documents_name_that_of_another() -> None:
+    names = ["a.pdf", "a.pdf", "a (2).pdf", "a.pdf"]
+    body = sent(Message("user", [Document(PDF, name=name) for name in names]))
+    assert [block["document"]["name"] for block in body["messages"][0]["content"]] == [
+        "a",
+        "a (2)",
+        "a (2) (2)",
+        "a (3)",
     ]
 
 
