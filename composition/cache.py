@@ -38,7 +38,7 @@ GOOD: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 """How an answer ends that is kept; others were cut off, filtered, or ended nobody knows why."""
 
 _bypass: ContextVar[bool | None] = ContextVar("modelport_bypass_cache", default=None)
-_OBJECT = re.compile(r"<[^<>]*>")
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")  # where an object lies, in its repr: another place in each process
 _nameless = itertools.count(1)
 
 
@@ -128,7 +128,7 @@ def _told(model: Model) -> list[Any]:
 
         return [to_dict(model)]
     below = [_told(inner) for inner in (model.inner, *getattr(model.policy, "models", ()))]
-    return [_OBJECT.sub("", repr(model.policy)), *below]
+    return [_ADDRESS.sub("", repr(model.policy)), *below]
 
 
 @attrs.frozen(repr=False)

@@ -35,7 +35,7 @@ class Flight:
         self.raised: BaseException | None = None
         self.riders = 0
         self._claimed = False
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}  # in the order of asking: the first claims the ledger
         self._lock = lock
 
     def tell(self, event: Delta) -> None:
@@ -47,7 +47,7 @@ class Flight:
     def wake(self) -> None:
         """Let all look again who wait."""
         with self._lock:
-            waiting, self._waiting = self._waiting, set()
+            waiting, self._waiting = self._waiting, {}
         for future in waiting:
             if future.get_loop() is self.loop:
                 _set(future)
@@ -68,7 +68,7 @@ class Flight:
         here = asyncio.get_running_loop()
         future: asyncio.Future[None] = here.create_future()
         with self._lock:
-            self._waiting.add(future)
+            self._waiting[future] = None
         try:
             if len(self.events) > seen or self.landed:
                 return
@@ -80,7 +80,7 @@ class Flight:
                 await asyncio.wait((future,), timeout=min(glance, left))
         finally:
             with self._lock:
-                self._waiting.discard(future)
+                self._waiting.pop(future, None)
 
     def is_flying(self) -> bool:
         """Whether anything is still to come."""

@@ -35,6 +35,7 @@ from modelport import (
     compose,
     describe,
     from_function,
+    with_defaults,
     with_fallback,
     with_retry,
 )
@@ -217,6 +218,19 @@ def test_those_who_ask_during_a_stream_see_all_of_it():
     first, (second, whole) = clock.run(main())
     assert first[:-1] == second[:-1] == [TextDelta(letter) for letter in "Hello"]
     assert (whole.unwrap().content, len(model.requests)) == ("Hello", 1)
+
+
+def test_the_ledger_is_shown_to_who_asked_first_and_still_waits():
+    clock = VirtualClock()
+    stack = compose(ScriptedModel(Stall("Hi!", seconds=5), sleep=clock.sleep), with_cache(clock=clock))
+
+    async def main():
+        asked = [asyncio.create_task(stack.generate(REQUEST)) for _ in range(20)]
+        await asyncio.sleep(1)
+        asked[0].cancel()
+        return [len((await each).unwrap().attempts) for each in asked[1:]]
+
+    assert clock.run(main()) == [1] + [0] * 18
 
 
 def test_an_error_in_flight_is_everybody_s_and_in_one_ledger():
@@ -498,6 +512,22 @@ def test_options_layers_and_candidates_below_count():
     bare, warm = OpenAIModel("a", api_key="none"), OpenAIModel("a", api_key="none", temperature=1)
     prefixes = [prefix(bare), prefix(warm), prefix(bare, with_fallback(warm)), prefix(bare, with_retry(2))]
     assert len(set(prefixes)) == 4
+
+
+def test_a_layer_s_function_is_told_apart_by_its_name_and_not_by_where_it_lies_in_memory():
+    def prefix():
+        model = OpenAIModel("a", api_key="none")
+        return compose(model, with_retry(on=lambda error: True), with_cache())._prefix
+
+    prefixes = [prefix() for _ in range(3)]
+    assert prefixes[0] == prefixes[1] == prefixes[2]
+    assert "<lambda>" in prefixes[0]
+
+
+def test_a_layer_s_options_count_whatever_is_written_in_them():
+    model = OpenAIModel("a", api_key="none")
+    one, other = (compose(model, with_defaults(user=user), with_cache())._prefix for user in ("<one>", "<other>"))
+    assert one != other
 
 
 def test_models_that_can_t_be_described_never_share():
