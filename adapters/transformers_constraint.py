@@ -14,8 +14,9 @@ def vocabulary(loaded: Loaded) -> Any:
 
     ends = getattr(loaded.model.generation_config, "eos_token_id", None)
     ends = [*ends] if isinstance(ends, (list, tuple)) else [] if ends is None else [ends]
-    own = loaded.tokenizer.eos_token_id
-    return llguidance.hf.from_tokenizer(loaded.tokenizer, eos_token=[*dict.fromkeys([*ends, own])])
+    own = loaded.tokenizer.eos_token_id  # some tokenizers know of none
+    ends = [*dict.fromkeys([*ends, *([] if own is None else [own])])]
+    return llguidance.hf.from_tokenizer(loaded.tokenizer, eos_token=ends)
 
 
 class Follow:

@@ -474,6 +474,13 @@ def test_a_form_that_can_t_be_compiled_is_refused_before_generation(form: Any) -
     assert "response_format: " in failed.message
 
 
+def test_a_form_ends_where_only_the_model_knows_how_a_text_ends() -> None:
+    words = tiny_llama.tokenizer()
+    words.eos_token = None
+    response = TransformersModel("tiny", model=LLAMA, tokenizer=words, max_tokens=9)("?", response_format=Regex("ab"))
+    assert (response.content, response.finish_reason) == ("ab", "stop")
+
+
 def test_a_form_is_for_one_answer() -> None:
     failed = error(tiny(max_tokens=5, num_beams=2), "?", response_format=Regex("yes|no"))
     assert failed.kind == ErrorKind.INVALID_REQUEST
