@@ -22,6 +22,7 @@ from returns.result import Failure, Result
 from modelport import (
     Event,
     Finished,
+    Free,
     Grammar,
     Image,
     JsonObject,
@@ -42,6 +43,7 @@ from modelport import (
     ToolResult,
     Usage,
 )
+from modelport.domain.event import gather
 
 
 @attrs.frozen
@@ -145,6 +147,7 @@ def _calls(provider: Provider, calls: tuple[ToolCall, ...]) -> str:
             (call.id, call.name, call.input) for call in calls
         ]
         assert answer.finish_reason == "tool_calls"
+    assert gather(answers[2]).tool_calls == answers[1].tool_calls
     return "yes"
 
 
@@ -162,12 +165,20 @@ def images(provider: Provider) -> str:
 def structured_output(provider: Provider) -> str:
     """Which forms of an answer are asked for in the provider's own way."""
 
-    def taken(form: ResponseFormat) -> bool:
+    def sent(form: ResponseFormat) -> list[str] | None:
         exchange = provider.replying(Response.of('{"colour": "red"}'))
-        answers = exchange.answered(Request([ASKED], response_format=form, options={"max_tokens": 8}))
-        if isinstance(form, JsonSchema) and not exchange.constrained:
-            assert all("colour" in sent for sent in exchange.carried())
-        return answers is not None
+        if exchange.answered(Request([ASKED], response_format=form, options={"max_tokens": 8})) is None:
+            return None
+        return [] if exchange.constrained else exchange.carried()
+
+    free = sent(Free())
+
+    def taken(form: ResponseFormat) -> bool:
+        found = sent(form)
+        if found:
+            assert found != free
+            assert not isinstance(form, JsonSchema) or all("colour" in body for body in found)
+        return found is not None
 
     forms: dict[str, tuple[ResponseFormat, ...]] = {
         "JSON": (JsonObject(),),

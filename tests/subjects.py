@@ -47,7 +47,8 @@ FAST = 6_000_000  # calls a minute: a limiter that is there, and keeps nobody wa
 
 def plain(request: Request) -> Any:
     """A request as JSON values, for models that have no wire."""
-    return json.loads(json.dumps(attrs.asdict(request), default=lambda data: b64encode(data).decode()))
+    fields = {**attrs.asdict(request), "response_format": repr(request.response_format)}
+    return json.loads(json.dumps(fields, default=lambda data: b64encode(data).decode()))
 
 
 def signed(thought: str, signature: str) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import cache
 
@@ -25,11 +25,12 @@ from conformance import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from subjects import ADAPTERS, Scripted, each, provider, why_not_here
+from subjects import ADAPTERS, Scripted, each, plain, provider, why_not_here
 
 from modelport import (
     Audio,
     Document,
+    Event,
     Image,
     Message,
     Request,
@@ -37,6 +38,7 @@ from modelport import (
     ScriptedModel,
     Text,
     ToolCall,
+    ToolCallDelta,
     ToolResult,
     as_messages,
 )
@@ -86,6 +88,42 @@ class Forgetful(Scripted):
 def test_a_feature_that_only_seems_to_run_is_noticed(feature: str) -> None:
     with pytest.raises(AssertionError):
         FEATURES[feature](Forgetful())
+
+
+class Formless(Scripted):
+    """A provider that is never told of the form, except of a schema's."""
+
+    def replying(self, response: Response) -> Exchange:
+        exchange = super().replying(response)
+        kept = {"response_format": "colour"}
+        return Exchange(exchange.model, lambda: [{**body, **kept} for body in exchange.seen()])
+
+
+def test_a_form_that_is_not_sent_is_noticed() -> None:
+    with pytest.raises(AssertionError):
+        FEATURES["structured output"](Formless())
+
+
+class WithoutPieces(ScriptedModel):
+    """Shows nothing of a call before the end of a stream."""
+
+    async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
+        async for event in super().stream(request):
+            if not isinstance(event, ToolCallDelta):
+                yield event
+
+
+class Abrupt(Scripted):
+    """A provider whose calls come whole, and never in a stream's pieces."""
+
+    def replying(self, response: Response) -> Exchange:
+        model = WithoutPieces(response, repeat=True)
+        return Exchange(model, lambda: [plain(request) for request in model.requests])
+
+
+def test_calls_that_a_stream_never_shows_are_noticed() -> None:
+    with pytest.raises(AssertionError):
+        FEATURES["parallel calls"](Abrupt())
 
 
 @pytest.mark.parametrize("feature", ["reasoning", "usage with cached tokens"])
