@@ -29,7 +29,7 @@ from . import chat_exchange
 from .api_model import ApiModel, check, limiter_of
 from .chat_answers import decode, decode_event
 from .chat_completions import Unwritable, encode, wire_format
-from .chat_settings import CHECKED, check_call
+from .chat_settings import CHECKED, check_call, check_kind, check_text
 from .huggingface_errors import translate
 from .huggingface_sdk import Connection, Route, connect, cookie_header, parsed
 from .limiter import Limiter
@@ -43,7 +43,7 @@ DEFAULT: Final = "Qwen/Qwen3-Next-80B-A3B-Thinking"
 
 _NAME: Final = "huggingface"
 _WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
-_OF_A_CALL: Final = ("extra_headers", "timeout")
+_OF_A_CALL: Final = ("extra_headers", "extra_query", "timeout")
 _OURS: Final = frozenset({"model", "provider", "token", "api_key", "timeout", "base_url", "bill_to"})
 _FREE: Final = Free()
 
@@ -117,16 +117,26 @@ class InferenceClientModel(ApiModel):
         token = token if token is not None else api_key
         if token is not None and not isinstance(token, (str, Env)):
             raise TypeError(f"{where}: token is text or Env('HF_TOKEN'), not {type(token).__name__}")
+        if isinstance(token, str) and not token.strip():
+            raise ValueError(f"{where}: token is empty; pass 'none', or leave it out, and the stored login is sent")
+        check_text(f"{where}: provider", provider)
+        check_text(f"{where}: bill_to", bill_to)
         _check_address(where, model_id, base_url, provider)
         own: dict[str, Any] = {"provider": provider, "token": token, "bill_to": bill_to, "base_url": base_url}
         own |= {"headers": headers, "cookies": cookies}
         _check_client(where, model_id, client, {**own, "client_kwargs": client_kwargs})
+        check_kind(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
+        check_kind(where, "capabilities", capabilities, Capabilities, "Capabilities(...)")
+        check_kind(where, "flatten_messages_as_text", flatten_messages_as_text, bool, "True or False")
         kwargs = freeze_mapping(client_kwargs or {})
+        for sent in ({"headers": headers, "cookies": cookies}, kwargs):
+            _check_pairs(where, "headers", sent.get("headers"), (str, Env, type(None)))  # None: not to be sent
+            _check_pairs(where, "cookies", sent.get("cookies"), (str, Env))
         twice = [name for name in kwargs if name in _OURS or own.get(name) is not None]
         if twice:
             raise ValueError(f"{where}: client_kwargs: no {', '.join(twice)}; {twice[0]}= is an argument of the model")
         defaults = canonical(options, where)
-        check_call(defaults, f"{where}: ")
+        check_call({"timeout": timeout, **defaults}, f"{where}: ")
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id=model_id,
             provider=provider,
@@ -180,14 +190,12 @@ class InferenceClientModel(ApiModel):
     def _connect(self) -> Connection:
         if self._client is not None:
             return Connection(self._client, own=False)
-        return connect(
-            provider=self._provider,
-            base_url=self.base_url,
-            token=revealed(self._token),
-            bill_to=self.bill_to,
-            timeout=self.timeout,
-            **revealed({"headers": thaw(self._headers), "cookies": thaw(self._cookies), **self._client_kwargs}),
-        )
+        given = revealed({"headers": thaw(self._headers), "cookies": thaw(self._cookies), **self._client_kwargs})
+        own = {"provider": self._provider, "base_url": self.base_url, "bill_to": self.bill_to, "timeout": self.timeout}
+        try:
+            return connect(token=revealed(self._token), **own, **given)
+        except TypeError as error:  # an argument that this version of the SDK doesn't have
+            raise Unwritable(f"client_kwargs: {error}") from None
 
 
 class _Exchange:
@@ -205,11 +213,12 @@ class _Exchange:
         lacking = missing(request, model.capabilities)
         if lacking:
             raise Unsupported(f"{model.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
-        options: Mapping[str, Any] = resolve(*((_WITH_USAGE,) if stream else ()), model.options, request.options)
+        options = revealed(resolve(*((_WITH_USAGE,) if stream else ()), model.options, request.options))
         connection = await model._connections.get(model._connect, Connection.close)
         client: Any = connection.client
         injected = model._client is not None
         headers: Mapping[str, Any] = options.get("extra_headers") or {}
+        query: Mapping[str, Any] = options.get("extra_query") or {}
         timeout = options.get("timeout", client.timeout if injected and client.timeout else model.timeout)
         if not options.keys().isdisjoint(CHECKED):
             check_call(options)
@@ -217,11 +226,13 @@ class _Exchange:
         token = client.token if injected else revealed(model._token)
         self.route = route = await connection.route(model.model_id, token, _form(request.response_format), timeout)
         route.headers.update(cookie_header(client.cookies))
-        route.headers.update({name.lower(): value for name, value in revealed(headers).items()})
+        route.headers.update({name.lower(): value for name, value in headers.items()})
         body = model._encoded(request, options, route, stream)
         http = await connection.http()
         kind: Any = type(http.base_url)
         url = parsed(kind, route.url)
+        if query:
+            url = url.copy_merge_params(query)
         asked = http.build_request("POST", url, content=body, headers=route.headers, timeout=_phases(timeout))
         self.answer = await http.send(asked, stream=stream)
         if not self.answer.is_success:
@@ -277,7 +288,7 @@ def _check_address(where: str, model_id: str, base_url: str | None, provider: st
     secret = False
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        good = _is_address(url) and bool(parts.hostname) and parts.port != 0
         secret = bool(parts.username or parts.password) or any(map(is_secret, parse_qs(parts.query)))
     except (ValueError, AttributeError, TypeError):
         good = False
@@ -287,6 +298,13 @@ def _check_address(where: str, model_id: str, base_url: str | None, provider: st
         raise ValueError(f"{where}: {name} is an address such as 'http://127.0.0.1:8080', not {url!r}")
     if provider not in (None, "auto"):
         raise ValueError(f"{where}: requests go to {url}, and to no provider={provider!r}; keep one")
+
+
+def _check_pairs(where: str, name: str, pairs: Any, kinds: tuple[type, ...]) -> None:
+    check_kind(where, name, pairs, Mapping, "a dict")
+    for key, value in (pairs or {}).items():
+        if not isinstance(key, str) or not isinstance(value, kinds):
+            raise TypeError(f"{where}: {name}: names and values are text, not those of {key!r}")
 
 
 def _check_client(where: str, model_id: str, client: Any, own: Mapping[str, Any]) -> None:
@@ -302,6 +320,7 @@ def _check_client(where: str, model_id: str, client: Any, own: Mapping[str, Any]
 
 
 def _is_address(text: str) -> bool:
+    """To the SDK, which takes what begins in capitals for the name of a model."""
     return text.startswith(("http://", "https://"))
 
 

@@ -184,7 +184,7 @@ def test_an_error_event_may_hold_plain_words() -> None:
         ({"extra_headers": {"x": 1}}, "extra_headers: names and values are text, not those of 'x'"),
         ({"extra_headers": "x"}, "extra_headers is a dict, not str"),
         ({"extra_query": 7}, "extra_query is a dict, not int"),
-        ({"extra_body": [1]}, "extra_body is a dict, not tuple"),
+        ({"extra_body": [1]}, "extra_body is a dict, not list"),
         ({"timeout": "soon"}, "timeout is a positive number of seconds, or None, not 'soon'"),
         ({"timeout": -1}, "timeout is a positive number of seconds, or None, not -1"),
     ],
