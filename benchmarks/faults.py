@@ -19,9 +19,10 @@ from pathlib import Path
 from returns.result import Success
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from loopback import Answer, Loopback, Seen, error, whole
+from loopback import DONE, Answer, Loopback, Seen, chunk, error, streamed, whole
 
 from modelport import (
+    Finished,
     Layer,
     Model,
     as_request,
@@ -57,7 +58,9 @@ class Provider:
             self.outcomes["failed" if answer else "answered"] += 1
             if answer is not None and "retry-after" in answer.headers:
                 self._until[who] = now + float(answer.headers["retry-after"])
-        return answer or whole("Hi!")
+        if answer is not None or not seen.json.get("stream"):
+            return answer or whole("Hi!")
+        return streamed(chunk({"content": "Hi!"}), chunk(finish="stop"), DONE)
 
 
 def refusing(share: float, status: int, **headers: str) -> Fault:
@@ -81,6 +84,17 @@ def down(_: random.Random, elapsed: float) -> Answer | None:
     return error(503) if elapsed < 20 else None
 
 
+def cut(dice: random.Random, _: float) -> Answer | None:
+    """A tenth of all streams is cut before its first word."""
+    return streamed(chunk({"role": "assistant"}), then="reset") if dice.random() < 0.1 else None
+
+
+def dying(_: random.Random, elapsed: float) -> Answer | None:
+    """Answers later and later, and after a third of a second not at all."""
+    time.sleep(elapsed / 50)  # in the server's one thread: what waits behind it waits longer still
+    return Answer(0, then="stall") if elapsed > 0.33 else None
+
+
 def slow(dice: random.Random, _: float) -> Answer | None:
     """A tenth of all answers never comes."""
     return Answer(0, then="stall") if dice.random() < 0.1 else None
@@ -94,6 +108,12 @@ SCENARIOS: dict[str, tuple[Fault, tuple[Layer, ...], bool]] = {
     "15 % of 429 and 15 % of 500": (mixed, RETRY, False),
     "10 % resets": (resets, RETRY, False),
     "10 % stalls": (slow, RETRY, False),
+    "10 % of streams cut before a word": (cut, RETRY, False),
+    f"slower and slower, {REPLACED}": (
+        dying,
+        (with_timeout(attempt=1), with_circuit_breaker(pause=30), with_retry(attempts=2, base=0.1)),
+        True,
+    ),
     f"down for 20 s, {REPLACED}": (
         down,
         (with_timeout(attempt=2), with_circuit_breaker(pause=5), with_retry(attempts=3, base=0.1)),
@@ -102,11 +122,18 @@ SCENARIOS: dict[str, tuple[Fault, tuple[Layer, ...], bool]] = {
 }
 
 
-async def _asked(model: Model) -> tuple[int, float]:
+async def _asked(model: Model, streams: bool) -> tuple[int, float]:
     paced = compose(model, with_concurrency(AT_ONCE))
+
+    async def ask(number: int) -> bool:
+        request = as_request(f"call {number}")
+        if not streams:
+            return isinstance(await paced.generate(request), Success)
+        return isinstance([event async for event in paced.stream(request)][-1], Finished)
+
     began = time.monotonic()
-    results = await asyncio.gather(*(paced.generate(as_request(f"call {number}")) for number in range(CALLS)))
-    return sum(isinstance(result, Success) for result in results), time.monotonic() - began
+    good = await asyncio.gather(*map(ask, range(CALLS)))
+    return sum(good), time.monotonic() - began
 
 
 def main() -> None:
@@ -119,7 +146,7 @@ def main() -> None:
             model = compose(OpenAIModel("m", base_url=server.url, api_key="none"), *layers)
             if replaced:
                 model = compose(model, with_fallback(OpenAIModel("spare", base_url=other.url, api_key="none")))
-            good, seconds = asyncio.run(_asked(model))
+            good, seconds = asyncio.run(_asked(model, fault is cut))
         asked = sum(provider.outcomes.values()) + sum(spare.outcomes.values())
         fewest = CALLS + provider.outcomes["failed"]
         share = f"{good / CALLS:.1%}"
