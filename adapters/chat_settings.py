@@ -49,12 +49,12 @@ def settings(
     check(where, model_id, timeout)
     for name, value in {**own, "base_model": base_model}.items():
         check_text(f"{where}: {name}", value, is_key=name in _KEYS)
-    _check(where, "capabilities", capabilities, Capabilities, "Capabilities(...)")
-    _check(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
-    _check(where, "flatten_messages_as_text", flatten_messages_as_text, bool, "True or False")
+    check_kind(where, "capabilities", capabilities, Capabilities, "Capabilities(...)")
+    check_kind(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
+    check_kind(where, "flatten_messages_as_text", flatten_messages_as_text, bool, "True or False")
     kwargs = freeze_mapping(client_kwargs or {})
     for name in ("default_headers", "default_query"):
-        _check(where, f"client_kwargs[{name!r}]", kwargs.get(name), Mapping, "a dict")
+        check_kind(where, f"client_kwargs[{name!r}]", kwargs.get(name), Mapping, "a dict")
     if "max_retries" in kwargs:
         raise ValueError(f"{where}: client_kwargs: no max_retries; an adapter makes one attempt: with_retry(...)")
     if client is not None:
@@ -121,7 +121,8 @@ def check_call(options: Mapping[str, Any], where: str = "") -> None:
         raise Unwritable(f"{where}timeout is a positive number of seconds, or None, not {seconds!r}")
 
 
-def _check(where: str, name: str, value: object, kind: type, words: str) -> None:
+def check_kind(where: str, name: str, value: object, kind: type, words: str) -> None:
+    """Raises TypeError for an argument that is neither of this kind nor None."""
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"{where}: {name} is {words}, not {value!r}")
 

@@ -50,6 +50,7 @@ class Connection:
     async def route(self, model_id: str, token: str | None, response_format: Any, seconds: Any) -> Route:
         """The way of a call. The first may take a question to the hub, for which the SDK blocks; it then remembers.
 
+        Without a token each may, because a login is renewed on the way.
         Raises `Unrouted`, `Malformed`, what else such a question ends in, and TimeoutError when it takes longer than so
         many seconds.
         """
@@ -60,16 +61,9 @@ class Connection:
         if not self._found:
             if self._looking is None or self._looking.done():
                 self._looking = _in_a_thread(ask)
-            limit = asyncio.timeout(seconds if isinstance(seconds, (int, float)) else None)
-            try:
-                async with limit:
-                    await asyncio.wrap_future(self._looking)
-            except TimeoutError:
-                if not limit.expired():
-                    raise
-                raise TimeoutError(f"the hub didn't say in {seconds:g} seconds where {model_id} is served") from None
+            await _within(seconds, self._looking, model_id)
             self._found = True
-        route = ask()
+        route = ask() if token is not None else await _within(seconds, _in_a_thread(ask), model_id)
         if self._own and token is not None and response_format is None:  # a stored login may change meanwhile
             self._known = (token, route._replace(headers={**route.headers}))
         return route
@@ -139,6 +133,17 @@ def parsed(kind: type, url: str) -> Any:
 def cookie_header(cookies: Mapping[str, str] | None) -> dict[str, str]:
     """The client's cookies as a header: httpx deprecates cookies of a request, and would keep those of a client."""
     return {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
+
+
+async def _within(seconds: Any, asked: Future[T], model_id: str) -> T:
+    limit = asyncio.timeout(seconds if isinstance(seconds, (int, float)) else None)
+    try:
+        async with limit:
+            return await asyncio.wrap_future(asked)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise TimeoutError(f"the hub didn't say in {seconds:g} seconds where {model_id} is served") from None
 
 
 def _in_a_thread(work: Callable[[], T]) -> Future[T]:

@@ -235,6 +235,23 @@ def test_options_meet_and_the_call_wins() -> None:
     assert second.headers["x-a"] == os.environ["HOME"]
 
 
+def test_a_query_goes_into_the_address_beside_the_one_that_stands_there() -> None:
+    with Loopback(saying("Hello!")) as server:
+        subject = model(server, extra_query={"tier": "fast"})
+        subject("hi")
+        InferenceClientModel("m", base_url=server.url + "?region=eu", token=TOKEN)("hi", extra_query={"a": Env("HOME")})
+    one, two = server.requests
+    assert one.path == "/v1/chat/completions?tier=fast"
+    assert two.path.startswith("/v1/chat/completions?region=eu&a=")
+    assert one.json == {"model": "org/name", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def test_a_header_of_none_is_not_sent() -> None:
+    with Loopback(whole()) as server:
+        model(server, headers={"authorization": None})("hi")
+    assert "authorization" not in server.requests[0].headers
+
+
 def test_headers_cookies_and_the_bill_go_along() -> None:
     with Loopback(whole()) as server:
         model(server, bill_to="acme", headers={"X-Mine": "yes"}, cookies={"a": "b", "c": "d"})("hi")
@@ -321,6 +338,15 @@ def test_what_a_model_cannot_do_is_not_sent() -> None:
     assert server.requests == []
 
 
+def test_an_argument_that_the_client_of_the_sdk_does_not_know_is_named() -> None:
+    with Loopback(whole()) as server:
+        found, last = failed(server, client_kwargs={"trust_env": True}), failed_stream(server, client_kwargs={"a": 1})
+    assert (found.kind, found.sent, last.error.kind) == (ErrorKind.INVALID_REQUEST, Sent.NO, ErrorKind.INVALID_REQUEST)
+    assert found.message.startswith("client_kwargs: ")
+    assert "'trust_env'" in found.message
+    assert server.requests == []
+
+
 def test_a_refused_stop_says_what_to_declare() -> None:
     refusal = {"message": "Unsupported parameter: 'stop'", "param": "stop", "code": "unsupported_parameter"}
     with Loopback(body({"error": refusal}, 400)) as server:
@@ -335,6 +361,7 @@ def test_a_refused_stop_says_what_to_declare() -> None:
         ({"model_id": ""}, "model_id"),
         ({"base_url": "localhost:8000"}, "base_url"),
         ({"base_url": 7}, "base_url"),
+        ({"base_url": "HTTP://127.0.0.1:8080"}, "base_url"),  # to the SDK the name of a model, which the router serves
         ({"base_url": "http://me:pw@h/v1"}, "token="),
         ({"model_id": "http://h/v1?api_key=pw"}, "token="),
         ({"extra_headers": [1]}, "extra_headers"),
@@ -343,7 +370,22 @@ def test_a_refused_stop_says_what_to_declare() -> None:
         ({"model_id": "http://h", "base_url": "http://i"}, "two addresses"),
         ({"token": "a", "api_key": "b"}, "keep one"),
         ({"token": True}, "token"),
+        ({"token": ""}, "stored login"),
+        ({"api_key": " "}, "stored login"),
         ({"timeout": 0}, "timeout"),
+        ({"timeout": "5"}, "timeout"),
+        ({"timeout": True}, "timeout"),
+        ({"provider": 7}, "provider is text"),
+        ({"bill_to": 7}, "bill_to is text"),
+        ({"headers": [("a", "b")]}, "headers is a dict"),
+        ({"headers": {1: "a"}}, "headers: names and values"),
+        ({"headers": {"a": 1}}, "headers: names and values"),
+        ({"cookies": "a=b"}, "cookies is a dict"),
+        ({"cookies": {"a": 1}}, "cookies: names and values"),
+        ({"client_kwargs": ["x"]}, "client_kwargs is a dict"),
+        ({"client_kwargs": {"headers": "x"}}, "headers is a dict"),
+        ({"capabilities": {"tools": True}}, "capabilities is"),
+        ({"flatten_messages_as_text": "no"}, "flatten_messages_as_text is"),
         ({"client_kwargs": {"token": "x"}}, "token"),
         ({"client_kwargs": {"headers": {}}, "headers": {"a": "b"}}, "headers"),
         ({"client": object()}, "AsyncInferenceClient"),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from loopback import Answer, Loopback, Seen, body, saying
+from loopback import Answer, Loopback, Seen, body, saying, whole
 
 pytest.importorskip("huggingface_hub")
 
@@ -208,6 +208,32 @@ def test_a_hub_that_says_nothing_is_waited_for_as_long_as_the_timeout_says(tmp_p
         (shown,) = run("ask('org/name', provider='novita', token='hf_x', timeout=0.3)", server, tmp_path)
     message = "TimeoutError: the hub didn't say in 0.3 seconds where org/name is served"
     assert shown == ["timeout", "no", "huggingface/novita", message]
+
+
+def test_a_login_that_is_renewed_holds_up_nobody_else(tmp_path: Path) -> None:
+    """The SDK renews it on the way of whichever call finds it too old, and has no timeout for that."""
+    script = """
+async def main():
+    model = InferenceClientModel("org/name", timeout=1)
+    told(await model.generate(as_request("hi")))
+    async with asyncio.timeout(30):
+        told(await model.generate(as_request("hi")))
+
+
+asyncio.run(main())
+"""
+
+    def answer(seen: Seen) -> Answer:
+        if seen.path != "/oauth/token":
+            return whole("Hello!")
+        if any(earlier.path != "/oauth/token" for earlier in server.requests):
+            return Answer(0, then="stall")
+        return body({"access_token": "hf_renewed_0123456789", "expires_in": 0})
+
+    with Loopback(answer) as server:
+        shown = run(script, server, tmp_path, HF_OIDC_RESOURCE="acme", HF_OIDC_ID_TOKEN="planted")
+    late = "TimeoutError: the hub didn't say in 1 seconds where org/name is served"
+    assert shown == ["Hello!", ["timeout", "no", "huggingface", late]]
 
 
 TOKENS = [
