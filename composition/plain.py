@@ -1,8 +1,8 @@
 """A setting as a plain JSON value, and back; a secret is named by its environment variable and never written.
 
 What JSON has no word for is a mapping with one member that names it: `{"env": "MY_KEY"}`, `{"omit": true}`,
-`{"capabilities": {...}}`, `{"limiter": {...}}` and the other machines that layers share. A mapping that looks like one
-of these, or whose names aren't text, is written as `{"map": [[name, value], ...]}`.
+`{"capabilities": {...}}`, `{"price_per_million": {...}}`, `{"limiter": {...}}` and the other machines that layers share.
+A mapping that looks like one of these, or whose names aren't text, is written as `{"map": [[name, value], ...]}`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import attrs
 from ..adapters.secret import Env
 from ..domain.capability import Capabilities
 from ..domain.option import OMIT
+from ..domain.price import Price
 from ..domain.secrecy import is_secret
 from .machines import MACHINES
 
@@ -49,8 +50,8 @@ class Writer:
             return _text(str.__str__(value), where, secret)  # of an enumeration's member, what is sent
         if value is None or isinstance(value, (bool, int)) or isinstance(value, float) and math.isfinite(value):
             return value
-        if isinstance(value, Capabilities):
-            return {"capabilities": attrs.asdict(value, filter=lambda field, item: item != field.default)}
+        if type(value) in _WORDS:
+            return {_WORDS[type(value)]: attrs.asdict(value, filter=lambda field, item: item != field.default)}
         if type(value) in MACHINES:
             return {MACHINES[type(value)].word: self.machine(value, where)}
         if isinstance(value, (frozenset, set)):
@@ -127,6 +128,8 @@ class Reader:
             at = f"{where}.{tag}"
             if tag == "map":
                 return self._map(inner, at, secret)
+            if tag in _VALUES:
+                return _made(_VALUES[tag], at, **_members(inner, at))
             return self._machine(tag, inner, at) if tag in _BY_WORD else getattr(self, f"_{tag}")(inner, at)
         return {
             name: self.read(item, f"{where}[{name!r}]", secret=secret or is_secret(name))
@@ -144,9 +147,6 @@ class Reader:
             _unreadable(items, where, "a list of pairs, of a name and a value each")
         return {name: self.read(item, f"{where}[{name!r}]", secret=secret or is_secret(name)) for name, item in items}
 
-    def _capabilities(self, fields: Any, where: str) -> Capabilities:
-        return _made(Capabilities, where, **_members(fields, where))  # type: ignore[no-any-return]
-
     def _machine(self, word: str, fields: Any, where: str) -> Any:
         given = _members(fields, where)
         number = given.pop("shared", None)
@@ -161,7 +161,9 @@ class Reader:
 
 
 _BY_WORD: Final = {machine.word: machine for machine in MACHINES.values()}
-_TAGS: Final = frozenset({"capabilities", "env", "map", "omit", *_BY_WORD})
+_VALUES: Final[Mapping[str, type]] = {"capabilities": Capabilities, "price_per_million": Price}
+_WORDS: Final = {made: word for word, made in _VALUES.items()}
+_TAGS: Final = frozenset({"env", "map", "omit", *_VALUES, *_BY_WORD})
 
 
 def _is_pair(item: object) -> bool:

@@ -18,6 +18,7 @@ from modelport import (
     Layer,
     Limiter,
     Model,
+    Price,
     Response,
     ScriptedModel,
     VirtualClock,
@@ -177,6 +178,17 @@ def test_each_layer_comes_back_as_it_was(layer: Layer, written: dict[str, Any]) 
     (found,) = to_dict(stack)["layers"]
     assert {name: value for name, value in found.items() if name != "layer"} == written
     assert describe(again(stack)) == describe(stack)
+
+
+def test_prices_come_back_too() -> None:
+    prices = {"a": Price(2.5, 10.0, cached=1.25), "*": Price(1, 2)}
+    stack = compose(ScriptedModel("a", model_id="a"), with_budget(usd=3, prices=prices))
+    assert to_dict(stack)["layers"][0]["prices"] == {
+        "a": {"price_per_million": {"input": 2.5, "output": 10.0, "cached": 1.25}},
+        "*": {"price_per_million": {"input": 1, "output": 2}},
+    }
+    read: Any = again(stack)
+    assert read.policy.prices == prices
 
 
 @pytest.mark.parametrize(
