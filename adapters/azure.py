@@ -16,7 +16,7 @@ import attrs
 from ..domain.capability import Capabilities
 from .chat_answers import decode, decode_event
 from .chat_completions import encode
-from .chat_settings import Key, address, settings
+from .chat_settings import TIMEOUT, Key, address, settings
 from .chat_wire import ChatWire, as_given, fetched
 from .limiter import Limiter
 from .openai_errors import translate
@@ -60,7 +60,7 @@ class AzureOpenAIModel(ChatWire):
         api_key: Key | None = None,
         azure_ad_token: Key | None = None,
         azure_ad_token_provider: Key | None = None,
-        timeout: Any = 600.0,
+        timeout: Any = TIMEOUT,
         client: Any = None,
         client_kwargs: Mapping[str, Any] | None = None,
         capabilities: Capabilities | None = None,
@@ -112,10 +112,6 @@ class AzureOpenAIModel(ChatWire):
     def provider(self) -> str:
         """The name in the ledger of attempts."""
         return "azure"
-
-    @property
-    def _always(self) -> Mapping[str, Any]:
-        return {"follow_redirects": False}  # openai 2 would take the key along, whoever it is sent to
 
     def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncAzureOpenAI:
         version = self.api_version or os.environ.get("OPENAI_API_VERSION")

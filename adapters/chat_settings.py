@@ -24,6 +24,9 @@ from .secret import Env
 Key = str | Env | Callable[[], str | Awaitable[str]]
 """A key or a token: its text, the name of its variable, or a function, sync or async, that gives it for each call."""
 
+TIMEOUT: Final = 600.0
+"""The seconds of silence that are borne where nobody says another number."""
+
 CHECKED: Final = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
 """The options that `check_call` looks at."""
 
@@ -58,7 +61,8 @@ def settings(
     if "max_retries" in kwargs:
         raise ValueError(f"{where}: client_kwargs: no max_retries; an adapter makes one attempt: with_retry(...)")
     if client is not None:
-        _check_client(where, client, {**own, "client_kwargs": client_kwargs})
+        told = None if timeout == TIMEOUT else timeout
+        _check_client(where, client, {**own, "timeout": told, "client_kwargs": client_kwargs})
     given = canonical(options, where)
     check_call({"timeout": timeout, **given}, f"{where}: ")
     return {

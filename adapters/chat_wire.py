@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 _PATH: Final = "/chat/completions"
 _WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
+# Sent on to another address, the SDK would take along the question and each header but Authorization.
+_ALWAYS: Final[Mapping[str, Any]] = {"max_retries": 0, "follow_redirects": False}
 # The SDK's own arguments of a call, which don't belong into its body.
 _OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
 
@@ -80,11 +82,6 @@ class ChatWire(ApiModel):
         """The headers that say who is asking, where the client doesn't; those that were `given` stand."""
 
     @property
-    def _always(self) -> Mapping[str, Any]:
-        """The SDK's own options of every call."""
-        return {}
-
-    @property
     def _knows_cache_markers(self) -> bool:
         return False
 
@@ -108,7 +105,7 @@ class ChatWire(ApiModel):
             options = {name: value for name, value in options.items() if name not in self.drop_options}
         if not options.keys().isdisjoint(CHECKED):
             check_call(options)
-        sdk_options: dict[str, Any] = {"max_retries": 0, **self._always}
+        sdk_options = {**_ALWAYS}
         if not _OF_THE_SDK.keys().isdisjoint(options):
             given = {name: options[name] for name in _OF_THE_SDK if name in options}
             sdk_options |= {_OF_THE_SDK[at]: it for at, it in given.items() if it is not None or at == "timeout"}

@@ -11,7 +11,7 @@ import attrs
 from ..domain.capability import Capabilities
 from .chat_answers import decode, decode_event
 from .chat_completions import encode
-from .chat_settings import Key, address, check_text, settings
+from .chat_settings import TIMEOUT, Key, address, check_text, settings
 from .chat_wire import ChatWire, as_given, fetched
 from .limiter import Limiter
 from .openai_errors import translate
@@ -34,8 +34,8 @@ class OpenAIModel(ChatWire):
     async, that is asked for it at each call; without it the SDK reads OPENAI_API_KEY. `base_model` says whose facts
     hold where the id is a name of one's own, `drop_options` which options are never sent, and `reasoning_name` under
     which name a server wants its reasoning back (DeepSeek: `reasoning_content`). A `client` that is passed in (an
-    `openai.AsyncOpenAI`, which belongs to one event loop) is used as it is, but for its retries. `client_kwargs` go to
-    the client that is made for each event loop; a class or function given there as `http_client`
+    `openai.AsyncOpenAI`, which belongs to one event loop) is used as it is, but for its retries and redirects.
+    `client_kwargs` go to the client that is made for each event loop; a class or function given there as `http_client`
     (`openai.DefaultAioHttpClient`) is called for each.
 
     >>> OpenAIModel("gpt-4o", temperature=0.2).options
@@ -57,7 +57,7 @@ class OpenAIModel(ChatWire):
         api_key: Key | None = None,
         organization: str | None = None,
         project: str | None = None,
-        timeout: Any = 600.0,
+        timeout: Any = TIMEOUT,
         client: Any = None,
         client_kwargs: Mapping[str, Any] | None = None,
         capabilities: Capabilities | None = None,

@@ -127,7 +127,7 @@ def translate(
     body = chat_errors.taken_out(getattr(exception, "error", None) or getattr(exception, "body", None))
     if kind is None:
         kind = chat_errors.kind_of(status, body)
-    message = _message(exception, cause, body, status)
+    message = _message(exception, cause, body, status, found)
     if isinstance(body, Mapping):
         kind, message = _refused(kind, message, body.get("param"))
         message = chat_errors.with_filters(message, body)
@@ -171,7 +171,15 @@ def _meaning(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:
     return None
 
 
-def _message(exception: BaseException, cause: BaseException | None, body: object, status: int | None) -> str:
+def _message(
+    exception: BaseException,
+    cause: BaseException | None,
+    body: object,
+    status: int | None,
+    headers: Mapping[str, str],
+) -> str:
+    if status is not None and 300 <= status < 400 and headers.get("location"):
+        return f"HTTP status {status}: the address is now {headers['location']}, which isn't followed"
     said = chat_errors.words(body)
     if said:
         return said
@@ -187,4 +195,6 @@ def _message(exception: BaseException, cause: BaseException | None, body: object
     detail = chat_errors.words(str(exception))
     if name == "LocalProtocolError":
         detail = detail.partition(" b")[0]  # it quotes the header, and a header may be a secret
+    elif name == "UnicodeEncodeError":
+        detail = "a key or a header has a character that HTTP can't carry"
     return f"{name}: {detail}" if detail else name

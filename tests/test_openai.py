@@ -317,6 +317,7 @@ def test_what_a_model_cannot_do_is_not_sent() -> None:
         ({"client_kwargs": {"max_retries": 3}}, "with_retry"),
         ({"client": object()}, "AsyncOpenAI"),
         ({"client": object(), "api_key": "x"}, "api_key"),
+        ({"client": object(), "timeout": 5}, "client= brings its own timeout"),
         ({"temperature": float("nan")}, "temperature"),
         ({"stop": ["x"]}, "stop_sequences"),
     ],

@@ -64,6 +64,16 @@ def test_the_organization_and_the_project_are_headers() -> None:
     assert {"openai-organization", "openai-project"}.isdisjoint(second)
 
 
+def test_nothing_goes_where_it_is_sent_on_to() -> None:
+    with Loopback(whole()) as other:
+        elsewhere = f"{other.url}/chat/completions"
+        with Loopback(Answer(307, {"location": elsewhere})) as server:
+            found, last = failed(server, extra_headers={"x-api-key": KEY}), failed_stream(server)
+        assert other.requests == []
+    assert (found.kind, found.status, last.error) == (ErrorKind.NOT_FOUND, 307, found)
+    assert found.message == f"HTTP status 307: the address is now {elsewhere}, which isn't followed"
+
+
 def test_api_base_is_another_name_of_base_url() -> None:
     assert OpenAIModel("m", api_base="http://h/v1") == OpenAIModel("m", base_url="http://h/v1")
     with Loopback(whole()) as server:
