@@ -1,8 +1,8 @@
 """A setting as a plain JSON value, and back; a secret is named by its environment variable and never written.
 
 What JSON has no word for is a mapping with one member that names it: `{"env": "MY_KEY"}`, `{"omit": true}`,
-`{"capabilities": {...}}`, `{"price_per_million": {...}}`, `{"limiter": {...}}` and the other machines that layers share.
-A mapping that looks like one of these, or whose names aren't text, is written as `{"map": [[name, value], ...]}`.
+`{"capabilities": {...}}`, `{"price_per_million": {...}}`, `{"limiter": {...}}` and other machines that layers share. A
+mapping that looks like one of these, or whose names aren't text, is written as `{"map": [[name, value], ...]}`.
 """
 
 from __future__ import annotations
