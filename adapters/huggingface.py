@@ -118,7 +118,7 @@ class InferenceClientModel(ApiModel):
         if token is not None and not isinstance(token, (str, Env)):
             raise TypeError(f"{where}: token is text or Env('HF_TOKEN'), not {type(token).__name__}")
         if isinstance(token, str) and not token.strip():
-            raise ValueError(f"{where}: token is empty, so the stored login would be sent; leave it out, or pass 'none'")
+            raise ValueError(f"{where}: token is empty, so the stored login would be sent: omit it, or pass 'none'")
         check_text(f"{where}: provider", provider)
         check_text(f"{where}: bill_to", bill_to)
         _check_address(where, model_id, base_url, provider)

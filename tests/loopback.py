@@ -112,6 +112,7 @@ class Loopback:
         self.dropped = 0  # answers that the client didn't wait for
         self.open = 0  # answers that aren't finished
         self.connections = 0
+        self.connected = 0  # connections that haven't ended
         self._turn = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="loopback", daemon=True)
@@ -157,6 +158,7 @@ class Loopback:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connections += 1
+        self._note(connected=1)
         try:
             while await self._turned(reader, writer):
                 pass
@@ -164,6 +166,7 @@ class Loopback:
             pass
         finally:
             writer.transport.abort()
+            self._note(connected=-1)
 
     def _note(self, **changes: int) -> None:
         with self._news:
