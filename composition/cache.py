@@ -31,6 +31,7 @@ from ..domain.request import Request
 from ..domain.response import FinishReason, Response
 from .compose import Layer
 from .flight import Flight, Flights
+from .journal import Journal, open_journal
 from .policy import Decorated, Direct
 from .stores import DiskStore, MemoryStore, Store
 
@@ -149,7 +150,7 @@ class Cached(Decorated):
         kept = None if _bypass.get() else await cache.kept.get(key)
         if kept is not None:
             return Success(kept)
-        last = None
+        last, journal = None, open_journal()
         while last is None:
             flight, first = cache.flights.board(key, self._whole_flight(key, request))
             until = self._until(first)
@@ -157,8 +158,8 @@ class Cached(Decorated):
                 while flight.is_flying() and self.clock.now() < until:
                     await flight.more(len(flight.events), self.clock, until)
             finally:
-                await cache.flights.leave(flight, self.clock)
-            last = self._last(flight, first, until, 0)
+                await cache.flights.leave(flight, self.clock, journal)
+            last = self._last(flight, first, until, 0, journal)
         return settle((last,))
 
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
@@ -175,7 +176,7 @@ class Cached(Decorated):
             for event in replay(kept):
                 yield event
             return
-        last, shown = None, 0
+        last, shown, journal = None, 0, open_journal()
         while last is None:
             flight, first = cache.flights.board(key, self._stream_flight(key, request))
             until = self._until(first)
@@ -189,8 +190,8 @@ class Cached(Decorated):
                     if not over:
                         await flight.more(shown, self.clock, until)
             finally:
-                await cache.flights.leave(flight, self.clock)
-            last = self._last(flight, first, until, shown)
+                await cache.flights.leave(flight, self.clock, journal)
+            last = self._last(flight, first, until, shown, journal)
         if isinstance(last, Finished) and not shown:  # it was asked for as a whole
             for event in replay(last.response):
                 yield event
@@ -215,17 +216,19 @@ class Cached(Decorated):
         left = math.inf if first else deadline.left()
         return math.inf if left == math.inf else self.clock.now() + left
 
-    def _last(self, flight: Flight, first: bool, until: float, shown: int) -> Finished | Failed | None:
+    def _last(
+        self, flight: Flight, first: bool, until: float, shown: int, journal: Journal | None
+    ) -> Finished | Failed | None:
         """How the call ended for one who asked and has seen so much of it; None to ask again."""
         if flight.raised is not None:
             raise flight.raised
         last = flight.last
         if isinstance(last, Finished):
-            return last if flight.claim() else Finished(attrs.evolve(last.response, attempts=()))
+            return last if flight.claim(journal) else Finished(attrs.evolve(last.response, attempts=()))
         if isinstance(last, Failed):
             if not first and not shown and last.error.kind is ErrorKind.DEADLINE_EXCEEDED:
                 return None  # that was the first one's deadline
-            return last if flight.claim() else Failed(attrs.evolve(last.error, attempts=()), last.partial)
+            return last if flight.claim(journal) else Failed(attrs.evolve(last.error, attempts=()), last.partial)
         if self.clock.now() < until:  # the loop of the first one is gone
             return cut_off(flight.events[:shown]) if shown else None
         message = "an identical call in flight didn't end before the deadline"

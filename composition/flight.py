@@ -15,6 +15,7 @@ from typing import Any
 
 from ..adapters.clock import Clock
 from ..domain.event import Delta, Failed, Finished
+from .journal import Journal, keeping
 
 _GLANCE = 0.05
 """Seconds after which one who waits on another loop looks whether that loop still runs."""
@@ -23,13 +24,17 @@ _GLANCE = 0.05
 class Flight:
     """What one call has said so far, and who waits for more of it."""
 
-    __slots__ = ("_claimed", "_lock", "_waiting", "events", "key", "landed", "last", "loop", "raised", "riders", "task")
+    __slots__ = (
+        "_claimed", "_lock", "_waiting", "events", "journal", "key", "landed", "last", "loop", "raised", "riders",
+        "task",
+    )  # fmt: skip
 
     def __init__(self, key: str, lock: threading.RLock) -> None:
         self.key = key
         self.loop = asyncio.get_running_loop()
         self.task: asyncio.Task[None] | None = None
         self.events: list[Delta] = []
+        self.journal = Journal()
         self.last: Finished | Failed | None = None
         self.landed = False
         self.raised: BaseException | None = None
@@ -57,10 +62,12 @@ class Flight:
                 except RuntimeError:  # that loop has closed, and with it whoever waited
                     continue
 
-    def claim(self) -> bool:
+    def claim(self, journal: Journal | None) -> bool:
         """Whether the ledger of this call is the asker's: one of them shows it, so that it is counted once."""
         with self._lock:
             claimed, self._claimed = self._claimed, True
+        if not claimed and journal is not None:
+            journal.enter(*self.journal.attempts)
         return not claimed
 
     async def more(self, seen: int, clock: Clock, until: float = math.inf) -> None:
@@ -125,8 +132,11 @@ class Flights:
             flight.last, flight.landed = last, True
             flight.wake()
 
-    async def leave(self, flight: Flight, clock: Clock) -> None:
-        """One less waits. When nobody does any more, the call is cancelled, and this waits until it has let go."""
+    async def leave(self, flight: Flight, clock: Clock, journal: Journal | None = None) -> None:
+        """One less waits. When nobody does any more, the call is cancelled, and this waits until it has let go.
+
+        What was called by then is the last one's, and is entered into his journal.
+        """
         with self._lock:
             flight.riders -= 1
             if flight.riders or flight.landed:
@@ -142,6 +152,8 @@ class Flights:
                 return
         while flight.is_flying():
             await flight.more(len(flight.events), clock)
+        if journal is not None:
+            flight.claim(journal)
 
     def _strike(self, flight: Flight) -> None:
         if self._open.get(flight.key) is flight:
@@ -150,7 +162,8 @@ class Flights:
 
 async def _fly(flight: Flight, ask: Callable[[Flight], Awaitable[None]]) -> None:
     try:
-        await ask(flight)
+        with keeping(flight.journal):
+            await ask(flight)
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # those who wait raise it

@@ -35,9 +35,11 @@ from modelport import (
     compose,
     describe,
     from_function,
+    settle,
     with_defaults,
     with_fallback,
     with_retry,
+    with_timeout,
 )
 from modelport.adapters import OpenAIModel, deadline
 from modelport.composition.cache import Cached, bypass_cache, with_cache
@@ -231,6 +233,25 @@ def test_the_ledger_is_shown_to_who_asked_first_and_still_waits():
         return [len((await each).unwrap().attempts) for each in asked[1:]]
 
     assert clock.run(main()) == [1] + [0] * 18
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_shared_call_that_is_cut_short_is_in_the_ledger_of_the_last_who_waited(streamed):
+    clock = VirtualClock()
+    model = ScriptedModel(Stall("Hi!", after=1, seconds=60), chunk=1, sleep=clock.sleep)
+    stack = compose(model, with_cache(clock=clock), with_timeout(total=5, clock=clock))
+
+    async def ask(after):
+        await asyncio.sleep(after)
+        return settle(await laws.listen(stack, REQUEST)) if streamed else await stack.generate(REQUEST)
+
+    async def main():
+        return await asyncio.gather(ask(0), ask(0), ask(1))
+
+    errors = [result.failure() for result in clock.run(main())]
+    assert [error.kind for error in errors] == ["deadline_exceeded"] * 3
+    assert [[attempt.outcome for attempt in error.attempts] for error in errors] == [[], [], ["deadline_exceeded"]]
+    assert (len(model.requests), clock.now()) == (1, 6.0)
 
 
 def test_an_error_in_flight_is_everybody_s_and_in_one_ledger():
