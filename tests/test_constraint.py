@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -67,6 +68,34 @@ def test_the_vocabulary_is_read_once_whoever_asks_at_once() -> None:
     for thread in threads:
         thread.join()
     assert asked == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_its_parent_s_thread() -> None:
+    begun, forked = threading.Event(), threading.Event()
+
+    def vocabulary() -> Any:
+        import llguidance.hf
+
+        begun.set()
+        forked.wait(30)
+        return llguidance.hf.from_tokenizer(WORDS)
+
+    of_the_model = Constraints(vocabulary)
+    thread = threading.Thread(target=of_the_model.start, args=(Regex("a"),))
+    thread.start()
+    begun.wait(30)
+    child = os.fork()
+    if child == 0:
+        forked.set()
+        own = threading.Thread(target=of_the_model.start, args=(Regex("b"),), daemon=True)
+        own.start()
+        own.join(30)
+        os._exit(1 if own.is_alive() else 0)
+    forked.set()
+    thread.join(30)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_only_the_last_forms_are_remembered() -> None:
