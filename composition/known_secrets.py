@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 import attrs
@@ -33,5 +34,7 @@ def _of(model: Any) -> Iterator[str]:
         for inner in (model.inner, *getattr(model.policy, "models", ())):
             yield from _of(inner)
         return
-    names = [field.name for field in attrs.fields(type(model))] if attrs.has(type(model)) else vars(model)
+    fields = attrs.fields(type(model)) if attrs.has(type(model)) else ()
+    slots = (getattr(kind, "__slots__", ()) for kind in type(model).__mro__)
+    names = {*(field.name for field in fields), *getattr(model, "__dict__", ()), *chain.from_iterable(slots)}
     yield from secrets_in({name.lstrip("_"): getattr(model, name, None) for name in names})

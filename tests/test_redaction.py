@@ -106,3 +106,13 @@ class Plain:
 
 def test_a_model_of_any_kind_is_looked_into() -> None:
     assert "of-a-plain-one-0" in known_secrets(Plain())  # type: ignore[arg-type]
+
+
+def test_the_secrets_of_a_model_with_slots_are_known_too():
+    class Slotted:
+        __slots__ = ("api_key",)
+
+        def __init__(self) -> None:
+            self.api_key = "of-one-with-slots-0"
+
+    assert "of-one-with-slots-0" in known_secrets(Slotted())  # type: ignore[arg-type]
