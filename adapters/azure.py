@@ -147,6 +147,8 @@ class AzureOpenAIModel(ChatWire):
 
 
 def _endpoint(given: str | None, wrong: type[Exception], where: str) -> str | None:
+    if isinstance(given, str) and "/openai/deployments" in given:
+        raise wrong(f"{where} ends before /openai/deployments; model_id and api_version say the rest")
     try:
         found = address(given, where)
     except ValueError as error:

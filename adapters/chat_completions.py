@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, assert_never
 from ..domain.capability import Unsupported
 from ..domain.frozen import thaw
 from ..domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from ..domain.option import OMIT
 from ..domain.preparation import CACHE_CONTROL, cache_marker, marked
 from ..domain.request import Request
 from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
@@ -110,7 +111,7 @@ def _body(
         body["response_format"] = form
     for name, value in options.items():
         if name == "extra_body":
-            body.update(value or {})
+            body.update({field: given for field, given in (value or {}).items() if given is not OMIT})
         elif stream or name != "stream_options":  # OpenAI refuses them where nothing is streamed
             body[max_tokens_name if name == "max_tokens" else name] = value
     if stream:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ..domain.capability import Capabilities
 from ..domain.facts import max_stops
 from ..domain.frozen import freeze_mapping
-from ..domain.option import ALIASES, OMIT, canonical
+from ..domain.option import OMIT, canonical
 from ..domain.preparation import as_role_conversions
 from .api_model import check
 from .chat_completions import Unwritable
@@ -30,6 +30,10 @@ TIMEOUT: Final = 600.0
 CHECKED: Final = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
 """The options that `check_call` looks at."""
 
+# The server would be sent them, and with them what they hold.
+_OF_THE_CLIENT: Final = frozenset(
+    {"azure_ad_token", "azure_ad_token_provider", "azure_deployment", "default_headers", "default_query", "http_client"}
+)
 _KEYS: Final = frozenset({"api_key", "azure_ad_token", "azure_ad_token_provider"})
 
 
@@ -58,8 +62,11 @@ def settings(
     kwargs = freeze_mapping(client_kwargs or {})
     for name in ("default_headers", "default_query"):
         check_kind(where, f"client_kwargs[{name!r}]", kwargs.get(name), Mapping, "a dict")
-    if "max_retries" in kwargs:
-        raise ValueError(f"{where}: client_kwargs: no max_retries; an adapter makes one attempt: with_retry(...)")
+    if "max_retries" in {**kwargs, **options}:
+        raise ValueError(f"{where}: no max_retries; an adapter makes one attempt: with_retry(...)")
+    misplaced = _OF_THE_CLIENT & options.keys()
+    if misplaced:
+        raise ValueError(f"{where}: {min(misplaced)} is no option of a call; pass it in client_kwargs={{...}}")
     if client is not None:
         told = None if timeout == TIMEOUT else timeout
         _check_client(where, client, {**own, "timeout": told, "client_kwargs": client_kwargs})
@@ -144,7 +151,7 @@ def _dropped(where: str, names: str | Iterable[str]) -> tuple[str, ...]:
     given = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
     if not all(isinstance(name, str) for name in given):
         raise TypeError(f"{where}: drop_options is a list of names such as ['temperature'], not {names!r}")
-    return tuple(ALIASES.get(name, name) for name in given)
+    return tuple(next(iter(canonical({name: None}, f"{where}: drop_options"))) for name in given)
 
 
 def _capabilities(model_id: str) -> Capabilities:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from modelport.adapters import chat_completions
 from modelport.adapters.chat_completions import Unsupported, Unwritable, encode, wire_messages
 from modelport.domain.message import Audio, Document, Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
+from modelport.domain.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.response_format import Grammar, JsonSchema, Regex
 from modelport.domain.tool import Tool
@@ -107,6 +108,11 @@ def test_what_is_said_of_streams_is_sent_with_streams_alone() -> None:
     said = Request([Message("user", "hi")])
     assert wire(said, options) == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
     assert wire(said, options, stream=True)["stream_options"] == {"include_usage": True}
+
+
+def test_what_is_taken_away_within_the_extra_body_is_not_sent() -> None:
+    said = Request([Message("user", "hi")])
+    assert wire(said, {"extra_body": {"a": OMIT, "b": None}}) == {**wire(said), "b": None}
 
 
 def test_metadata_of_this_provider_is_sent_back_and_that_of_another_is_not() -> None:
