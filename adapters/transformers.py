@@ -30,6 +30,7 @@ from .constraint import Constraints
 from .detokenizer import Detokenizer
 from .generation_thread import Threads, answering
 from .local_model import LocalModel
+from .secret import revealed
 from .transformers_constraint import Follow, vocabulary
 from .transformers_loading import Loaded, load
 from .transformers_sampling import DEFAULT_MAX_TOKENS, arguments, seeded
@@ -71,6 +72,7 @@ _BY_NAME: Mapping[str, tuple[ErrorKind, Scope, Sent]] = {
     "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
     "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
     "ReadTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
     "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
     "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
     "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
@@ -216,7 +218,7 @@ class TransformersModel(LocalModel):
             tokenizer,
             _Runtime(
                 None if model is None else Loaded(model, tokenizer),
-                lambda: load(model_id, trust_remote_code=trust_remote_code, **{**thaw(kwargs), **placed}),
+                lambda: load(model_id, trust_remote_code=trust_remote_code, **{**revealed(thaw(kwargs)), **placed}),
             ),
         )
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import tiny_llama
 import torch
+from loopback import Loopback
+from loopback import error as refusal
 from returns.result import Failure
 
 from modelport.adapters.calling import as_request
@@ -371,6 +373,29 @@ except ModelFailure as failure:
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PATH": ""}
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert said.stdout == "connection no True\n"
+
+
+def test_a_token_may_be_named_by_its_variable(tmp_path: Path) -> None:
+    code = """
+import sys
+from modelport import Env, ModelFailure
+from modelport.adapters import TransformersModel
+try:
+    TransformersModel("org/name", model_kwargs={"token": Env(sys.argv[1])})("?")
+except ModelFailure as failure:
+    print(failure.error.kind, failure.error.message)
+"""
+    with Loopback(refusal(404)) as hub:
+        address = {"HF_ENDPOINT": hub.url.removesuffix("/v1"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+        environment = {**address, "HF_HOME": str(tmp_path), "PATH": "", "MY_TOKEN": "hf_planted_0123456789"}
+        for name in ("NOT_THERE", "MY_TOKEN"):
+            command = [sys.executable, "-c", code, name]
+            said = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
+            if name == "NOT_THERE":
+                assert said == "authentication 'org/name': Unset: the environment variable NOT_THERE isn't set\n"
+                assert hub.requests == []
+        assert {seen.headers["authorization"] for seen in hub.requests} == {"Bearer hf_planted_0123456789"}
+        assert "hf_planted_0123456789" not in said
 
 
 def test_a_missing_extra_names_the_command_that_installs_it() -> None:
