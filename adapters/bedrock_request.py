@@ -9,6 +9,7 @@ domain has no word for travels in `metadata["bedrock"]`: `signature`, `redactedC
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import math
 import re
@@ -301,7 +302,7 @@ def _block(part: Part, where: str) -> dict[str, Any] | None:
         case Reasoning():
             return _reasoning_block(part)
         case ToolCall():
-            return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": _input(part.arguments)}}
+            return {"toolUse": {"toolUseId": _id(part.id), "name": part.name, "input": _input(part.arguments)}}
         case ToolResult():
             return _result_block(part, where)
         case Image():
@@ -348,6 +349,14 @@ def _secret(text: object) -> bytes:
         raise Unwritable("a Reasoning: redactedContent isn't base64, as it was when it came") from None
 
 
+_ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{0,64}")
+
+
+def _id(given: str) -> str:
+    """The id of a call as Converse admits it: other makers' (Gemini's thoughts, say) may be longer."""
+    return given if _ID.fullmatch(given) else hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()
+
+
 def _result_block(part: ToolResult, where: str) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     for number, inner in enumerate(part.content):
@@ -357,7 +366,7 @@ def _result_block(part: ToolResult, where: str) -> dict[str, Any]:
         block = _block(inner, place)
         if block is not None:
             content.append(block)
-    result: dict[str, Any] = {"toolUseId": part.call_id, "content": content}
+    result: dict[str, Any] = {"toolUseId": _id(part.call_id), "content": content}
     if part.is_error:
         result["status"] = "error"
     return {"toolResult": result}

@@ -19,16 +19,18 @@ from typing import Any, TypeVar
 from .bedrock_line import Line
 
 T = TypeVar("T")
-_IDLE: float = 30.0  # seconds after which a thread that has nothing to do ends
 
 
 class Threads:
-    """At most `count` threads of this name, in each process. Others' work waits for its turn."""
+    """At most `count` threads of this name, in each process. Others' work waits for its turn.
 
-    __slots__ = ("_count", "_crews", "_name")
+    One that had nothing to do for `idle` seconds ends.
+    """
 
-    def __init__(self, name: str, count: int) -> None:
-        self._name, self._count = name, count
+    __slots__ = ("_count", "_crews", "_idle", "_name")
+
+    def __init__(self, name: str, count: int, idle: float = 30.0) -> None:
+        self._name, self._count, self._idle = name, count, idle
         self._crews: dict[int, _Crew] = {}
 
     def start(self, job: Job) -> None:
@@ -36,11 +38,11 @@ class Threads:
         pid = os.getpid()
         crew = self._crews.get(pid)
         if crew is None:  # no lock, which a fork might leave taken: of two at once, one wins
-            crew = self._crews.setdefault(pid, _Crew(self._name, self._count))
+            crew = self._crews.setdefault(pid, _Crew(self._name, self._count, self._idle))
         crew.start(job)
 
-    def __reduce__(self) -> tuple[type[Threads], tuple[str, int]]:
-        return (type(self), (self._name, self._count))
+    def __reduce__(self) -> tuple[type[Threads], tuple[str, int, float]]:
+        return (type(self), (self._name, self._count, self._idle))
 
 
 class Job:
@@ -69,8 +71,8 @@ class Job:
 class _Crew:
     """The threads of one process."""
 
-    def __init__(self, name: str, count: int) -> None:
-        self._name, self._count = name, count
+    def __init__(self, name: str, count: int, idle: float) -> None:
+        self._name, self._count, self.idle = name, count, idle
         self._lock = threading.Lock()
         self._free: list[_Worker] = []
         self._waiting: deque[Job] = deque()
@@ -130,7 +132,7 @@ class _Worker:
                 following = self.crew.next(self)  # before it is told: the next call shall find this thread free
                 job.told()
                 job = following
-            elif self.called.acquire(timeout=_IDLE):
+            elif self.called.acquire(timeout=self.crew.idle):
                 job = self.job
             elif self.crew.leaves(self):
                 return

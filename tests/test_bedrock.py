@@ -23,6 +23,7 @@ from bedrock_wire import (
     MODEL,
     STREAM,
     ask,
+    ending,
     heard,
     model,
     saying,
@@ -208,14 +209,13 @@ def test_a_connection_serves_the_next_call() -> None:
             await made.generate(HI)
             await heard(made.stream(HI))
 
-    with Loopback(saying("Hello there")) as server:
+    said = streamed(BEGIN, text_delta("Hi"), *ending(), pause=0.01)  # its end comes a little after its last event
+    with Loopback(whole(), said, whole(), said, whole(), said) as server:
         asyncio.run(main(model(server)))
         assert (server.connections, len(server.requests)) == (1, 6)
 
 
 def test_a_stream_that_doesnt_end_after_its_last_event_is_not_waited_for() -> None:
-    from bedrock_wire import ending
-
     with Loopback(streamed(BEGIN, text_delta("Hi"), *ending(), then="stall")) as server:
         begun = time.monotonic()
         events = asyncio.run(heard(model(server).stream(HI)))

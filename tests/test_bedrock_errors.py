@@ -185,9 +185,10 @@ def test_a_stream_that_breaks_is_a_failure_with_the_answer_so_far(answer: Answer
     assert found.partial.content == "Hello"
 
 
-def test_a_stream_that_breaks_after_its_stop_reason_is_whole_but_for_its_usage() -> None:
-    with Loopback(streamed(*PARTIAL, ending()[0], then="reset")) as server:
-        response = finished(server)
+@pytest.mark.parametrize("then", ["reset", "cut", "stall"])
+def test_a_stream_that_breaks_after_its_stop_reason_is_whole_but_for_its_usage(then: str) -> None:
+    with Loopback(streamed(*PARTIAL, ending()[0], then=then)) as server:
+        response = finished(server, timeout=0.5)
     assert (response.content, response.finish_reason, response.usage) == ("Hello", "stop", None)
 
 

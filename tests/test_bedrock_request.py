@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import gc
 import json
 from functools import cache
 from itertools import pairwise
@@ -19,6 +20,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelport.adapters import bedrock_request
 from modelport.adapters.bedrock_media import document_name
 from modelport.adapters.bedrock_request import Unwritable, encode
 from modelport.domain.capability import Unsupported
@@ -126,6 +128,13 @@ def test_a_request_is_encoded_the_same_each_time(request: Request) -> None:
     except (Unsupported, Unwritable):
         return
     assert encode(request, MODEL, resolve(request.options)) == first
+
+
+def test_what_was_remembered_of_a_message_is_forgotten_with_it() -> None:
+    before = len(bedrock_request._memory)
+    encode(Request([Message("user", "Hi")], tools=[Tool("clock", "The time.")]), MODEL, {})
+    gc.collect()
+    assert len(bedrock_request._memory) <= before
 
 
 def test_system_messages_go_into_their_own_field_wherever_they_stand() -> None:
@@ -278,6 +287,19 @@ def test_a_cache_point_for_tools_is_left_out_where_there_are_none() -> None:
     said = (Message("assistant", ToolCall("c1", "weather")), Message("tool", ToolResult("c1", "sunny")))
     declared = {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}}]}
     assert sent(*said, options=config)["toolConfig"] == declared
+
+
+def test_the_id_of_a_call_that_converse_wouldnt_take_is_another_for_the_call_and_its_result() -> None:
+    """As another provider may have made it."""
+    ids = ["functions.weather:0", "a/b", "long" * 20 + "1", "long" * 20 + "2"]
+    said = [Message("assistant", [ToolCall(id_, "weather") for id_ in ids])]
+    said += [Message("tool", ToolResult(id_, "sunny")) for id_ in ids]
+    calls, results = (message["content"] for message in sent(*said)["messages"])
+    found = [block["toolUse"]["toolUseId"] for block in calls]
+    assert found == [block["toolResult"]["toolUseId"] for block in results]
+    assert found[0] == "functions.weather:0"
+    assert len(set(found)) == 4
+    assert all(id_.isalnum() and len(id_) == 64 for id_ in found[1:])
 
 
 @pytest.mark.parametrize("arguments", ['{"city": "Seo', "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a":' * 9999])
