@@ -88,7 +88,7 @@ def connect(
     from botocore.config import Config
 
     given = {name: value for name, value in revealed(arguments).items() if value is not None}
-    config = Config(
+    config: Any = Config(
         connect_timeout=5.0 if timeout is None else min(5.0, timeout),
         read_timeout=timeout,
         max_pool_connections=threads,

@@ -19,6 +19,11 @@ class Unset(Exception):
     """The environment variable that a secret is to be read from isn't there."""
 
 
+def _named(_: object, __: object, name: object) -> None:
+    if not isinstance(name, str) or not name or "=" in name or "\0" in name:
+        raise ValueError(f"Env: takes the name of an environment variable, such as 'OPENAI_API_KEY', not {name!r}")
+
+
 @attrs.frozen
 class Env:
     """The environment variable of this name, read each time that its text is needed.
@@ -29,12 +34,7 @@ class Env:
     Env('MY_KEY')
     """
 
-    name: str = attrs.field()
-
-    @name.validator
-    def _check(self, _: object, name: object) -> None:
-        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
-            raise ValueError(f"Env: takes the name of an environment variable, such as 'OPENAI_API_KEY', not {name!r}")
+    name: str = attrs.field(validator=_named)
 
     def __repr__(self) -> str:
         return f"Env({self.name!r})"

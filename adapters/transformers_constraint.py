@@ -12,10 +12,9 @@ def vocabulary(loaded: Loaded) -> Any:
     """The model's tokens as llguidance reads them, and which of them end a text. Takes about half a second."""
     import llguidance.hf
 
-    ends = getattr(loaded.model.generation_config, "eos_token_id", None)
-    ends = [*ends] if isinstance(ends, (list, tuple)) else [] if ends is None else [ends]
-    own = loaded.tokenizer.eos_token_id  # some tokenizers know of none
-    ends = [*dict.fromkeys([*ends, *([] if own is None else [own])])]
+    found = getattr(loaded.model.generation_config, "eos_token_id", None)
+    known = (*(found if isinstance(found, (list, tuple)) else (found,)), loaded.tokenizer.eos_token_id)
+    ends: list[int] = [*dict.fromkeys(end for end in known if end is not None)]  # some know of none
     return llguidance.hf.from_tokenizer(loaded.tokenizer, eos_token=ends)
 
 

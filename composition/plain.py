@@ -36,7 +36,7 @@ class Writer:
 
     def again(self) -> Writer:
         """A writer that knows which machines this one has met more than once."""
-        return Writer(shared=tuple(key for key, times in self._met.items() if times > 1))
+        return Writer({}, tuple(key for key, times in self._met.items() if times > 1))
 
     def write(self, value: Any, where: str, *, secret: bool = False) -> Any:
         """The value as JSON has it. Raises ValueError, naming the place, for what a configuration can't hold."""
@@ -50,8 +50,9 @@ class Writer:
             return _text(str.__str__(value), where, secret)  # of an enumeration's member, what is sent
         if value is None or isinstance(value, (bool, int)) or isinstance(value, float) and math.isfinite(value):
             return value
-        if type(value) in _WORDS:
-            return {_WORDS[type(value)]: attrs.asdict(value, filter=lambda field, item: item != field.default)}
+        word = _WORDS.get(type(value))
+        if word is not None:
+            return {word: attrs.asdict(value, filter=lambda field, item: item != field.default)}
         if type(value) in MACHINES:
             return {MACHINES[type(value)].word: self.machine(value, where)}
         if isinstance(value, (frozenset, set)):
@@ -162,7 +163,7 @@ class Reader:
 
 _BY_WORD: Final = {machine.word: machine for machine in MACHINES.values()}
 _VALUES: Final[Mapping[str, type]] = {"capabilities": Capabilities, "price_per_million": Price}
-_WORDS: Final = {made: word for word, made in _VALUES.items()}
+_WORDS: Final[Mapping[type, str]] = {made: word for word, made in _VALUES.items()}
 _TAGS: Final = frozenset({"env", "map", "omit", *_VALUES, *_BY_WORD})
 
 
