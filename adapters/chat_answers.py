@@ -280,7 +280,7 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
             if isinstance(piece, dict):
                 events += arriving.call(piece)
     legacy = delta.get("function_call")
-    if isinstance(legacy, dict):
+    if isinstance(legacy, dict) and legacy and not calls:  # some say each call in both ways
         events += arriving.call({"index": 0, "function": legacy})
     if not WORDS.issuperset(delta):
         arriving.keep(delta)
@@ -324,7 +324,7 @@ def _whole_calls(message: Mapping[str, Any], provider: str) -> list[ToolCall]:
     found = message.get("tool_calls")
     pieces = [piece for piece in found if isinstance(piece, dict)] if isinstance(found, list) else []
     legacy = message.get("function_call")
-    if not pieces and isinstance(legacy, dict):
+    if not pieces and isinstance(legacy, dict) and legacy:
         pieces = [{"function": legacy}]
     calls = []
     for number, piece in enumerate(pieces):

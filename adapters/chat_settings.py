@@ -67,6 +67,9 @@ def settings(
     misplaced = _OF_THE_CLIENT & options.keys()
     if misplaced:
         raise ValueError(f"{where}: {min(misplaced)} is no option of a call; pass it in client_kwargs={{...}}")
+    twice = [name for name, value in own.items() if value is not None and name in kwargs]
+    if twice:
+        raise ValueError(f"{where}: {twice[0]} stands in client_kwargs too; keep one")
     if client is not None:
         told = None if timeout == TIMEOUT else timeout
         _check_client(where, client, {**own, "timeout": told, "client_kwargs": client_kwargs})

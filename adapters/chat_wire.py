@@ -59,7 +59,7 @@ class ChatWire(ApiModel):
 
     model_id: str
     base_model: str | None
-    timeout: Any
+    timeout: Any = attrs.field(hash=False)  # the HTTP library's own has none
     capabilities: Capabilities
     options: FrozenDict = attrs.field(hash=False, repr=shown)
     drop_options: tuple[str, ...]

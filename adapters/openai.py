@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIModel", "OpenAIServerModel", "decode", "decode_event", "encode", "translate"]
 
 
-_OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai|azure)\.com(?:[:/]|$)", re.IGNORECASE)
+_OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai\.com|azure\.(?:com|us|cn))(?:[:/]|$)", re.IGNORECASE)
 
 
 @attrs.frozen(init=False, kw_only=True)

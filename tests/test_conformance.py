@@ -227,6 +227,7 @@ def test_a_cache_marker_is_sent_where_the_wire_has_one(name: str, providers: Cal
         ("https://api.openai.com/v1", False),
         ("https://eu.api.openai.com/v1", False),
         ("https://mine.openai.azure.com/openai/v1/", False),
+        ("https://mine.openai.azure.us/openai/v1/", False),
         ("https://openrouter.ai/api/v1", True),
         ("http://127.0.0.1:8000/openai.com", True),
     ],

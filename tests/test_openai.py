@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import json
 import os
 import pickle
@@ -315,6 +316,7 @@ def test_what_a_model_cannot_do_is_not_sent() -> None:
         ({"extra_headers": {"x": 1}}, "extra_headers: names and values are text"),
         ({"extra_body": "x"}, "extra_body is a dict"),
         ({"client_kwargs": {"max_retries": 3}}, "with_retry"),
+        ({"api_key": "a", "client_kwargs": {"api_key": "b"}}, "api_key stands in client_kwargs too; keep one"),
         ({"max_retries": 3}, "with_retry"),
         ({"http_client": object()}, "http_client is no option of a call; pass it in client_kwargs"),
         ({"azure_ad_token": "secret"}, "azure_ad_token is no option of a call"),
@@ -345,6 +347,8 @@ def test_models_are_values() -> None:
     assert one == two
     assert hash(one) == hash(two)
     assert one != OpenAIModel("gpt-4o", api_key="b")
+    http = importlib.import_module("httpx2" if importlib.util.find_spec("httpx2") else "httpx")
+    assert len({OpenAIModel("gpt-4o", timeout=http.Timeout(5)) for _ in range(2)}) == 1
     assert pickle.loads(pickle.dumps(one)) == one
 
 

@@ -163,6 +163,28 @@ def test_the_first_of_several_answers_is_found_wherever_it_stands() -> None:
     assert last == Finished(found)
 
 
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ({"content": "Hi", "function_call": {}, "tool_calls": []}, []),
+        (
+            {
+                "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+                "function_call": {"name": "f", "arguments": "{}"},
+            },
+            ["f"],
+        ),
+    ],
+)
+def test_a_call_that_is_said_in_both_ways_is_one_and_an_empty_one_is_none(said: Any, names: list[str]) -> None:
+    choice = {"message": said, "delta": said, "finish_reason": "stop"}
+    with Loopback(body({"choices": [choice]}), streamed(sse({"choices": [choice]}), DONE)) as server:
+        found, last = ask(server), listen(server)[-1]
+    assert isinstance(found, Response)
+    assert [call.name for call in found.tool_calls] == names
+    assert last == Finished(found)
+
+
 def test_an_id_that_comes_after_the_name_of_the_model_is_kept() -> None:
     first = sse({"id": "", "model": "m-1", "choices": []})
     with Loopback(whole("Hi"), streamed(first, HI_THERE, sse({"choices": [], "usage": {}}), DONE)) as server:
