@@ -6,6 +6,7 @@ run again, in any order and on any number of threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -59,8 +60,27 @@ def _cut(share: float) -> float:
     return _share("cut", share)
 
 
+def _seconds(name: str, seconds: Any) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{name} is a number of seconds, not {seconds!r}")
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{name} is a finite number of at least 0 seconds, not {seconds!r}")
+    return seconds
+
+
+def _delay(seconds: float) -> float:
+    return _seconds("delay", seconds)
+
+
+def _retry_after(seconds: float | None) -> float | None:
+    return None if seconds is None else _seconds("retry_after", seconds)
+
+
 def _windows(down: Iterable[Iterable[float]]) -> tuple[tuple[float, float], ...]:
-    windows = tuple((float(start), float(end)) for start, end in down)
+    try:
+        windows = tuple((float(start), float(end)) for start, end in down)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"down takes pairs such as [(20, 40)], in seconds since the first, not {down!r}") from None
     for start, end in windows:
         if not 0 <= start < end:
             raise ValueError(f"down takes (from, to) in seconds since the first call, not {(start, end)}")
@@ -81,10 +101,10 @@ class Plan:
 
     errors: FrozenDict = attrs.field(default=EMPTY, converter=_errors)
     slow: float = attrs.field(default=0.0, converter=_slow)
-    delay: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    delay: float = attrs.field(default=1.0, converter=_delay)
     cut: float = attrs.field(default=0.0, converter=_cut)
     down: tuple[tuple[float, float], ...] = attrs.field(default=(), converter=_windows)
-    retry_after: float | None = None
+    retry_after: float | None = attrs.field(default=None, converter=_retry_after)
     seed: int = 0
 
     def said(self) -> dict[str, Any]:
