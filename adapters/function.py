@@ -38,18 +38,19 @@ def encode(request: Request) -> list[dict[str, str]]:
 
 def decode(answer: object, name: str) -> Result[Response, ModelError]:
     """What a function gave back: text, a `Response`, a `ModelError`, a `Result`, or an object with `.content`."""
-    match answer:
-        case Result():
-            return answer
+    if isinstance(answer, Failure) and isinstance(answer.failure(), ModelError):
+        return answer
+    said = answer.unwrap() if isinstance(answer, Success) else answer
+    match said:
         case Response():
-            return Success(answer)
+            return Success(said)
         case ModelError():
-            return Failure(answer)
+            return Failure(said)
         case str():
-            return Success(Response.of(answer, model_id=name))
-    content = getattr(answer, "content", None)
+            return Success(Response.of(said, model_id=name))
+    content = getattr(said, "content", None)
     if isinstance(content, str):
-        return Success(Response.of(content, model_id=name, raw=answer))
+        return Success(Response.of(content, model_id=name, raw=said))
     what = f"{name} gave {answer!r}, which is not text, a Response or an object whose .content is text"
     return Failure(_error(ErrorKind.MALFORMED_RESPONSE, what, name, Sent.YES))
 

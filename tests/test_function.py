@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from laws import listen
-from returns.result import Success
+from returns.result import Failure, Success
 
 from modelport import (
     OMIT,
@@ -73,14 +73,14 @@ def test_a_request_is_given_whole_to_whom_takes_one() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["text", Response.of("text"), SimpleNamespace(content="text"), Success(Response.of("text"))],
-    ids=["str", "Response", "content", "Result"],
+    ["text", Response.of("text"), SimpleNamespace(content="text"), Success(Response.of("text")), Success("text")],
+    ids=["str", "Response", "content", "Result", "Result of text"],
 )
 def test_it_reads_what_functions_give(answer: object) -> None:
     assert from_function(lambda messages: answer)("Hi").content == "text"
 
 
-@pytest.mark.parametrize("answer", [None, 3, SimpleNamespace(content=None)])
+@pytest.mark.parametrize("answer", [None, 3, SimpleNamespace(content=None), Failure("no"), Success(3)])
 def test_what_it_cannot_read_is_malformed(answer: object) -> None:
     error = asyncio.run(from_function(lambda messages: answer).generate(ASK)).failure()
     assert error.kind == "malformed_response"
