@@ -114,7 +114,7 @@ class Misconfigured(ValueError):
 class Reader:
     """Reads the settings of one stack."""
 
-    _made: dict[tuple[str, object], Any] = attrs.field(factory=dict)
+    _made: dict[tuple[str, int], tuple[dict[str, Any], Any]] = attrs.field(factory=dict)
 
     def read(self, value: Any, where: str, *, secret: bool = False) -> Any:
         """The value that was written. Raises `Misconfigured` for what can't be read, and for a secret."""
@@ -153,11 +153,15 @@ class Reader:
         number = given.pop("shared", None)
         if not isinstance(number, int | None):
             _unreadable(number, f"{where}.shared", "a number")
-        machine = self._made.get((word, number))
-        if machine is None:
-            machine = _made(_BY_WORD[word].make, where, **given)
-            if number is not None:
-                self._made[word, number] = machine
+        if number is None:
+            return _made(_BY_WORD[word].make, where, **given)
+        if (word, number) not in self._made:
+            self._made[word, number] = given, _made(_BY_WORD[word].make, where, **given)
+        first, machine = self._made[word, number]
+        if given not in ({}, first):
+            raise Misconfigured(
+                where, f"the {word} that is shared as {number} is made of {first!r} before; write the same"
+            )
         return machine
 
 

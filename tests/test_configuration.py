@@ -222,6 +222,22 @@ def test_models_that_share_a_limiter_still_do() -> None:
     assert read.inner.policy.limiter is read.policy.models[0].requests_per_minute
 
 
+def test_a_limiter_that_is_shared_is_said_once_or_the_same_each_time() -> None:
+    def stack(second: dict[str, Any]) -> Any:
+        spare = {"adapter": "OpenAIModel", "model_id": "b", "requests_per_minute": {"limiter": second}}
+        layers = [
+            {"layer": "with_rate_limit", "rpm": {"limiter": {"rpm": 60, "shared": 1}}},
+            {"layer": "with_fallback", "models": [spare]},
+        ]
+        return from_dict({"compose": {"adapter": "ScriptedModel", "answers": ["a"]}, "layers": layers})
+
+    for same in ({"shared": 1}, {"rpm": 60, "shared": 1}):
+        read = stack(same)
+        assert read.inner.policy.limiter is read.policy.models[0].requests_per_minute
+    with pytest.raises(ValueError, match=r"limiter: the limiter that is shared as 1 is made of \{'rpm': 60\} before"):
+        stack({"rpm": 30, "shared": 1})
+
+
 def test_two_limiters_of_one_pace_stay_two() -> None:
     other = compose(ScriptedModel("b"), with_rate_limit(60))
     read: Any = again(compose(ScriptedModel("a"), with_rate_limit(60), with_fallback(other)))
