@@ -12,11 +12,12 @@ from returns.result import Failure, Result
 
 from ..domain.attempt import Attempt, Wait
 from ..domain.error import ModelError
+from ..domain.estimate import estimated
 from ..domain.event import Event, Failed, Finished
 from ..domain.request import Request
 from ..domain.response import Response
 from .calling import Calling
-from .limiter import Limiter
+from .limiter import Limiter, Permit
 from .rate_headers import listening
 
 
@@ -65,7 +66,7 @@ class ApiModel(Calling, ABC):
         limiter = self._limiter
         if limiter is None:
             return await self._generate(request)
-        permit = await limiter.acquire()
+        permit = await _permit(limiter, request)
         if isinstance(permit, ModelError):
             return Failure(permit)
         turn = _Turn(self, limiter, permit)
@@ -78,7 +79,7 @@ class ApiModel(Calling, ABC):
         return self._stream(request) if self._limiter is None else self._paced(request, self._limiter)
 
     async def _paced(self, request: Request, limiter: Limiter) -> AsyncGenerator[Event]:
-        permit = await limiter.acquire()
+        permit = await _permit(limiter, request)
         if isinstance(permit, ModelError):
             yield Failed(permit)
             return
@@ -98,13 +99,18 @@ class ApiModel(Calling, ABC):
                 event = await anext(events, None)
 
 
+async def _permit(limiter: Limiter, request: Request) -> Permit | ModelError:
+    return await limiter.admit(0 if limiter.tpm is None else estimated(request).total_tokens)
+
+
 class _Turn:
     """A call whose permit has come: it enters itself, with its wait, into the ledger."""
 
-    __slots__ = ("_first_event", "_limiter", "_model", "_started", "_wait")
+    __slots__ = ("_first_event", "_limiter", "_model", "_permit", "_started", "_wait")
 
-    def __init__(self, model: ApiModel, limiter: Limiter, waited: float) -> None:
-        self._model, self._limiter, self._wait = model, limiter, Wait("rate_limit", waited)
+    def __init__(self, model: ApiModel, limiter: Limiter, permit: Permit) -> None:
+        self._model, self._limiter, self._permit = model, limiter, permit
+        self._wait = Wait("rate_limit", permit.waited)
         self._started = limiter.clock.now()
         self._first_event: float | None = None
 
@@ -113,11 +119,13 @@ class _Turn:
             self._first_event = self._limiter.clock.now() - self._started
 
     def answered(self, response: Response) -> Response:
+        self._limiter.ended(self._permit, response)
         if not response.attempts:
             response = attrs.evolve(response, attempts=(self._attempt("answered", usage=response.usage),))
         return response.waited(self._wait) if self._wait.seconds else response
 
     def failed(self, error: ModelError) -> ModelError:
+        self._limiter.ended(self._permit, error)
         self._limiter.heard(error)
         if not error.attempts:
             error = attrs.evolve(error, attempts=(self._attempt(error.kind.value, message=error.message),))

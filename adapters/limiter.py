@@ -17,8 +17,10 @@ import attrs
 
 from ..domain.allowance import Allowance
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
+from ..domain.estimate import may_have_worked
 from ..domain.metering import Meter, admit, correct, give_back, owe
 from ..domain.pacing import Pace, Pacing, nanoseconds, pause, release, reserve
+from ..domain.response import Response
 from . import deadline
 from .clock import SYSTEM_CLOCK, Clock
 
@@ -74,7 +76,7 @@ class Limiter:
         self.clock = clock
         self._state = Pacing()
         self._meter = Meter()
-        self._begun: deque[int] = deque(maxlen=burst)
+        self._begun: deque[int] = deque(maxlen=self.pace.kept)
         self._waiting: dict[Permit, None] = {}
         self._late = 0
         self._refunded = False
@@ -102,7 +104,7 @@ class Limiter:
         """Waits for a permit for so many tokens, to be settled later; or the error, when the wait would be too long."""
         with self._lock:
             asked = self._now()
-            permit = Permit(asked, min(tokens, self.tpm) if self.tpm else 0)
+            permit = Permit(asked, max(1, min(tokens, self.tpm)) if self.tpm else 0)
             state, meter = self._reserve(permit, asked)
             if permit.start == asked and deadline.left() >= 0:
                 self._state, self._meter = state, meter
@@ -186,6 +188,14 @@ class Limiter:
             with self._lock:
                 self._meter = correct(self._meter, permit.start, tokens - permit.tokens)
                 self._refunded = self._refunded or tokens < permit.tokens
+
+    def ended(self, permit: Permit, outcome: Response | ModelError | None) -> None:
+        """Settle how a call ended; nothing is known of one that was cancelled or left."""
+        if isinstance(outcome, Response):
+            if outcome.usage is not None:
+                self.settle(permit, outcome.usage.total_tokens)
+        elif outcome is not None and not may_have_worked(outcome):
+            self.settle(permit, 0)
 
     def refusal(self, max_wait: float = math.inf) -> ModelError | None:
         """Why a call would be refused now; so is one that would wait longer than this. Asking changes nothing."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -20,10 +21,9 @@ from ..adapters.limiter import Limiter, Permit
 from ..adapters.rate_headers import listening
 from ..domain.attempt import Wait
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
-from ..domain.estimate import Estimate, as_estimate, estimated, may_have_worked
+from ..domain.estimate import Estimate, as_estimate, estimated
 from ..domain.model import Model
 from ..domain.request import Request
-from ..domain.response import Response
 from .compose import Layer
 from .ending import Ending, watched
 from .policy import Call, T, waited
@@ -36,22 +36,6 @@ class Acquirer(Protocol):
     async def acquire(self) -> object:
         """Wait for a permit."""
         ...
-
-
-@attrs.define(eq=False)
-class _Turn:
-    """A call whose permit has come."""
-
-    limiter: Limiter
-    permit: Permit
-
-    def ended(self, outcome: Response | ModelError | None) -> None:
-        """Settle what was taken; nothing is known of a call that was cancelled or left."""
-        if isinstance(outcome, Response):
-            if outcome.usage is not None:
-                self.limiter.settle(self.permit, outcome.usage.total_tokens)
-        elif outcome is not None and not may_have_worked(outcome):
-            self.limiter.settle(self.permit, 0)
 
 
 @attrs.frozen(repr=False)
@@ -85,7 +69,7 @@ class RateLimit:
         calling: Awaitable[Result[T, ModelError]] = call(model, request)
         if isinstance(limiter, Limiter):
             with listening(limiter.learn):
-                result = await (watched(calling, _Turn(limiter, permit).ended) if permit.tokens else calling)
+                result = await (watched(calling, partial(limiter.ended, permit)) if permit.tokens else calling)
             if isinstance(result, Failure):
                 limiter.heard(result.failure())
         else:

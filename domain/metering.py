@@ -83,7 +83,7 @@ def give_back(
 
     Who comes next goes after the last of them: tokens that are free in their midst may be too many for those after.
     """
-    return Pacing(tuple(sorted(others)[-pace.burst :]), pacing.not_before), correct(meter, start, -tokens)
+    return Pacing(tuple(sorted(others)[-pace.kept :]), pacing.not_before), correct(meter, start, -tokens)
 
 
 def owe(tpm: int, meter: Meter, now: int, left: int, until: int) -> Meter:

@@ -1,7 +1,8 @@
 """When the next call may start, so that no minute ever holds more of them than the rate allows.
 
 At most `burst` calls start in any window of burst/rate minutes. With a burst of one that is an even pace (GCRA with no
-tolerance: ITU-T I.371); with a burst of the whole rate it is the sliding minute. Times are whole nanoseconds, so that
+tolerance: ITU-T I.371); with a burst of the whole rate it is the sliding minute. A burst that doesn't divide the rate
+would fill some minute beyond it, so that the minute is counted beside it. Times are whole nanoseconds, so that
 nothing drifts. Pure steps: `reserve` hands out starts in the order of asking, `release` takes back one that nobody will
 use, and `pause` voids those still to come.
 """
@@ -11,10 +12,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable
+from functools import cached_property
 
 import attrs
 
 _SECOND = 1_000_000_000
+_MINUTE = 60 * _SECOND
 
 
 @attrs.frozen
@@ -34,16 +37,26 @@ class Pace:
         if self.burst > 1 and self.burst > self.rpm:
             raise ValueError(f"a burst of {self.burst} is more than the {self.rpm} requests that a minute may hold")
 
-    @property
+    @cached_property
     def window(self) -> int:
         """The nanoseconds in which at most `burst` calls start; rounded up, lest a minute hold one too many."""
-        bursts = self.rpm if self.burst == 1 else self.rpm // self.burst
-        return math.ceil(60 * _SECOND / bursts)
+        return math.ceil(_MINUTE * self.burst / self.rpm)
+
+    @cached_property
+    def limits(self) -> tuple[tuple[int, int], ...]:
+        """How many calls may start in how many nanoseconds, the longest window last."""
+        burst = (self.burst, self.window)
+        return (burst,) if self.burst == 1 or self.rpm % self.burst == 0 else (burst, (int(self.rpm), _MINUTE))
+
+    @property
+    def kept(self) -> int:
+        """How many of the last starts decide when the next one may be."""
+        return self.limits[-1][0]
 
 
 @attrs.frozen
 class Pacing:
-    """The last `burst` starts that were handed out, and those given back, in order and in nanoseconds."""
+    """The last starts that were handed out, as many as decide, and those given back, in order and in nanoseconds."""
 
     starts: tuple[int, ...] = ()
     not_before: int | None = None
@@ -64,9 +77,10 @@ def reserve(pace: Pace, state: Pacing, now: int) -> tuple[Pacing, int]:
             return Pacing(state.starts, state.not_before, free[1:]), free[0]
     if state.starts:
         start = max(start, state.starts[-1])
-    if len(state.starts) >= pace.burst:
-        start = max(start, state.starts[-pace.burst] + pace.window)
-    return Pacing((*state.starts, start)[-pace.burst :], state.not_before), start
+    for count, window in pace.limits:
+        if len(state.starts) >= count:
+            start = max(start, state.starts[-count] + window)
+    return Pacing((*state.starts, start)[-pace.kept :], state.not_before), start
 
 
 def release(state: Pacing, start: int, now: int) -> Pacing:
@@ -81,7 +95,7 @@ def release(state: Pacing, start: int, now: int) -> Pacing:
 def pause(state: Pacing, now: int, until: int, begun: Iterable[int]) -> Pacing:
     """The state in which nothing starts before `until`; starts still to come are void, and must be reserved again.
 
-    `begun` is the last `burst` starts that were used: those that were handed out may all be to come.
+    `begun` is the last starts that were used, as many as decide: those that were handed out may all be to come.
     """
     if until <= now or (state.not_before is not None and until <= state.not_before):
         return state

@@ -148,6 +148,23 @@ def test_models_can_share_a_limiter() -> None:
     assert limiter_of(shared) is shared
 
 
+def test_a_limiter_of_tokens_paces_them_whole_and_streamed() -> None:
+    clock = VirtualClock()
+    limiter = Limiter(6000, tpm=1000, clock=clock)
+    model = Echo("m", clock, limiter)
+    broken = Echo("m", clock, limiter, ModelError("server", "broken"))
+    long = as_request("Hello!", max_tokens=600)
+
+    async def main() -> None:
+        for asked in (model, broken, model):
+            await asked.generate(long)
+        [_ async for _ in model.stream(long)]
+        await asyncio.gather(*(model.generate(long) for _ in range(2)))
+
+    clock.run(main())
+    assert model.asked == pytest.approx([0.0, 0.02, 0.03, 0.04, 1.03])
+
+
 def test_a_copy_in_another_process_paces_anew() -> None:
     limiter = Limiter(90, burst=2, max_wait=7)
     for other in (pickle.loads(pickle.dumps(limiter)), copy.deepcopy(limiter)):

@@ -26,8 +26,9 @@ def test_no_minute_ever_holds_more_than_the_rate(rpm, data, gaps):
     assert all(sum(s <= t < s + MINUTE for t in starts) <= rpm for s in starts)
 
 
-def test_ten_minutes_at_full_load_are_used_to_the_last_permit():
-    pace, state, start, count = Pace(500), Pacing(), 0, 0
+@pytest.mark.parametrize("burst", [1, 7, 50, 300, 500])
+def test_ten_minutes_at_full_load_are_used_to_the_last_permit(burst):
+    pace, state, start, count = Pace(500, burst), Pacing(), 0, 0
     while start < 10 * MINUTE:
         state, start = reserve(pace, state, 0)
         count += 1

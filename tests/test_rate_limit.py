@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import copy
 import threading
+from bisect import bisect_left
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -32,8 +33,42 @@ REQUEST = as_request("Hello!")
 
 def fullest_minute(starts):
     """The most starts in any window of 60 seconds, its end excluded."""
-    starts = sorted(round(start, 6) for start in starts)
-    return max(sum(first <= start < first + 60 for start in starts) for first in starts)
+    starts = sorted(round(start * 1_000_000) for start in starts)
+    return max(bisect_left(starts, first + 60_000_000) - at for at, first in enumerate(starts))
+
+
+async def ten_minutes_of(model, clock):
+    """When each call of a queue that is never empty started."""
+    starts = []
+
+    async def ask():
+        while True:
+            response = (await model.generate(REQUEST)).unwrap()
+            starts.append(response.attempts[0].started)
+
+    queue = [asyncio.create_task(ask()) for _ in range(5)]
+    await clock.sleep(599.9999)
+    for task in queue:
+        task.cancel()
+    return starts
+
+
+@pytest.mark.parametrize(("rpm", "burst"), [(500, 1), (333, 1), (500, 50), (500, 7), (500, 300), (60, 60)])
+def test_ten_minutes_hold_the_rate_to_a_thousandth_and_no_minute_more(rpm, burst):
+    clock = VirtualClock()
+    model = compose(ScriptedModel("Hi!", repeat=True), with_rate_limit(rpm, burst=burst, clock=clock))
+    starts = clock.run(ten_minutes_of(model, clock))
+    assert 9.99 * rpm <= len(starts) <= 10 * rpm
+    assert fullest_minute(starts) == rpm
+
+
+def test_ten_minutes_hold_the_tokens_to_a_thousandth_and_no_minute_more():
+    clock = VirtualClock()
+    answer = Response.of("Hi!", usage=Usage(input_tokens=10, output_tokens=30))
+    limit = with_rate_limit(6000, tpm=6000, estimate=lambda request: Usage(40), clock=clock)
+    starts = clock.run(ten_minutes_of(compose(ScriptedModel(answer, repeat=True), limit), clock))
+    assert 9.99 * 6000 <= 40 * len(starts) <= 10 * 6000
+    assert fullest_minute(starts) * 40 == 6000
 
 
 class SharedClock:
@@ -453,3 +488,15 @@ def test_a_shorter_pause_within_a_longer_one_changes_nothing():
     limiter.hold_back(9)
     limiter.hold_back(3)
     assert clock.run(limiter.acquire()) == 9.0
+
+
+def test_who_is_thought_to_take_nothing_is_settled_too():
+    clock = VirtualClock()
+    answer = Response.of("Hi!", usage=Usage(900))
+    limit = with_rate_limit(6000, tpm=1000, estimate=lambda request: Usage(), clock=clock)
+    model = compose(ScriptedModel(answer, repeat=True), limit)
+
+    async def main():
+        return [(await model.generate(REQUEST)).unwrap().attempts[0].started for _ in range(4)]
+
+    assert clock.run(main()) == pytest.approx([0.0, 0.01, 60.01, 60.02])
