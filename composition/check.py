@@ -68,13 +68,21 @@ def _by_schema(schema: dict[str, Any]) -> Callable[[Response], str | None]:
         if response.tool_calls:
             return None
         try:
-            value = json.loads(response.content)
+            value = json.loads(response.content, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             return f"it is not JSON: {error}"
-        wrong = best_match(validator.iter_errors(value))
+        try:
+            wrong = best_match(validator.iter_errors(value))
+        except (RecursionError, OverflowError) as error:  # it is nested too deeply, or a number in it is too large
+            return f"it can't be checked: {error}"
         return None if wrong is None else f"at {wrong.json_path}: {wrong.message}"
 
     return reason
+
+
+def _no_number(word: str) -> None:
+    """Python reads NaN and Infinity, which JSON doesn't have."""
+    raise ValueError(f"{word} is no number")
 
 
 def _frozen(check: Any) -> Any:

@@ -117,11 +117,22 @@ def test_an_empty_answer_is_no_message_of_the_conversation():
         ("seven", "it is not JSON: Expecting value: line 1 column 1 (char 0)"),
         ("[" * 100_000, "it is not JSON: maximum recursion depth exceeded"),
         ("7", "at $: 7 is not of type 'object'"),
+        ('{"age": NaN}', "it is not JSON: NaN is no number"),
     ],
-    ids=["words", "depth", "kind"],
+    ids=["words", "depth", "kind", "nan"],
 )
 def test_what_no_schema_can_read_is_refused(text, reason):
     assert checked(SCHEMA, text, repair=0)[0].failure().message.startswith(f"the answer was refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [({"type": "array", "items": {"$ref": "#"}}, "[" * 900 + "]" * 900), ({"multipleOf": 0.1}, "1e400")],
+    ids=["depth", "size"],
+)
+def test_an_answer_that_is_too_much_for_the_schema_is_refused(schema, text):
+    message = checked(schema, text, repair=0)[0].failure().message
+    assert message.startswith("the answer was refused: it can't be checked: ")
 
 
 def test_a_long_reason_is_cut():
