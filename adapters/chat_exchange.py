@@ -53,7 +53,7 @@ async def events(exchange: Exchange, stops: tuple[str, ...], provider: str) -> A
     try:
         found = await exchange.post(stream=True)
         rate_headers.heard(found.headers)
-        if found.headers.get("content-type", "").startswith(("application/json", "text/html")):
+        if found.headers.get("content-type", "").lower().startswith(("application/json", "text/html")):
             for event in replay(decode(await found.aread(), stops, provider)):
                 yield event  # a server that doesn't stream
             return

@@ -20,6 +20,7 @@ from openai_calls import PARTIAL
 
 from modelport import compose, with_retry
 from modelport.adapters.huggingface import DEFAULT, InferenceClientModel
+from modelport.adapters.huggingface_sdk import Connection
 from modelport.adapters.secret import Env
 from modelport.domain.capability import Capabilities
 from modelport.domain.error import ErrorKind, ModelError, Sent
@@ -75,8 +76,9 @@ def test_a_model_that_is_not_named_is_the_default() -> None:
     assert server.requests[0].json["model"] == DEFAULT == "Qwen/Qwen3-Next-80B-A3B-Thinking"
 
 
-def test_a_server_that_answers_whole_when_asked_for_a_stream_is_understood() -> None:
-    with Loopback(whole("Hello!")) as server:
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
+def test_a_server_that_answers_whole_when_asked_for_a_stream_is_understood(kind: str) -> None:
+    with Loopback(Answer(headers={"content-type": kind}, body=whole("Hello!").body)) as server:
         events = listen(server)
     assert events[0] == TextDelta("Hello!")
     assert isinstance(events[-1], Finished)
@@ -215,6 +217,19 @@ def test_an_injected_client_is_used_as_it_is() -> None:
     assert (headers["x-mine"], headers["cookie"], headers["x-hf-bill-to"]) == ("yes", "a=b", "acme")
 
 
+def test_a_client_of_somebody_else_is_left_open() -> None:
+    from huggingface_hub import AsyncInferenceClient
+
+    async def main(own: bool) -> bool:
+        async with AsyncInferenceClient(base_url="http://127.0.0.1:9", token=TOKEN) as client:
+            connection = Connection(client, own=own)
+            http = await connection.http()
+            await connection.close()
+            return bool(http.is_closed)
+
+    assert [asyncio.run(main(own)) for own in (True, False)] == [True, False]
+
+
 def test_options_meet_and_the_call_wins() -> None:
     with Loopback(whole()) as server:
         subject = model(server, temperature=0.2, seed=7, max_tokens=9)
@@ -259,6 +274,29 @@ def test_headers_cookies_and_the_bill_go_along() -> None:
     one, two = (seen.headers for seen in server.requests)
     assert (one["x-hf-bill-to"], one["x-mine"], one["cookie"]) == ("acme", "yes", "a=b; c=d")
     assert (two["x-mine"], two["cookie"]) == ("yes", "a=b")
+
+
+def test_what_one_call_says_is_not_said_by_the_next() -> None:
+    schema = JsonSchema({"type": "object"}, "any")
+    with Loopback(whole()) as server:
+        subject = model(server)
+        for _ in range(2):
+            subject("hi", extra_headers={"x-once": "yes"})
+            subject("hi", response_format=schema)
+            subject("hi")
+    assert ["x-once" in seen.headers for seen in server.requests] == [True, False, False] * 2
+    asked = [None, {"type": "json_object", "value": {"type": "object"}}, None]
+    assert [seen.json.get("response_format") for seen in server.requests] == asked * 2
+
+
+def test_a_token_is_read_from_its_variable_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Loopback(whole()) as server:
+        subject = model(server, token=Env("ROTATED"))
+        for text in ("hf_one", "hf_two", "hf_two"):
+            monkeypatch.setenv("ROTATED", text)
+            subject("hi")
+    told = [seen.headers["authorization"] for seen in server.requests]
+    assert told == ["Bearer hf_one", "Bearer hf_two", "Bearer hf_two"]
 
 
 def test_tools_and_their_history_go_out_and_calls_come_in() -> None:

@@ -111,6 +111,16 @@ def test_auto_leaves_the_choice_to_the_router(tmp_path: Path) -> None:
     assert shown == [["Hello!", "huggingface"]] * 4
 
 
+def test_openai_with_a_key_of_its_own_hears_of_max_tokens_by_the_name_that_it_knows(tmp_path: Path) -> None:
+    call = "ask('{}', provider='openai', token='sk-own-key', max_tokens=9)"
+    with Loopback(saying("Hello!")) as server:
+        run(call.format("o3") + "\n" + call.format("gpt-4o"), server, tmp_path)
+    own = {"model": "o3", "max_completion_tokens": 9}, {"model": "gpt-4o", "max_tokens": 9}
+    messages = [{"role": "user", "content": "hi"}]
+    assert [seen.json for seen in server.requests] == [{**told, "messages": messages} for told in own]
+    assert {seen.headers["x-origin"] for seen in server.requests} == {"https://api.openai.com"}
+
+
 def test_the_suffix_of_a_model_names_its_provider_to_the_router(tmp_path: Path) -> None:
     with Loopback(hub({})) as server:
         run("ask('org/name:novita', token='hf_token_0123456789')", server, tmp_path)
