@@ -45,6 +45,10 @@ _PATH: Final = "/chat/completions"
 _WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
 # Sent on to another address, the SDK would take along the question and each header but Authorization.
 _ALWAYS: Final[Mapping[str, Any]] = {"max_retries": 0, "follow_redirects": False}
+_CLOSED: Final = (
+    "the client is closed: one that is passed in serves one event loop; "
+    "client_kwargs={'http_client': ...} takes a function that makes one for each"
+)
 # The SDK's own arguments of a call, which don't belong into its body.
 _OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
 
@@ -164,6 +168,8 @@ class _Exchange:
         if self.client is None:
             self.client = await model._clients.get(model._connect, _close)
             await self._identify()
+        if self.client.is_closed():
+            raise Unwritable(_CLOSED)
         path = _path(self.client, model.model_id)
         how: dict[str, Any] = {"cast_to": _response_type(), "content": body, "options": self.options}
         if stream:

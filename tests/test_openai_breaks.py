@@ -267,3 +267,18 @@ def test_a_function_with_its_arguments_makes_a_client_for_each_loop() -> None:
             assert asyncio.run(subject.generate(HI)).unwrap().content == "Hello!"
     assert [seen.headers["x-mine"] for seen in server.requests] == ["yes", "yes"]
     assert server.connections == 2
+
+
+def test_a_client_that_is_closed_is_an_error_and_nothing_is_raised() -> None:
+    openai = pytest.importorskip("openai")
+    with Loopback(whole()) as server:
+        at: dict[str, Any] = {"base_url": server.url, "api_key": KEY}
+        subject = OpenAIModel("gpt-4o", **at, client_kwargs={"http_client": openai.DefaultAsyncHttpxClient()})
+        assert asyncio.run(subject.generate(HI)).unwrap().content == "Hello!"
+        found = asyncio.run(subject.generate(HI)).failure()  # it went with its loop
+        client = openai.AsyncOpenAI(**at)
+        asyncio.run(client.close())
+        mine = asyncio.run(OpenAIModel("gpt-4o", client=client).generate(HI)).failure()
+    assert (found.kind, found.sent, found.message) == (mine.kind, mine.sent, mine.message)
+    assert (found.kind, found.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
+    assert found.message.startswith("the client is closed: one that is passed in serves one event loop")
