@@ -61,6 +61,7 @@ class _Watched:
         super().__init__(*args, **kwargs)
         self._guard = threading.Lock()
         self._line: Line | None = None
+        self._shaking: socket.socket | None = None  # while hands are shaken: TLS takes the socket out of its object
         self._reading: Any = None  # its socket, which an answer takes along that closes the connection
 
     def _take(self) -> None:
@@ -74,9 +75,26 @@ class _Watched:
                 raise HungUp
 
     def connect(self) -> None:
-        self._take()  # so that the handshake can be broken off
-        super().connect()  # type: ignore[misc]
         self._take()
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            with self._guard:
+                if self._shaking is not None:
+                    self._shaking.close()
+                self._shaking = None
+        self._take()
+
+    def _new_conn(self) -> socket.socket:
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        with self._guard:
+            self._shaking = made.dup()
+        try:
+            self._take()
+        except HungUp:
+            made.close()
+            raise
+        return made
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._take()
@@ -93,8 +111,8 @@ class _Watched:
     def hang_up(self, line: Line) -> None:
         """Shut the socket down, unless it serves another call by now."""
         with self._guard:
-            found: Any = (getattr(self, "sock", None) or self._reading) if self._line is line else None
-            if found is not None:
+            found: Any = self._shaking or getattr(self, "sock", None) or self._reading
+            if found is not None and self._line is line:
                 # Not `close`, which waits for whoever reads; and not the TLS object's own, which takes it from them.
                 with contextlib.suppress(OSError, TypeError):
                     socket.socket.shutdown(getattr(found, "socket", found), socket.SHUT_RDWR)

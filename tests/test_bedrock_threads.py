@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -69,6 +70,30 @@ def test_a_call_that_is_cancelled_before_it_has_a_connection_is_never_sent() -> 
     with Loopback(whole()) as server:
         asyncio.run(main(hooked(server, "before-sign", wait, max_concurrency=1)))
         assert len(server.requests) == 1
+
+
+def test_a_call_that_is_cancelled_in_the_tls_handshake_closes_its_connection() -> None:
+    greeted, gone = threading.Event(), threading.Event()
+
+    def serve() -> None:
+        with listening.accept()[0] as connection:
+            while connection.recv(65536):
+                greeted.set()
+            gone.set()
+
+    async def main(made: AmazonBedrockModel) -> None:
+        task = asyncio.ensure_future(made.generate(HI))
+        await asyncio.to_thread(greeted.wait, 10)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await asyncio.to_thread(gone.wait, 3)  # of 5 seconds that connecting may take
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        place = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        asyncio.run(main(AmazonBedrockModel(MODEL, endpoint_url=place, session=session(), **KEYS)))
+        thread.join()
 
 
 def test_hanging_up_spares_the_connection_that_serves_another_call_by_now() -> None:
