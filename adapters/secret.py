@@ -19,7 +19,7 @@ class Unset(Exception):
     """The environment variable that a secret is to be read from isn't there."""
 
 
-def _named(_: object, __: object, name: object) -> None:
+def _named(_: object, __: object, name: Any) -> None:
     if not isinstance(name, str) or not name or "=" in name or "\0" in name:
         raise ValueError(f"Env: takes the name of an environment variable, such as 'OPENAI_API_KEY', not {name!r}")
 
