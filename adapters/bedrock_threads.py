@@ -96,7 +96,9 @@ class _Crew:
         except RuntimeError:  # the system has no more threads
             with self._lock:
                 self._numbers.add(number)
-            raise
+                if len(self._numbers) == self._count:
+                    raise
+                self._waiting.append(job)  # those that there are will have to do
 
     def next(self, worker: _Worker) -> Job | None:
         with self._lock:

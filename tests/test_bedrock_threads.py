@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+import pytest
 from bedrock_wire import HI, KEYS, MODEL, session, whole
 from botocore.config import Config
 from loopback import Answer, Loopback, Seen
@@ -40,6 +42,30 @@ def test_calls_that_follow_each_other_share_a_thread() -> None:
 
     threads = Threads("one", 8)
     assert len(asyncio.run(main())) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a size is refused")
+def test_where_the_system_has_no_more_threads_a_call_waits_for_one_of_those_that_it_has() -> None:
+    threads, begun, go_on = Threads("few", 8), threading.Event(), threading.Event()
+
+    def work() -> threading.Thread:
+        begun.set()
+        go_on.wait(10)
+        return threading.current_thread()
+
+    async def main() -> list[str]:
+        first = asyncio.ensure_future(in_thread(threads, Line(), work))
+        await asyncio.to_thread(begun.wait, 10)
+        ordinary = threading.stack_size(2**46)  # more than there is
+        try:
+            second = asyncio.ensure_future(in_thread(threads, Line(), work))
+            await asyncio.sleep(0)
+        finally:
+            threading.stack_size(ordinary)
+        go_on.set()
+        return [thread.name for thread in await asyncio.gather(first, second)]
+
+    assert asyncio.run(main()) == ["few_0", "few_0"]
 
 
 def test_a_call_sees_the_context_that_it_was_made_in() -> None:
