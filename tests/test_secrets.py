@@ -102,16 +102,24 @@ if find_spec("litellm"):  # the second environment is for what the first has no 
 TEXTS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.", min_size=20, max_size=60)
 
 
+DULL = ("accept", "amz-sdk", "connection", "content-", "host", "user-agent", "x-stainless")
+
+
+def told(seen: Seen) -> dict[str, str]:
+    """The headers of a request that may hold a secret: a message is cut off where it gets long."""
+    return {name: value for name, value in seen.headers.items() if not name.lower().startswith(DULL)}
+
+
 def quoting(seen: Seen) -> Answer:
     """A refusal that repeats what it was sent, as servers do with keys that they don't know."""
-    said = f"no such key in {seen.path} {dict(seen.headers)} {seen.body.decode()}"
+    said = f"no such key in {seen.path} {told(seen)} {seen.body.decode()}"
     body = {"error": {"message": said, "code": said, "type": "invalid_api_key"}, "message": said, "detail": said}
     return Answer(401, {"content-type": "application/json", "x-said": "no"}, json.dumps(body).encode())
 
 
 def quoting_in_a_stream(seen: Seen) -> Answer:
     """The same, in an answer that began well."""
-    said = f"no such key in {seen.path} {dict(seen.headers)}"
+    said = f"no such key in {seen.path} {told(seen)}"
     return streamed(sse({"error": {"message": said, "code": said}}))
 
 
@@ -171,6 +179,15 @@ def test_no_secret_shows(
             assert secret not in str(logged)
 
     check()
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_the_server_quotes_what_would_be_a_secret_in_time(adapter: str, server: Loopback) -> None:
+    """Else the test above had nothing to find: of a long message only the beginning is kept."""
+    server.script = [quoting]
+    url = server.url.removesuffix("/v1") if adapter in ("azure", "bedrock") else server.url
+    for model in ADAPTERS[adapter]("planted_secret_0123456789", url):
+        assert "***" in asyncio.run(model.generate(as_request("Hi"))).failure().message
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
