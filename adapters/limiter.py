@@ -7,9 +7,7 @@ arithmetic is in `domain/pacing.py`.
 from __future__ import annotations
 
 import math
-import os
 import threading
-import weakref
 from collections import deque
 from typing import Any
 
@@ -23,6 +21,7 @@ from ..domain.pacing import Pace, Pacing, nanoseconds, pause, release, reserve
 from ..domain.response import Response
 from . import deadline
 from .clock import SYSTEM_CLOCK, Clock
+from .fork import forgets
 
 _HOLDS_BACK = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED})
 
@@ -83,7 +82,7 @@ class Limiter:
         self._hastens: int | None = None
         self._tolerated = max(self.pace.window // 20, _SLIGHT)
         self._lock = threading.Lock()
-        _all.add(self)
+        forgets(self)
 
     def __repr__(self) -> str:
         tokens = "" if self.tpm is None else f", tpm={self.tpm}"
@@ -220,7 +219,7 @@ class Limiter:
                 for permit in waiting:
                     self._state, self._meter = self._reserve(permit, now)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """In a forked child: those who wait are the parent's, and so may be whoever holds the lock."""
         for permit in self._waiting:
             self._meter = correct(self._meter, permit.start, -permit.tokens)
@@ -257,17 +256,6 @@ class Limiter:
             reset = 60.0 if tokens.reset is None else min(tokens.reset, 60.0)
             until = now + nanoseconds(reset)
             self._meter = owe(self.tpm, self._meter, now, max(0, int(tokens.remaining)), until)
-
-
-_all: weakref.WeakSet[Limiter] = weakref.WeakSet()
-
-
-def _forget() -> None:
-    for limiter in _all:
-        limiter._forget()
-
-
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_forget)  # Windows doesn't fork
 
 
 def _limiter(pace: Pace, tpm: int | None, max_wait: float, clock: Clock) -> Limiter:

@@ -14,6 +14,7 @@ import attrs
 from returns.result import Failure, Result
 
 from ..adapters.clock import SYSTEM_CLOCK, Clock
+from ..adapters.fork import forgets
 from ..adapters.prices import Prices, as_prices
 from ..domain import budget as steps
 from ..domain.budget import Cost, Limits, Spending
@@ -26,9 +27,10 @@ from ..domain.response import Response
 from ..domain.usage import Usage
 from .compose import Layer
 from .ending import Ending, watched
+from .journal import CANCELLED
 from .policy import Call, Decorated, T
 
-_PAID = frozenset({"answered", ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT, ErrorKind.MALFORMED_RESPONSE})
+_PAID = frozenset({"answered", CANCELLED, ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT, ErrorKind.MALFORMED_RESPONSE})
 """The outcomes of attempts that a provider may have charged, although it didn't say how much."""
 
 
@@ -42,6 +44,7 @@ class Purse:
         self.limits = Limits(usd, tokens)
         self._spending = Spending()
         self._lock = threading.Lock()
+        forgets(self)
 
     def __repr__(self) -> str:
         limits = {"usd": self.limits.usd, "tokens": self.limits.tokens}
@@ -50,6 +53,10 @@ class Purse:
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process, or as a copy, it begins anew: what is spent here isn't known there."""
         return (Purse, (self.limits.usd, self.limits.tokens))
+
+    def forget(self) -> None:
+        """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
+        self._spending, self._lock = Spending(self._spending.tokens, self._spending.money), threading.Lock()
 
     @property
     def spent_usd(self) -> float:

@@ -15,6 +15,7 @@ import attrs
 from returns.result import Failure, Result
 
 from ..adapters.clock import SYSTEM_CLOCK, Clock
+from ..adapters.fork import forgets
 from ..domain import breaker as steps
 from ..domain.breaker import Circuit, Mode, Tolerance, Verdict
 from ..domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
@@ -53,6 +54,7 @@ class Breaker:
         self.clock = clock
         self._circuit = Circuit()
         self._lock = threading.Lock()
+        forgets(self)
 
     def __repr__(self) -> str:
         return f"Breaker({_changed(self.tolerance)})"
@@ -60,6 +62,10 @@ class Breaker:
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process, or as a copy, it begins anew: what failed here says nothing there."""
         return (_breaker, (self.tolerance, self.clock))
+
+    def forget(self) -> None:
+        """In a forked child: the probes on their way are the parent's, and so may be whoever holds the lock."""
+        self._circuit, self._lock = attrs.evolve(self._circuit, out=0), threading.Lock()
 
     @property
     def mode(self) -> Mode:

@@ -51,26 +51,23 @@ class Fallback:
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The first good answer; the first error that no other model could mend; or `exhausted`, with every error."""
-        result, bad = await self._judged(await call(model, request), request)
-        if isinstance(result, Success):
-            return result
         errors: list[ModelError] = []
         earlier: tuple[Attempt, ...] = ()
-        for place, candidate in enumerate(self.models):
+        for place, candidate in enumerate((model, *self.models), -1):
+            if errors and deadline.left() <= 0:
+                return Failure(too_late(errors, earlier))
+            asked = request
+            if errors and self.options and self.options[place]:
+                asked = attrs.evolve(request, options=merge(request.options, self.options[place]))
+            result, bad = await self._judged(await call(candidate, asked), asked)
+            if isinstance(result, Success):
+                return after(earlier, result)
             error = result.failure()
             if not bad and not acts_on(self.on, error):
                 return Failure(beyond_mending(errors, earlier, error))
             errors.append(error)
             earlier += error.attempts
-            if deadline.left() <= 0:
-                return Failure(too_late(errors, earlier))
-            asked = request
-            if self.options and self.options[place]:
-                asked = attrs.evolve(request, options=merge(request.options, self.options[place]))
-            result, bad = await self._judged(await call(candidate, asked), asked)
-            if isinstance(result, Success):
-                return after(earlier, result)
-        return Failure(exhausted((*errors, result.failure())))
+        return Failure(exhausted(errors))
 
     async def _judged(self, result: Result[T, ModelError], request: Request) -> tuple[Result[T, ModelError], bool]:
         """The result, or a failure where its answer is a bad one; and whether it is."""

@@ -18,6 +18,7 @@ from returns.result import Failure, Result, Success
 
 from ..adapters import deadline
 from ..adapters.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
+from ..adapters.fork import forgets
 from ..adapters.prices import Prices, as_prices
 from ..domain import router as steps
 from ..domain.attempt import Attempt, Skipped
@@ -49,10 +50,16 @@ class Router:
         self.routing = routing
         self.traffic = Traffic.of(routing.count)
         self._lock = threading.Lock()
+        forgets(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process, or as a copy, it begins anew."""
         return (Router, (self.routing,))
+
+    def forget(self) -> None:
+        """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
+        self.traffic = attrs.evolve(self.traffic, busy=(0,) * self.routing.count)
+        self._lock = threading.Lock()
 
     def order(self, asked: Asked) -> tuple[int, ...]:
         with self._lock:

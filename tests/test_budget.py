@@ -21,9 +21,11 @@ from modelport import (
     ScriptedModel,
     Stall,
     Usage,
+    VirtualClock,
     as_request,
     compose,
     with_fallback,
+    with_hedge,
     with_retry,
 )
 from modelport.adapters.prices import as_prices
@@ -153,6 +155,14 @@ def test_an_answer_that_does_not_say_costs_what_was_guessed():
     purse = Purse(tokens=1000)
     ask(compose(ScriptedModel("Hi"), with_budget(purse)))
     assert purse.spent_tokens == 200
+
+
+def test_a_call_that_was_cut_short_costs_what_was_guessed():
+    purse, clock = Purse(tokens=1000), VirtualClock()
+    slow = ScriptedModel(Stall("never"), said(5, 5))
+    model = compose(slow, with_hedge(delay=1, clock=clock), with_budget(purse, clock=clock))
+    clock.run(model.generate(REQUEST))
+    assert purse.spent_tokens == 210
 
 
 def test_every_attempt_is_paid_at_its_own_price():

@@ -80,6 +80,12 @@ def test_a_candidate_s_error_that_nobody_could_mend_ends_it():
     assert (error.kind, len(error.attempts), last.requests) == ("invalid_request", 2, ())
 
 
+def test_so_does_that_of_the_last_candidate():
+    filtered = ModelError("content_filter", "refused")
+    error = ask(compose(ScriptedModel(SERVER), with_fallback(ScriptedModel(filtered)))).failure()
+    assert (error.kind, [cause.kind for cause in error.causes]) == ("content_filter", ["server", "content_filter"])
+
+
 def test_on_chooses_the_candidate_by_kind_in_a_tree():
     long = ScriptedModel("long context")
     other = ScriptedModel("other provider")
