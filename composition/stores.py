@@ -25,7 +25,7 @@ import attrs
 
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.json_form import from_json, to_json
-from ..domain.message import as_json
+from ..domain.message import Message, as_json
 from ..domain.response import Response
 
 _LOG = logging.getLogger("modelport.cache")
@@ -57,7 +57,7 @@ def _text(response: Response) -> str | None:
     """What is kept of it; None where it holds what no JSON can."""
     try:
         return as_json(to_json(response))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -152,7 +152,7 @@ class DiskStore:
             with closing(sqlite3.connect(self.path, timeout=5)) as file, file:
                 file.execute(_TABLE)
                 return access(file)
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, sqlite3.Error, ValueError, RecursionError) as error:
             _LOG.warning("the cache %s is left out: %s", self.path, error)
             return None
 
@@ -169,7 +169,7 @@ class DiskStore:
         if now - row[2] > _MINUTE:  # a write for each read would be much work for little order
             file.execute("UPDATE answers_1 SET used = ? WHERE key = ?", (now, key))
         answer = from_json(json.loads(row[0]))
-        return answer if isinstance(answer, Response) else None
+        return answer if isinstance(answer, Response) and isinstance(answer.message, Message) else None
 
     def _put(self, key: str, text: str, ttl: float | None, file: sqlite3.Connection) -> None:
         now = self.now()

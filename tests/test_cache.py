@@ -628,7 +628,17 @@ def test_a_file_keeps_to_the_time_to_live_and_to_its_size(tmp_path):
     assert (short, gone) == (Response.of(""), None)
 
 
-@pytest.mark.parametrize("answer", ["not json", '{"type":"text","text":"a"}', '{"type":"os.system"}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "not json",
+        '{"type":"text","text":"a"}',
+        '{"type":"os.system"}',
+        '{"type":"response","message":5}',
+        "[" * 100_000,
+    ],
+    ids=["words", "text", "code", "number", "depth"],
+)
 def test_an_entry_that_can_t_be_read_is_no_entry(tmp_path, answer):
     stack, _ = disk(tmp_path, "one", "two")
     ask(stack, REQUEST)
