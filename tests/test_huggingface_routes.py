@@ -224,10 +224,10 @@ def test_a_login_that_is_renewed_holds_up_nobody_else(tmp_path: Path) -> None:
     """The SDK renews it on the way of whichever call finds it too old, and has no timeout for that."""
     script = """
 async def main():
-    model = InferenceClientModel("org/name", timeout=1)
+    model = InferenceClientModel("org/name")
     told(await model.generate(as_request("hi")))
     async with asyncio.timeout(30):
-        told(await model.generate(as_request("hi")))
+        told(await model.generate(as_request("hi", timeout=1)))
 
 
 asyncio.run(main())
