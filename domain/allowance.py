@@ -66,15 +66,18 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
+_LONGEST = 31 * 86400.0
+"""Seconds. What is beyond a month says when, since 1970: gateways write it so."""
+
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)")
 
 
 def _seconds(text: str | None) -> float | None:
-    """A duration as Go writes it (`6m0s`, `120ms`), or plain seconds."""
+    """A duration as Go writes it (`6m0s`, `120ms`), or plain seconds; None for a moment, which is none."""
     number = _number(text)
     if number is not None:
-        return number if number >= 0 else None
+        return number if 0 <= number <= _LONGEST else None
     pieces = _PIECE.findall(text or "")
     if not pieces or "".join(map("".join, pieces)) != text:
         return None

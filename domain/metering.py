@@ -93,5 +93,9 @@ def owe(tpm: int, meter: Meter, now: int, left: int, until: int) -> Meter:
     if missing <= 0:
         return meter
     start = min(until - MINUTE, now)
-    log = sorted((*meter.log, (start, start, missing)))
-    return Meter(tuple(log), meter.total + missing)
+    log = meter.log
+    at = bisect_left(log, (start,))
+    if at < len(log) and log[at][1] <= start:  # entries never overlap, or those who are corrected miss theirs
+        last, first, spent = log[at]
+        return Meter((*log[:at], (last, first, spent + missing), *log[at + 1 :]), meter.total + missing)
+    return Meter((*log[:at], (start, start, missing), *log[at:]), meter.total + missing)

@@ -122,6 +122,12 @@ def test_what_somebody_else_has_spent_comes_back_with_the_provider_s_reset():
     assert owe(100, meter, 0, 20, 10 * SECOND) is meter
 
 
+def test_calls_around_what_is_owed_are_still_corrected():
+    meter = spend(spend(Meter(), 0, 10, 0), SECOND // 50, 10, 0)
+    meter = owe(100, meter, SECOND // 100, 20, SECOND // 100 + MINUTE)
+    assert (meter.total, correct(meter, 0, 5).total, correct(meter, SECOND // 50, -5).total) == (80, 85, 75)
+
+
 def headers(**named):
     return {f"x-ratelimit-{name.replace('_', '-')}": value for name, value in named.items()}
 
@@ -138,6 +144,7 @@ def headers(**named):
         ({"remaining_requests": "0", "reset_requests": "-1"}, Left(0, None, None)),
         ({"remaining_requests": "0", "reset_requests": "soon"}, Left(0, None, None)),
         ({"remaining_requests": "0", "reset_requests": "1s soon"}, Left(0, None, None)),
+        ({"remaining_requests": "0", "reset_requests": "1741305600"}, Left(0, None, None)),
         ({"remaining_requests": "inf"}, None),
     ],
 )
