@@ -75,9 +75,9 @@ class LiteLLMRouterModel(LiteLLMCall):
     finds it then. Keyword arguments that aren't named here are options of every call. `timeout` is how many seconds a
     provider may be silent where its deployment doesn't say. A `client` is a `litellm.Router` of yours.
 
-    >>> LiteLLMRouterModel("fast", model_list=[{"model_name": "fast", "litellm_params": {"model": "groq/llama-3"}}])
-    ... # doctest: +ELLIPSIS
-    LiteLLMRouterModel('fast', timeout=600.0, ...
+    >>> deployment = {"model_name": "fast", "litellm_params": {"model": "groq/llama-3"}}
+    >>> LiteLLMRouterModel("fast", model_list=[deployment], temperature=0.2).options
+    {'temperature': 0.2}
     """
 
     _model_list: tuple[FrozenDict, ...] = attrs.field(repr=False, hash=False)
