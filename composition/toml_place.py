@@ -14,6 +14,8 @@ _STEP: Final = re.compile(r"\[(\d+)\]|\[(['\"])(.*?)\2\]|\.?([^.\[\]]+)")
 _TEXTS: Final = (r'"""(?:\\.|[^\\])*?"""', r"'''.*?'''", r'"(?:\\.|[^"\\\n])*"', r"'[^'\n]*'")
 _SKIPPED: Final = re.compile("|".join((*_TEXTS, r"#[^\n]*")), re.DOTALL)
 
+_ANY_HEAD: Final = re.compile(r"^[ \t]*\[\[?[^\[\]\n,]+\]\]?[ \t_]*$", re.MULTILINE)
+
 
 def line_of(text: str, path: str) -> int:
     r"""The number of the line, counted from 1.
@@ -24,8 +26,10 @@ def line_of(text: str, path: str) -> int:
     blank = _SKIPPED.sub(lambda found: re.sub(r"[^\n]", "_", found[0]), text)
     steps = [int(index) if index else key or name for index, _, key, name in _STEP.findall(path)]
     at, taken = _table(text, blank, steps)
+    following = _ANY_HEAD.search(blank, at)
+    end = len(text) if following is None else following.start()
     for step in steps[taken:]:
-        found = _item(blank, at, step) if isinstance(step, int) else _key(text, blank, at, str(step))
+        found = _item(blank, at, step) if isinstance(step, int) else _key(text, blank, at, end, step)
         if found is None:
             break
         at = found
@@ -62,9 +66,11 @@ def _name(name: str) -> str:
     return rf"(?:{re.escape(name)}|\"{re.escape(name)}\"|'{re.escape(name)}')"
 
 
-def _key(text: str, blank: str, at: int, name: str) -> int | None:
-    """The next place where this name is a key; in a string or a comment it is none."""
+def _key(text: str, blank: str, at: int, end: int, name: str) -> int | None:
+    """The next place before the end where this name is a key; in a string or a comment it is none."""
     for found in re.compile(rf"(?<![\w.-]){_name(name)}\s*(?==)").finditer(text, at):
+        if found.end() >= end:
+            break
         if blank[found.end()] == "=":
             return found.start()
     return None

@@ -95,6 +95,7 @@ def test_the_only_model_needs_no_naming(tmp_path: Path) -> None:
     [
         ('"OpenAIModel"', '"OpenAiModel"', 5, "did you mean 'OpenAIModel'?"),
         ("model_id", "modelid", 6, "'modelid' is none of"),
+        ('adapter = "OpenAIModel"', "", 4, "None is none of"),
         ('{ env = "TEAM_KEY" }', '"sk-0123456789"', 7, "a secret stands here as text"),
         ("temperature = 0.2", "timeout = 3", 8, "'timeout' is an argument, not an option"),
         ("attempts = 3", "atempts = 3", 19, "did you mean 'attempts'?"),
@@ -180,6 +181,9 @@ def test_what_is_no_toml_is_told_by_its_line(tmp_path: Path) -> None:
         ("[[a]]\nb = 1\n[[a]]\nb = 2\n", "a[1].b", 4),
         ("[[a]]\nb = 1\n[[a]]\n[a.c]\nb = 2\n", "a[1].c.b", 5),
         ("[[a]]\nb = 1\n", "a[2].b", 1),
+        ("[a]\nb = 1\n[c]\nd = 1\n", "a.d", 1),
+        ('[a]\nb = 1\n["c"] # d\nd = 1\n', "a.d", 1),
+        ("[a]\nb = [\n  [1, 2],\n]\nd = 1\n", "a.d", 5),
     ],
 )
 def test_a_place_is_found_by_its_path(text: str, path: str, line: int) -> None:
