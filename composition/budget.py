@@ -139,7 +139,7 @@ class Budget:
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call, if there is enough left for what it may cost."""
         usage = self.guess(request)
-        money = max([self.money(model_id, usage) for model_id in self.paid])
+        money = 0 if self.price_of is None else max([self.money(model_id, usage) for model_id in self.paid])
         reserved = Cost(usage.total_tokens, money)
         refusal = self.purse.reserve(reserved)
         if refusal is not None:

@@ -179,7 +179,11 @@ def _is_plain(request: Request) -> bool:
     """Whether it is nothing but text, as most are: every model can do that, and asking each takes its time."""
     if request.tools or type(request.response_format) is not Free:
         return False
-    return not any(type(part) is not Text for message in request.messages for part in message.content)
+    for message in request.messages:
+        for part in message.content:
+            if type(part) is not Text:
+                return False
+    return True
 
 
 def refusal_of(model: Model, max_wait: float = math.inf) -> ModelError | None:

@@ -181,14 +181,14 @@ def _drawn(weights: tuple[float, ...], chance: float) -> tuple[int, ...]:
     """An order drawn by weight without putting back; what is left of one chance after a draw is the next."""
     left = [at for at, weight in enumerate(weights) if weight]
     drawn: list[int] = []
-    while left:
+    while len(left) > 1:
         sums = list(accumulate(weights[at] for at in left))
         point = chance * sums[-1]
         place = min(bisect_right(sums, point), len(left) - 1)
         at = left.pop(place)
         drawn.append(at)
         chance = min(max(1.0 - (sums[place] - point) / weights[at], 0.0), math.nextafter(1.0, 0.0))
-    return (*drawn, *(at for at, weight in enumerate(weights) if not weight))
+    return (*drawn, *left, *[at for at, weight in enumerate(weights) if not weight])
 
 
 def level(routing: Routing, times: tuple[tuple[float, float], ...], now: float) -> float | None:
