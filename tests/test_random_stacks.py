@@ -109,7 +109,6 @@ def layers(stacks: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.tuples(st.just("fallback"), others, st.sampled_from([None, "empty"])),
         st.tuples(st.just("route"), others, by),
         st.tuples(st.just("rate_limit"), st.sampled_from([6, 60]), pace),
-        st.tuples(st.just("breaker"), st.integers(1, 3), st.sampled_from([1.0, 10.0])),
         st.tuples(st.just("concurrency"), st.integers(1, 3), st.sampled_from([None, 0, 1])),
         st.tuples(st.just("hedge"), seconds, st.sampled_from([None, 0.5]), st.sampled_from([0.1, 1.0])),
         st.tuples(st.just("timeout"), limits.filter(bool)),
@@ -119,15 +118,15 @@ def layers(stacks: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-def stacks_of(models: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def stacks_of(models: st.SearchStrategy[Any], *more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     def higher(stacks: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-        return st.tuples(st.just("stack"), stacks, st.lists(layers(stacks), min_size=1, max_size=4))
+        return st.tuples(st.just("stack"), stacks, st.lists(st.one_of(layers(stacks), *more), min_size=1, max_size=4))
 
     return higher(st.recursive(models, higher, max_leaves=4))
 
 
 STEADY_STACKS = stacks_of(leaves(steady))
-"""Models that come to the same whether they are streamed or not."""
+"""What comes to the same whether it is streamed or not; for a breaker, a probe's stream is good before it ends."""
 STACKS = stacks_of(
     leaves(
         any_answer,
@@ -135,7 +134,8 @@ STACKS = stacks_of(
         delay=seconds,
         cut=st.just(0.3),
         down=st.just([(0.0, 3.0)]),
-    )
+    ),
+    st.tuples(st.just("breaker"), st.integers(1, 3), st.sampled_from([1.0, 10.0])),
 )
 
 
@@ -332,7 +332,8 @@ def test_a_stream_comes_to_what_a_whole_call_comes_to_time_after_time(spec: Any,
         async def main() -> list[Result[Response, ModelError]]:
             return [await ask(model, request) for _ in range(3)]
 
-        return [(bare(result), attempts(result)) for result in parts.clock.run(main())]
+        # Of a hedge's loser, a stream was cancelled where a whole answer may have been there already.
+        return [(bare(result), [name for name, _ in attempts(result)]) for result in parts.clock.run(main())]
 
     assert three(streamed) == three(whole)
 
