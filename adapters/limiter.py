@@ -66,7 +66,7 @@ class Limiter:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.pace = Pace(rpm, burst)
-        if tpm is not None and not (isinstance(tpm, (int, float)) and 1 <= tpm < math.inf):
+        if isinstance(tpm, bool) or (tpm is not None and not (isinstance(tpm, (int, float)) and 1 <= tpm < math.inf)):
             raise ValueError(f"tokens per minute must be a number of at least 1, not {tpm!r}")
         if max_wait is not None and not max_wait >= 0:
             raise ValueError(f"max_wait must be at least 0 seconds, not {max_wait!r}")

@@ -77,6 +77,7 @@ class Fallback:
         if isinstance(outcome, Opened):
             if not isinstance(outcome.first, Finished):
                 return result, False  # content is shown already
+            await outcome.rest.aclose()  # nothing more will come
             outcome = outcome.ended(outcome.first, self.clock.now())
             response: Response = outcome.response
         else:
@@ -84,8 +85,6 @@ class Fallback:
         error = found_bad(self.on_response, request, response)
         if error is None:
             return result, False
-        if isinstance(result.unwrap(), Opened):
-            await result.unwrap().rest.aclose()  # type: ignore[attr-defined]
         return Failure(_thrown_away(error)), True
 
 

@@ -112,11 +112,11 @@ def with_rate_limit(
     as_estimate(estimate, "with_rate_limit: estimate")
     if isinstance(rpm, (int, float)):
         rpm = Limiter(rpm, tpm=tpm, burst=burst, max_wait=max_wait, clock=clock)
+    elif not isinstance(rpm, (Limiter, Acquirer)):
+        raise TypeError(f"with_rate_limit: takes requests per minute or a limiter with acquire(), not {rpm!r}")
     elif burst != 1 or max_wait is not None or tpm is not None:
         raise TypeError(
             "with_rate_limit: tpm, burst and max_wait belong to the limiter that was passed; set them there"
         )
-    elif not isinstance(rpm, (Limiter, Acquirer)):
-        raise TypeError(f"with_rate_limit: takes requests per minute or a limiter with acquire(), not {rpm!r}")
     policy = RateLimit(rpm, estimate, clock)
     return lambda model: Ending(model, policy, clock)

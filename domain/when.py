@@ -91,6 +91,7 @@ class NoneOf(Question):
 
 
 _ENUMS = {"kind": ErrorKind, "fault": Fault, "scope": Scope, "sent": Sent}
+_PLAIN = {"status": int, "code": str, "provider": str, "retry": bool, "fall_back": bool}  # the others are enums
 _OF_MEANING = frozenset({"fault", "retry", "fall_back", "breaks_circuit"})
 
 
@@ -141,6 +142,9 @@ def _values(name: str, value: Any) -> frozenset[Any]:
         values = frozenset(enum(each) for each in several) if enum is not None else frozenset(several)
     except ValueError as error:
         raise ValueError(f"when: {name}: {error}; there are {', '.join(_ENUMS[name])}") from None
+    for value in values:
+        if not isinstance(value, _PLAIN.get(name, str)):
+            raise ValueError(f"when: {name}: {value!r} is no {_PLAIN[name].__name__}, as every {name} of an error is")
     if not values:
         raise ValueError(f"when: {name}: none of no values is ever so; leave it out")
     return values

@@ -1,5 +1,7 @@
 """with_fallback: the next model answers when one fails, each at most once, and nothing is lost on the way."""
 
+import asyncio
+
 import attrs
 import pytest
 from laws import LAWS
@@ -258,6 +260,21 @@ def test_a_stream_that_ends_without_content_is_judged_and_one_that_has_begun_is_
     assert texts(compose(ScriptedModel(""), with_fallback(ScriptedModel("spare"), on_response="cut_off"))) == ""
     cut = said("and then", finish_reason="length")
     assert texts(compose(ScriptedModel(cut), with_fallback(ScriptedModel("no"), on_response="cut_off"))) == "and then"
+
+
+def test_a_stream_is_closed_whatever_the_judge_does():
+    def judge(response):
+        raise RuntimeError("no judge today")
+
+    empty = ScriptedModel("")
+    stream = compose(empty, with_fallback(ScriptedModel("spare"), on_response=judge)).stream(REQUEST)
+
+    async def main():
+        with pytest.raises(RuntimeError, match="no judge today"):
+            await anext(stream)
+        return empty.open
+
+    assert asyncio.run(main()) == 0
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

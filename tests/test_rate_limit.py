@@ -251,7 +251,7 @@ def test_a_limiter_keeps_its_own_burst():
 
 def test_what_is_no_limiter_is_an_error():
     with pytest.raises(TypeError, match="limiter with acquire"):
-        with_rate_limit("60")
+        with_rate_limit("60", burst=2)
 
 
 # Tokens
@@ -453,7 +453,7 @@ def test_the_repr_and_a_copy_have_the_tokens():
     assert (repr(limiter), repr(copy.copy(limiter))) == ("Limiter(60, tpm=1000)",) * 2
 
 
-@pytest.mark.parametrize("tpm", [0, -5, float("nan"), float("inf"), "1000"])
+@pytest.mark.parametrize("tpm", [0, -5, float("nan"), float("inf"), "1000", True])
 def test_tokens_a_minute_are_a_number(tpm):
     with pytest.raises(ValueError, match="tokens per minute must be a number of at least 1"):
         with_rate_limit(60, tpm=tpm)

@@ -62,6 +62,8 @@ def test_what_no_error_has_is_an_error_at_once():
         when(kind="slowness")
     with pytest.raises(ValueError, match="when: status: none of no values is ever so"):
         when(status=[])
+    with pytest.raises(ValueError, match="when: status: '500' is no int, as every status of an error is"):
+        when(status=[502, "500"])
     with pytest.raises(TypeError, match="when: ask something"):
         when()
     with pytest.raises(TypeError):
