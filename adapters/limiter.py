@@ -29,7 +29,7 @@ _SLIGHT = 1_000_000
 """Nanoseconds by which any timer may be late, and no provider notices."""
 
 _LOOK = 1_000_000_000
-"""Nanoseconds after which who waits for tokens looks whether some have come back."""
+"""Nanoseconds after which who waits looks whether somebody has given up, or tokens have come back."""
 
 _LONGEST = 1e9
 """The longest pause, in seconds: thirty years are for ever, and infinity is no number of nanoseconds."""
@@ -104,7 +104,7 @@ class Limiter:
         with self._lock:
             asked = self._now()
             permit = Permit(asked, max(1, min(tokens, self.tpm)) if self.tpm else 0)
-            state, meter = self._reserve(permit, asked)
+            state, meter = self._reserve(permit, asked, asked)
             if permit.start == asked and deadline.left() >= 0:
                 self._state, self._meter = state, meter
                 self._begun.append(asked)
@@ -117,12 +117,12 @@ class Limiter:
             permit.asked = asked + self._late
         return await self._wait(permit)
 
-    def _reserve(self, permit: Permit, now: int) -> tuple[Pacing, Meter]:
+    def _reserve(self, permit: Permit, now: int, soonest: int) -> tuple[Pacing, Meter]:
         """Sets when the permit starts; gives the states after that."""
         if not permit.tokens or self.tpm is None:
-            state, permit.start = reserve(self.pace, self._state, now)
+            state, permit.start = reserve(self.pace, self._state, soonest)
             return state, self._meter
-        state, meter, permit.start = admit(self.pace, self.tpm, self._state, self._meter, now, permit.tokens)
+        state, meter, permit.start = admit(self.pace, self.tpm, self._state, self._meter, now, permit.tokens, soonest)
         return state, meter
 
     async def _wait(self, permit: Permit) -> Permit | ModelError:
@@ -131,7 +131,7 @@ class Limiter:
                 with self._lock:
                     self._hasten()
                     start, late = permit.start, self._late
-                    permit.wakes = min(start, self._now() + _LOOK) if permit.tokens else start
+                    permit.wakes = min(start, self._now() + _LOOK)
                 await self.clock.sleep(max(0.0, (permit.wakes + late) / 1e9 - self.clock.now()))
                 with self._lock:
                     if (permit.start, self._late) == (start, late):
@@ -161,11 +161,12 @@ class Limiter:
             )
         else:
             self._state = release(self._state, permit.start, self._now())
+        self._refunded = True
 
     def _hasten(self) -> None:
-        """Let those who wait start sooner, as tokens have come back: from when each of them looks."""
+        """Let those who wait start sooner, as tokens or starts have come back: from when each of them looks."""
         now = self._now()
-        if not self._refunded or self.tpm is None or (self._hastens is not None and now < self._hastens):
+        if not self._refunded or (self._hastens is not None and now < self._hastens):
             return
         self._refunded, self._hastens = False, now + _LOOK
         waiting = sorted(self._waiting, key=lambda permit: permit.start)
@@ -173,9 +174,7 @@ class Limiter:
             self._meter = correct(self._meter, permit.start, -permit.tokens)
         self._state = Pacing(tuple(sorted(self._begun)), self._state.not_before)
         for permit in waiting:
-            self._state, self._meter, permit.start = admit(
-                self.pace, self.tpm, self._state, self._meter, now, permit.tokens, permit.wakes
-            )
+            self._state, self._meter = self._reserve(permit, now, max(now, permit.wakes))
 
     def _now(self) -> int:
         """The limiter's own time, which stands still while a call is late to start, so that calls never bunch up."""
@@ -201,7 +200,7 @@ class Limiter:
         with self._lock:
             now = self._now()
             permit = Permit(now, 1)
-            self._reserve(permit, now)
+            self._reserve(permit, now, now)
             return self._refusal(permit.start, now, min(max_wait, self.max_wait))
 
     def hold_back(self, seconds: float) -> None:
@@ -217,7 +216,7 @@ class Limiter:
                 for permit in waiting:
                     self._meter = correct(self._meter, permit.start, -permit.tokens)
                 for permit in waiting:
-                    self._state, self._meter = self._reserve(permit, now)
+                    self._state, self._meter = self._reserve(permit, now, now)
 
     def forget(self) -> None:
         """In a forked child: those who wait are the parent's, and so may be whoever holds the lock."""

@@ -44,6 +44,26 @@ def test_who_gives_up_waiting_gives_the_permit_back():
     assert clock.run(give_up()) == pytest.approx(9.8)
 
 
+def test_those_who_still_wait_move_up_when_others_give_up():
+    clock, starts = VirtualClock(), []
+    limiter = Limiter(6, clock=clock)
+
+    async def call():
+        await limiter.acquire()
+        starts.append(clock.now())
+
+    async def main():
+        calls = [asyncio.create_task(call()) for _ in range(12)]
+        await asyncio.sleep(2.5)
+        for impatient in calls[1:10]:
+            impatient.cancel()
+        await asyncio.sleep(2)
+        await asyncio.gather(*calls, call(), return_exceptions=True)
+
+    clock.run(main())
+    assert starts == pytest.approx([0.0, 10.0, 20.0, 30.0])
+
+
 def test_a_permit_given_back_too_late_is_used_up():
     assert release(Pacing((5,)), 5, 6) == Pacing((5,))
 
