@@ -181,3 +181,30 @@ def test_a_model_has_a_name(model_id: object) -> None:
 def test_a_timeout_is_a_number_of_seconds(timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout is a positive number of seconds, or None"):
         check("SomeModel", "m", timeout)
+
+
+@attrs.frozen
+class Ledgered(Echo):
+    """Enters its attempts itself, as a model does that makes several."""
+
+    async def _generate(self, request: Request) -> Result[Response, ModelError]:
+        entry = Attempt("echo", "one of several", "answered")
+        return (
+            (await super()._generate(request)).map(lambda said: said.after(entry)).alt(lambda said: said.after(entry))
+        )
+
+
+@pytest.mark.parametrize("error", [None, ModelError("server", "no")], ids=["answered", "failed"])
+def test_a_ledger_that_is_there_already_is_only_told_of_the_wait(error: ModelError | None) -> None:
+    clock = VirtualClock()
+    model = Ledgered("m", clock, Limiter(60, clock=clock), error)
+
+    async def main() -> list[Result[Response, ModelError]]:
+        return [await model.generate(HI), settle(await listen(model, HI))]
+
+    ledgers = [
+        result.unwrap().attempts if isinstance(result, Success) else result.failure().attempts
+        for result in clock.run(main())
+    ]
+    entry = Attempt("echo", "one of several", "answered")
+    assert ledgers == [(entry,), (attrs.evolve(entry, waits=(Wait("rate_limit", 1.0),)),)]

@@ -108,7 +108,9 @@ def test_the_law_is_kept(law, tmp_path):
 def test_one_tape_serves_many(tmp_path):
     class Played(Taped):
         def answering(self, text, sizes=(8,)):
-            record(self.path, (as_request("What is there to say?"), text))
+            stop = text[len(text) // 2 :][:3]  # what the law asks besides
+            asked = as_request("What is there to say?"), as_request("What is there to say?", [stop])
+            record(self.path, *((request, text) for request in asked))
             return laws.Case(player(self.path)[0], lambda: 0, lambda: 0)
 
     laws.one_model_serves_many(Played(tmp_path))

@@ -108,6 +108,10 @@ def test_every_layer_can_be_played() -> None:
     assert simulate(stack, outages=DOWN).success > 0.99
 
 
+def test_a_layer_that_listens_for_events_is_played_a_stream() -> None:
+    assert simulate(big(with_timeout(idle=60)), Workload(calls=5)).success == 1.0
+
+
 def test_alike_requests_come_from_the_cache() -> None:
     found = simulate(big(with_cache()), Workload(calls=50, request=lambda number: as_request("the same")))
     assert found.physical_calls == 1
