@@ -142,8 +142,9 @@ class _Played:
         return Success(Response.of("played", usage=self.usage, model_id=self.model_id))
 
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
-        for event in replay((await self.generate(request)).unwrap()):  # a layer may stream underneath
-            yield event
+        said, last = replay((await self.generate(request)).unwrap())  # a layer may stream underneath
+        yield said
+        yield last
 
 
 async def _run(
