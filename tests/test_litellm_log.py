@@ -9,7 +9,7 @@ import pytest
 from modelport.adapters.litellm_log import hiding
 
 ROUTER = logging.getLogger("LiteLLM Router")
-KEY = "sk-secret-0123456789"
+KEY = "planted-word-0123456789"  # not of a form that litellm itself takes out
 
 
 def test_a_secret_is_taken_out_of_the_text_and_the_traceback(caplog: pytest.LogCaptureFixture) -> None:
