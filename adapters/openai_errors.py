@@ -12,12 +12,15 @@ from typing import Any, Final
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.frozen import FrozenDict
 from . import chat_errors
+from .http_errors import HTTP, Meanings
+from .http_errors import meaning as known
 from .secret import hidden
 
 _K, _S = ErrorKind, Sent
 
-EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
+EXCEPTIONS: Final[Meanings] = FrozenDict(
     {
+        **HTTP,
         # kind None: by the status and the body, as `chat_errors` reads them
         "openai.APIStatusError": (None, _S.YES),
         "openai.APIResponseValidationError": (_K.MALFORMED_RESPONSE, _S.YES),
@@ -37,41 +40,13 @@ EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
         "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
         "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
         "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
-        "httpx.HTTPStatusError": (None, _S.YES),
-        "httpx.ConnectTimeout": (_K.TIMEOUT, _S.NO),
-        "httpx.PoolTimeout": (_K.TIMEOUT, _S.NO),
-        "httpx.TimeoutException": (_K.TIMEOUT, _S.PERHAPS),  # ReadTimeout, WriteTimeout
-        "httpx.ConnectError": (_K.CONNECTION, _S.NO),
-        "httpx.ProxyError": (_K.CONNECTION, _S.NO),
-        "httpx.UnsupportedProtocol": (_K.CONNECTION, _S.NO),
-        "httpx.LocalProtocolError": (_K.INVALID_REQUEST, _S.NO),  # a header that HTTP can't carry
-        "httpx.InvalidURL": (_K.INVALID_REQUEST, _S.NO),
-        "httpx.TooManyRedirects": (_K.NOT_FOUND, _S.YES),
-        "httpx.DecodingError": (_K.MALFORMED_RESPONSE, _S.YES),
-        "httpx.CookieConflict": (_K.MALFORMED_RESPONSE, _S.YES),
-        "httpx.SSEError": (_K.MALFORMED_RESPONSE, _S.YES),
-        "httpx.TransportError": (_K.INTERRUPTED, _S.PERHAPS),  # ReadError, WriteError, RemoteProtocolError, ...
-        "httpx.HTTPError": (_K.INTERRUPTED, _S.PERHAPS),
-        "httpx.StreamError": (_K.INTERRUPTED, _S.PERHAPS),
         # of a function that fetches a token, such as azure-identity's
         "azure.ServiceRequestError": (_K.CONNECTION, _S.NO),
         "azure.ServiceResponseError": (_K.CONNECTION, _S.NO),
         "azure.AzureError": (_K.AUTHENTICATION, _S.NO),
-        "anyio.EndOfStream": (_K.INTERRUPTED, _S.PERHAPS),
-        "anyio.BrokenResourceError": (_K.INTERRUPTED, _S.PERHAPS),
-        "anyio.ClosedResourceError": (_K.INTERRUPTED, _S.PERHAPS),
-        "json.JSONDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
-        "builtins.UnicodeDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
-        "builtins.UnicodeEncodeError": (_K.AUTHENTICATION, _S.NO),  # headers are ASCII: a key with other letters
-        "builtins.ConnectionRefusedError": (_K.CONNECTION, _S.NO),
-        "socket.gaierror": (_K.CONNECTION, _S.NO),
-        "ssl.SSLCertVerificationError": (_K.CONNECTION, _S.NO),
-        "builtins.RecursionError": (_K.MALFORMED_RESPONSE, _S.YES),  # an answer nested without end
-        "builtins.TimeoutError": (_K.TIMEOUT, _S.PERHAPS),
-        "builtins.OSError": (_K.INTERRUPTED, _S.PERHAPS),  # resets, broken pipes, ssl.SSLError
     }
 )
-"""By `package.Name`, httpx2 under the name of httpx; a subclass that isn't here means what its nearest parent means."""
+"""With those of the HTTP library beneath; a subclass that isn't here means what its nearest parent means."""
 
 _NO_KEY: Final = (
     "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
@@ -110,12 +85,12 @@ def translate(
     `headers` are the answer's, where the exception doesn't hold them. Raises the exception again where the table
     doesn't know it, because it is then no failure of a provider.
     """
-    meaning = _meaning(exception)
+    meaning = known(exception, EXCEPTIONS)
     cause = exception.__cause__
     if cause is not None and type(exception).__name__ in ("APIConnectionError", "APITimeoutError"):
-        meaning = _meaning(cause) or meaning
+        meaning = known(cause, EXCEPTIONS) or meaning
     if cause is not None and isinstance(exception, KeyUnavailable):
-        fetching = _meaning(cause)
+        fetching = known(cause, EXCEPTIONS)
         if fetching is not None and fetching[0] in _OF_THE_NETWORK:
             meaning = (_K.CONNECTION, _S.NO)
     if meaning is None:
@@ -160,15 +135,6 @@ def _refused(kind: ErrorKind, message: str, param: object) -> tuple[ErrorKind, s
     if remedy is None and param.isidentifier() and param not in _OF_THE_REQUEST:
         remedy = f"take it away: {param}=OMIT in the call, or drop_options=[{param!r}] for every call"
     return kind, f"{message} ({remedy})" if remedy and kind is _K.UNSUPPORTED else message
-
-
-def _meaning(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:
-    for cls in type(exception).__mro__:
-        package = cls.__module__.partition(".")[0]
-        found = EXCEPTIONS.get(f"{'httpx' if package == 'httpx2' else package}.{cls.__name__}")
-        if found is not None:
-            return found
-    return None
 
 
 def _message(
