@@ -300,7 +300,8 @@ class _Reader:
 
     def __call__(self, chunk: Any) -> Iterable[tuple[str, Any]]:
         if not isinstance(chunk, bytes):
-            return chunk.items()  # type: ignore[no-any-return]
+            events: Iterable[tuple[str, Any]] = chunk.items()
+            return events
         return self._read(chunk)
 
     def _read(self, chunk: bytes) -> Iterator[tuple[str, Any]]:

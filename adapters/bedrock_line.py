@@ -57,6 +57,8 @@ def current() -> Line | None:
 class _Watched:
     """What a connection does besides: it knows its line."""
 
+    # It is mixed into urllib3's connections; what they have isn't known to a type checker here, hence the exceptions.
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._guard = threading.Lock()

@@ -9,14 +9,12 @@ domain has no word for travels in `metadata["bedrock"]`: `signature`, `redactedC
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
-import math
 import re
 import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain, count
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar, assert_never
+from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
 from ..domain.capability import Unsupported
 from ..domain.frozen import EMPTY, FrozenDict, thaw
@@ -26,6 +24,7 @@ from ..domain.preparation import cache_marker, inline
 from ..domain.request import Request
 from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
 from ..domain.tool import Tool
+from .bedrock_calls import call_id, call_input
 from .bedrock_media import IMAGES, block_text, document_format, document_name, ending, image_format, sound_format
 
 PROVIDER: Final = "bedrock"
@@ -230,7 +229,7 @@ def _conversation(messages: tuple[Message, ...]) -> tuple[list[dict[str, Any]], 
         if found is not None and found[0]() is message:
             wire: _Wire = found[1]
         else:
-            wire = _remembered(message, lambda said, at=at: _wire(said, f"messages[{at}]"))  # type: ignore[misc]
+            wire = _remembered(message, partial(_wire, where=f"messages[{at}]"))
         if not wire.message["content"]:
             continue  # blank words are refused
         if wire.documents:
@@ -302,7 +301,7 @@ def _block(part: Part, where: str) -> dict[str, Any] | None:
         case Reasoning():
             return _reasoning_block(part)
         case ToolCall():
-            return {"toolUse": {"toolUseId": _id(part.id), "name": part.name, "input": _input(part.arguments)}}
+            return {"toolUse": {"toolUseId": call_id(part.id), "name": part.name, "input": call_input(part.arguments)}}
         case ToolResult():
             return _result_block(part, where)
         case Image():
@@ -342,19 +341,11 @@ def _reasoning_block(part: Reasoning) -> dict[str, Any] | None:
     return None
 
 
-def _secret(text: object) -> bytes:
+def _secret(text: Any) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)  # type: ignore[arg-type]
+        return base64.b64decode(text, validate=True)
     except (TypeError, ValueError):
         raise Unwritable("a Reasoning: redactedContent isn't base64, as it was when it came") from None
-
-
-_ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{0,64}")
-
-
-def _id(given: str) -> str:
-    """The id of a call as Converse admits it: other makers' (Gemini's thoughts, say) may be longer."""
-    return given if _ID.fullmatch(given) else hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()
 
 
 def _result_block(part: ToolResult, where: str) -> dict[str, Any]:
@@ -366,28 +357,10 @@ def _result_block(part: ToolResult, where: str) -> dict[str, Any]:
         block = _block(inner, place)
         if block is not None:
             content.append(block)
-    result: dict[str, Any] = {"toolUseId": _id(part.call_id), "content": content}
+    result: dict[str, Any] = {"toolUseId": call_id(part.call_id), "content": content}
     if part.is_error:
         result["status"] = "error"
     return {"toolResult": result}
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    return value if math.isfinite(value) else _not_json(number)
-
-
-def _input(arguments: str) -> dict[str, Any]:
-    """The arguments as the object that this wire wants; what isn't one (broken off, or wrong) is shown as it stands."""
-    try:
-        value = json.loads(arguments or "{}", parse_constant=_not_json, parse_float=_finite)
-    except (ValueError, RecursionError):
-        value = arguments
-    return value if isinstance(value, dict) else {"arguments": arguments}
 
 
 _BUCKET: Final = re.compile(r"s3://[^/]+", re.IGNORECASE)

@@ -188,7 +188,8 @@ def _body(refusal: BaseException | None) -> object:
     body = getattr(refusal, "body", None)  # openai has read it
     if not body:
         try:
-            body = json.loads(refusal.response.content)  # type: ignore[attr-defined]
+            response: Any = getattr(refusal, "response", None)
+            body = json.loads(response.content)
         except Exception:  # a stream that nobody has read, or no JSON
             return None
     if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):

@@ -1,0 +1,34 @@
+"""A tool's call as Converse admits it: its id, and its arguments as an object."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, Final, NoReturn
+
+_ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{0,64}")
+
+
+def call_id(given: str) -> str:
+    """The id of a call as Converse admits it: other makers' (Gemini's thoughts, say) may be longer."""
+    return given if _ID.fullmatch(given) else hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _not_json(number)
+
+
+def call_input(arguments: str) -> dict[str, Any]:
+    """The arguments as the object that this wire wants; what isn't one (broken off, or wrong) is shown as it stands."""
+    try:
+        value = json.loads(arguments or "{}", parse_constant=_not_json, parse_float=_finite)
+    except (ValueError, RecursionError):
+        value = arguments
+    return value if isinstance(value, dict) else {"arguments": arguments}
