@@ -30,9 +30,11 @@ from .constraint import Constraints
 from .detokenizer import Detokenizer
 from .generation_thread import Threads, answering
 from .local_model import LocalModel
+from .logprobs import asked
 from .secret import revealed
 from .transformers_constraint import Follow, vocabulary
 from .transformers_loading import Loaded, load
+from .transformers_logprobs import Heard
 from .transformers_sampling import DEFAULT_MAX_TOKENS, arguments, seeded
 
 PROVIDER = "transformers"
@@ -121,7 +123,13 @@ class _Answer:
     """One answer in the making, and the stopping criterion that makes it."""
 
     def __init__(
-        self, loaded: Loaded, request: Request, prompt: Any, show: Callable[[Event], None], cancelled: threading.Event
+        self,
+        loaded: Loaded,
+        request: Request,
+        prompt: Any,
+        heard: Heard | None,
+        show: Callable[[Event], None],
+        cancelled: threading.Event,
     ) -> None:
         tokenizer = loaded.tokenizer
         self._text = Detokenizer(
@@ -135,7 +143,8 @@ class _Answer:
             thought=opened_thought(tokenizer.decode(prompt[0, -8:])),
             first_call=1 + sum(len(message.tool_calls) for message in request.messages),
         )
-        self._show, self._cancelled = show, cancelled
+        self._show, self._cancelled, self._heard = show, cancelled, heard
+        self._said = ""  # all of it, where it is to be told how likely its tokens were
         self.read = prompt.shape[1]  # so many tokens, the prompt's included, have been read
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
@@ -150,8 +159,21 @@ class _Answer:
     def take(self, ids: Any) -> None:
         new = ids[0, self.read :].tolist()
         if new and not self.spoken.ended:
+            if self._heard is None:
+                self._say(self.spoken.feed(self._text.feed(new)))
+            else:
+                for place, token in enumerate(new, self.read):
+                    self._heard.chose(place, token, len(self._said))
+                    piece = self._text.feed([token])
+                    self._said += piece
+                    self._say(self.spoken.feed(piece))
             self.read += len(new)
-            self._say(self.spoken.feed(self._text.feed(new)))
+
+    def finish(self, reason: FinishReason, **rest: Any) -> Finished:
+        """The last event, after `close`."""
+        reason = self.spoken.finish_reason(reason)
+        finished = self.draft.finish(reason, stopped_by=self.spoken.stopped_by, **rest)
+        return finished if self._heard is None else Finished(self._heard.onto(finished.response, self._said))
 
     def close(self) -> None:
         self._say(self.spoken.close())
@@ -248,7 +270,11 @@ class TransformersModel(LocalModel):
             constraint = self._runtime.constraints(loaded).start(request.response_format)
             if constraint is not None:
                 call["logits_processor"] = [Follow(constraint, size), *call.get("logits_processor", ())]
-            answer = _Answer(loaded, request, prompt["input_ids"], show, cancelled)
+            top, _ = asked(resolve(self.options, request.options))
+            heard = None if top is None else Heard(loaded.tokenizer, top)
+            if heard is not None:
+                call["logits_processor"] = [heard, *call.get("logits_processor", ())]
+            answer = _Answer(loaded, request, prompt["input_ids"], heard, show, cancelled)
             draft = answer.draft
             phase = "generating"
             criteria = [*call.pop("stopping_criteria", ()), answer]
@@ -257,9 +283,7 @@ class TransformersModel(LocalModel):
             answer.close()
             last = int((output if hasattr(output, "shape") else output.sequences)[0, answer.read - 1])
             reason = FinishReason.STOP if last in call.get("eos_token_id", ()) else FinishReason.LENGTH
-            reason, stop = answer.spoken.finish_reason(reason), answer.spoken.stopped_by
-            usage = Usage(size, answer.read - size)
-            return draft.finish(reason, stopped_by=stop, usage=usage, model_id=self.model_id)
+            return answer.finish(reason, usage=Usage(size, answer.read - size), model_id=self.model_id)
         except Exception as error:
             return draft.fail(translate(error, self.model_id, phase))
 
@@ -281,7 +305,8 @@ class TransformersModel(LocalModel):
     def _arguments(self, loaded: Loaded, request: Request, room: int | None) -> dict[str, Any]:
         """The arguments of `generate`: what was asked, over the model's own configuration, in the room left."""
         defaults = loaded.model.generation_config
-        call = seeded(arguments(thaw(resolve(self.options, request.options))), defaults, loaded.model.device)
+        _, options = asked(thaw(resolve(self.options, request.options)))
+        call = seeded(arguments(options), defaults, loaded.model.device)
         if "max_length" not in call:
             most = call.get("max_new_tokens") or getattr(defaults, "max_new_tokens", None) or DEFAULT_MAX_TOKENS
             call["max_new_tokens"] = most if room is None else min(most, room)
