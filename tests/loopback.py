@@ -35,7 +35,7 @@ class Seen:
 class Answer:
     """What to send: a body of a known length, or pieces of one; then `end`, `stall`, `reset` or `cut` the connection.
 
-    `status` 0 sends nothing at all before that.
+    `status` 0 sends nothing at all before that. With `together` the last piece and the end come in one packet.
     """
 
     status: int = 200
@@ -44,6 +44,7 @@ class Answer:
     pieces: Sequence[bytes] | None = None
     then: str = "end"
     pause: float = 0.0
+    together: bool = False
 
 
 Script = Answer | Callable[[Seen], Answer]
@@ -211,12 +212,15 @@ class Loopback:
             lines = [f"{name}: {value}" for name, value in answer.headers.items()]
             writer.write("\r\n".join([f"HTTP/1.1 {answer.status} Some", length, *lines, "", ""]).encode())
             writer.write(answer.body if answer.then == "end" else answer.body[: len(answer.body) // 2])
-            for piece in answer.pieces or ():
-                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            packets = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in answer.pieces or ()]
+            end = b"0\r\n\r\n" if answer.pieces is not None and answer.then == "end" else b""
+            if packets and answer.together:
+                end = packets.pop() + end
+            for packet in packets:
+                writer.write(packet)
                 await writer.drain()
                 await asyncio.sleep(answer.pause)
-            if answer.pieces is not None and answer.then == "end":
-                writer.write(b"0\r\n\r\n")
+            writer.write(end)
             await writer.drain()
         if answer.then == "stall":
             await asyncio.Event().wait()
