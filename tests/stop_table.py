@@ -1,8 +1,8 @@
 """Stops of every awkward sort, and what each runtime must say to them: the same text, reason, stop and usage.
 
-The model is the embedded default, SmolLM2-135M-Instruct, greedy. It has said a thing two to four times and says it again,
-sure of every token by two logits or more, so that no rounding or quantisation of a runtime can change the answer. Usage
-counts the tokens up to the one that ended the text, the end token of the model included.
+The model is the embedded default, SmolLM2-135M-Instruct, greedy. It has said a thing two to four times and says it
+again, sure of every token by two logits or more, so that no rounding or quantisation of a runtime can change the
+answer. Usage counts the tokens up to the one that ended the text, the end token of the model included.
 
 `tests/test_stop_table.py` asks whatever runtime is installed.
 """
