@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,28 +16,28 @@ import attrs
 
 from ..domain.capability import Capabilities
 from ..domain.draft import Draft
-from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from ..domain.error import ErrorKind
 from ..domain.event import Event, Failed, Finished
 from ..domain.frozen import FrozenDict, freeze_mapping, thaw
 from ..domain.option import canonical, resolve
+from ..domain.preparation import as_role_conversions, prepare
 from ..domain.request import Request
 from ..domain.response import FinishReason
-from ..domain.spoken import Spoken, opened_thought
-from ..domain.tool import Tool
 from ..domain.usage import Usage
-from .chat_template import template_messages, template_tools
+from .chat_settings import check_kind
 from .constraint import Constraints
-from .detokenizer import Detokenizer
 from .generation_thread import Threads, answering
 from .local_model import LocalModel
 from .logprobs import asked
 from .secret import revealed
+from .transformers_answer import Answer
 from .transformers_constraint import Follow, vocabulary
-from .transformers_loading import Loaded, load
+from .transformers_errors import PROVIDER, translate
+from .transformers_loading import Loaded, load, sees
 from .transformers_logprobs import Heard
+from .transformers_prompt import read
 from .transformers_sampling import DEFAULT_MAX_TOKENS, arguments, seeded
 
-PROVIDER = "transformers"
 _THREADS = 4
 
 
@@ -45,151 +45,12 @@ CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, g
 """What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
 
 
-def encode(request: Request) -> dict[str, Any]:
-    """The conversation and the tools as a chat template takes them."""
-    return {"conversation": template_messages(request.messages)[0], "tools": template_tools(_offered(request))}
-
-
-def _offered(request: Request) -> tuple[Tool, ...]:
-    return () if request.tool_choice == "none" else request.tools
-
-
-_K = ErrorKind
-
-# By the name of the exception or of one that it came from; the first that is found, from the outermost inwards.
-_BY_NAME: Mapping[str, tuple[ErrorKind, Scope, Sent]] = {
-    "ModuleNotFoundError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
-    "ImportError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
-    "OutOfMemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
-    "MemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
-    "GatedRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "DisabledRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "RepositoryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "RevisionNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "HFValidationError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "RemoteEntryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "LocalEntryNotFoundError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "OfflineModeIsEnabled": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ReadTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
-    "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
-    "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "UndefinedError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-}
-# Where no name says more: what went on when it was raised.
-_BY_PHASE: Mapping[tuple[str, type[Exception]], tuple[ErrorKind, Scope, Sent]] = {
-    ("loading", OSError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    ("loading", Exception): (_K.SERVER, Scope.MODEL, Sent.NO),
-    ("reading", Exception): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    ("generating", ValueError): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    ("generating", TypeError): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    ("generating", Exception): (_K.SERVER, Scope.REQUEST, Sent.YES),
-}
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-
-
-def translate(error: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
-    """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
-    if isinstance(error, ModelFailure):
-        return attrs.evolve(error.error, provider=PROVIDER, model_id=model_id)
-    kind, scope, sent = _meaning(error, phase)
-    message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    if phase == "loading":
-        message = f"{model_id!r}: {message}"
-    if kind is ErrorKind.MISSING_DEPENDENCY:
-        message = f"{error}; pip install 'modelport[transformers]'"
-    return ModelError(kind, message, scope=scope, sent=sent, provider=PROVIDER, model_id=model_id)
-
-
-def _meaning(error: Exception, phase: str) -> tuple[ErrorKind, Scope, Sent]:
-    if any(words in str(error) for words in _NO_MEMORY):
-        return _BY_NAME["OutOfMemoryError"]
-    link: BaseException | None = error
-    seen: set[int] = set()
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        for base in type(link).__mro__:
-            if base.__name__ in _BY_NAME:
-                return _BY_NAME[base.__name__]
-        link = link.__cause__ or link.__context__
-    return next(meant for (when, kind), meant in _BY_PHASE.items() if when == phase and isinstance(error, kind))
-
-
-class _Answer:
-    """One answer in the making, and the stopping criterion that makes it."""
-
-    def __init__(
-        self,
-        loaded: Loaded,
-        request: Request,
-        prompt: Any,
-        heard: Heard | None,
-        show: Callable[[Event], None],
-        cancelled: threading.Event,
-    ) -> None:
-        tokenizer = loaded.tokenizer
-        self._text = Detokenizer(
-            lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        )
-        self.draft = Draft(request.stop_sequences)
-        self.spoken = Spoken(
-            self.draft,
-            request.stop_sequences,
-            tools=bool(_offered(request)),
-            thought=opened_thought(tokenizer.decode(prompt[0, -8:])),
-            first_call=1 + sum(len(message.tool_calls) for message in request.messages),
-        )
-        self._show, self._cancelled, self._heard = show, cancelled, heard
-        self._said = ""  # all of it, where it is to be told how likely its tokens were
-        self.read = prompt.shape[1]  # so many tokens, the prompt's included, have been read
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        import torch
-
-        rows = input_ids.shape[0]
-        if rows == 1:  # of several beams none is the answer yet
-            self.take(input_ids)
-        ended = self._cancelled.is_set() or self.spoken.ended
-        return torch.full((rows,), ended, dtype=torch.bool, device=input_ids.device)
-
-    def take(self, ids: Any) -> None:
-        new = ids[0, self.read :].tolist()
-        if new and not self.spoken.ended:
-            if self._heard is None:
-                self._say(self.spoken.feed(self._text.feed(new)))
-            else:
-                for place, token in enumerate(new, self.read):
-                    self._heard.chose(place, token, len(self._said))
-                    piece = self._text.feed([token])
-                    self._said += piece
-                    self._say(self.spoken.feed(piece))
-            self.read += len(new)
-
-    def finish(self, reason: FinishReason, **rest: Any) -> Finished:
-        """The last event, after `close`."""
-        reason = self.spoken.finish_reason(reason)
-        finished = self.draft.finish(reason, stopped_by=self.spoken.stopped_by, **rest)
-        return finished if self._heard is None else Finished(self._heard.onto(finished.response, self._said))
-
-    def close(self) -> None:
-        self._say(self.spoken.close())
-        self._say(self.draft.close())
-
-    def _say(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self._show(event)
-
-
 @attrs.frozen(init=False, eq=False)
 class TransformersModel(LocalModel):
     """A model that transformers runs: a name on the hub, a folder, or `default` for the embedded one.
 
-    It is loaded on first use, once. A `model` and `tokenizer` that are loaded already can be given together.
-    `options` are defaults for every call; `model_kwargs` go to `from_pretrained`.
+    It is loaded on first use, once. A `model` that is loaded already can be given with its `tokenizer`, or with the
+    `processor` of a model that sees. `options` are defaults for every call; `model_kwargs` go to `from_pretrained`.
     """
 
     model_id: str
@@ -200,8 +61,11 @@ class TransformersModel(LocalModel):
     trust_remote_code: bool = attrs.field(repr=False)
     model_kwargs: FrozenDict = attrs.field(repr=False)
     apply_chat_template_kwargs: FrozenDict = attrs.field(repr=False)
+    custom_role_conversions: FrozenDict = attrs.field(repr=False)
+    flatten_messages_as_text: bool = attrs.field(repr=False)
     _model: Any = attrs.field(repr=False)
     _tokenizer: Any = attrs.field(repr=False)
+    _processor: Any = attrs.field(repr=False)
     _runtime: _Runtime = attrs.field(repr=False)
 
     def __init__(
@@ -214,32 +78,45 @@ class TransformersModel(LocalModel):
         trust_remote_code: bool = False,
         model: Any = None,
         tokenizer: Any = None,
+        processor: Any = None,
         model_kwargs: Mapping[str, Any] | None = None,
         apply_chat_template_kwargs: Mapping[str, Any] | None = None,
+        custom_role_conversions: Mapping[str, str] | None = None,
+        flatten_messages_as_text: bool = False,
+        capabilities: Capabilities | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(model_id, str) or not model_id:
             raise ValueError(f"TransformersModel: model_id is a name, a folder or 'default', not {model_id!r}")
         if dtype is not None and torch_dtype is not None:
             raise ValueError("TransformersModel: dtype and torch_dtype are two spellings of one thing; keep dtype")
-        if (model is None) != (tokenizer is None):
-            raise ValueError("TransformersModel: model and tokenizer are given together, or neither is")
+        if (model is None) != (tokenizer is None and processor is None):
+            raise ValueError("TransformersModel: model and tokenizer (or processor) are given together, or neither is")
+        where = "TransformersModel"
+        check_kind(where, "capabilities", capabilities, Capabilities, "Capabilities(...)")
+        check_kind(where, "flatten_messages_as_text", flatten_messages_as_text, bool, "True or False")
+        words = tokenizer if tokenizer is not None else getattr(processor, "tokenizer", None)
+        if processor is not None and words is None:
+            raise TypeError(f"{where}: processor= has a tokenizer and an image processor, unlike {processor!r}")
         dtype = dtype if torch_dtype is None else torch_dtype
         placed = {name: value for name, value in (("device_map", device_map), ("dtype", dtype)) if value is not None}
         kwargs = freeze_mapping(model_kwargs or {})
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id,
-            canonical(options, "TransformersModel"),
-            CAN,
+            canonical(options, where),
+            capabilities or attrs.evolve(CAN, images=sees(model_id) if model is None else processor is not None),
             device_map,
             dtype,
             trust_remote_code,
             kwargs,
             freeze_mapping(apply_chat_template_kwargs or {}),
+            as_role_conversions(custom_role_conversions, where),
+            flatten_messages_as_text,
             model,
             tokenizer,
+            processor,
             _Runtime(
-                None if model is None else Loaded(model, tokenizer),
+                None if model is None else Loaded(model, words, processor),
                 lambda: load(model_id, trust_remote_code=trust_remote_code, **{**revealed(thaw(kwargs)), **placed}),
             ),
         )
@@ -274,7 +151,7 @@ class TransformersModel(LocalModel):
             heard = None if top is None else Heard(loaded.tokenizer, top)
             if heard is not None:
                 call["logits_processor"] = [heard, *call.get("logits_processor", ())]
-            answer = _Answer(loaded, request, prompt["input_ids"], heard, show, cancelled)
+            answer = Answer(loaded, request, prompt["input_ids"], heard, show, cancelled)
             draft = answer.draft
             phase = "generating"
             criteria = [*call.pop("stopping_criteria", ()), answer]
@@ -288,18 +165,9 @@ class TransformersModel(LocalModel):
             return draft.fail(translate(error, self.model_id, phase))
 
     def _prompt(self, loaded: Loaded, request: Request) -> tuple[dict[str, Any], int]:
-        template = self.apply_chat_template_kwargs.get("chat_template", loaded.tokenizer.chat_template)
-        if not template:
-            message = "its tokenizer has no chat template: use a model that was trained to chat, or give a template: "
-            message += "TransformersModel(..., apply_chat_template_kwargs={'chat_template': ...})"
-            raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
-        if _offered(request) and "tools" not in str(template):
-            message = "its chat template knows no tools, so the model would never hear of them"
-            raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
-        given = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs)}
-        given |= {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
-        prompt = loaded.tokenizer.apply_chat_template(**encode(request), **given)
-        tensors = {name: prompt[name].to(loaded.model.device) for name in ("input_ids", "attention_mask")}
+        conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
+        messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
+        tensors = read(loaded, attrs.evolve(request, messages=messages), self.apply_chat_template_kwargs)
         return tensors, tensors["input_ids"].shape[1]
 
     def _arguments(self, loaded: Loaded, request: Request, room: int | None) -> dict[str, Any]:

@@ -1,10 +1,13 @@
-"""How transformers loads a model and its tokenizer: from a folder, the hub, or the embedded default's weights.
+"""How transformers loads what answers: from a folder, a GGUF file, the hub, or the embedded default's weights.
 
-A local folder is read without the network. The default's weights are converted once into the cache folder.
+What is on this machine is read without the network. A GGUF file is converted once into the cache folder. A model that
+sees comes with its processor; without one that can be loaded, it still reads text.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,17 +15,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from . import cache, weights
+from . import cache, gguf, weights
 
 DEFAULT = "default"
 _FOLDER = "SmolLM2-135M-Instruct.transformers-5"
+_GGUF = ".gguf"
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json")
 
 
 class Loaded(NamedTuple):
-    """What answers."""
+    """What answers. A `processor` makes numbers of pictures too; where one should be and isn't, `blind` says why."""
 
     model: Any
     tokenizer: Any
+    processor: Any = None
+    blind: ModelError | None = None
 
 
 def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
@@ -32,16 +39,64 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
 
     if arguments.get("device_map") is None:
         arguments["device_map"] = "cuda" if torch.cuda.is_available() else None
-    given: Mapping[str, Any] = {name: value for name, value in arguments.items() if value is not None}
-    place = str(default_folder()) if model_id == DEFAULT else _place(model_id)
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if "gguf_file" in given and Path(model_id).expanduser().is_dir():
+        model_id = str(Path(model_id, given.pop("gguf_file")))
+    place = _place(model_id, given.get("dtype"))
     source = {"trust_remote_code": trust_remote_code, "local_files_only": Path(place).is_dir()}
-    for name in ("revision", "cache_dir", "token", "subfolder", "local_files_only"):
+    for name in ("revision", "cache_dir", "token", "subfolder", "local_files_only", "gguf_file"):
         if name in given:
             source[name] = given[name]
     with _quiet(transformers, source["local_files_only"]):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(place, **source)
-        model: Any = transformers.AutoModelForCausalLM.from_pretrained(place, **{**source, **given})
-    return Loaded(model.eval(), tokenizer)
+        kind = _kind(transformers, place, {**source, "config": given.get("config")})
+        processor, blind = _processor(transformers, place, source) if kind.endswith("ImageTextToText") else (None, None)
+        own = getattr(processor, "tokenizer", None)
+        tokenizer = own if own is not None else transformers.AutoTokenizer.from_pretrained(place, **source)
+        model: Any = getattr(transformers, kind).from_pretrained(place, **{**source, **given})
+    return Loaded(model.eval(), tokenizer, processor, blind)
+
+
+def sees(model_id: str) -> bool:
+    """Whether a model may take images, as far as its folder tells before it is loaded; of no folder it is believed."""
+    if model_id == DEFAULT or model_id.endswith(_GGUF):
+        return False
+    path = Path(model_id).expanduser()
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return True
+    files = ("processor_config.json", "preprocessor_config.json")
+    return "vision_config" in config or any((path / name).is_file() for name in files)
+
+
+def _kind(transformers: Any, place: str, source: Mapping[str, Any]) -> str:
+    """The class that loads it. A folder that holds only an adapter has no configuration: its base is a text model."""
+    config = source["config"]
+    if config is None:
+        try:
+            config = transformers.AutoConfig.from_pretrained(
+                place, **{name: value for name, value in source.items() if name != "config"}
+            )
+        except OSError:  # if it is the place that is wrong, the tokenizer says so next
+            return "AutoModelForCausalLM"
+    seeing, text = "AutoModelForImageTextToText", "AutoModelForCausalLM"
+    own = getattr(config, "auto_map", None) or {}
+    if source["trust_remote_code"] and (seeing in own or text in own):
+        return seeing if seeing in own else text
+    return seeing if type(config) in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING else text
+
+
+def _processor(transformers: Any, place: str, source: Mapping[str, Any]) -> tuple[Any, ModelError | None]:
+    try:
+        found = transformers.AutoProcessor.from_pretrained(place, **source)
+    except ImportError as error:  # some need torchvision, and for text alone nobody does
+        return None, _refusal(ErrorKind.MISSING_DEPENDENCY, f"to take images: {' '.join(str(error).split())}")
+    except (OSError, ValueError) as error:
+        why = f"no images: its processor can't be loaded: {' '.join(str(error).split())}"
+        return None, _refusal(ErrorKind.UNSUPPORTED, why)
+    if not hasattr(found, "image_processor"):
+        return None, _refusal(ErrorKind.UNSUPPORTED, "no images: the model comes without a processor for them")
+    return found, None
 
 
 def default_folder() -> Path:
@@ -49,17 +104,29 @@ def default_folder() -> Path:
     return cache.made_once(cache.folder() / _FOLDER, lambda path: convert(weights.default_gguf(), path))
 
 
-def convert(gguf: Path, folder: Path) -> None:
-    """Write a GGUF file's model and tokenizer as a folder."""
+def _converted(file: Path, dtype: Any) -> Path:
+    """A GGUF file as a folder that transformers reads, in our cache folder. Raises `NotWhole`, or ModelFailure."""
+    import transformers
+
+    state = file.stat()
+    mark = repr((str(file.resolve()), state.st_size, state.st_mtime_ns, str(dtype), transformers.__version__))
+    target = cache.folder() / f"{file.stem}-transformers-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
+    if not target.exists():
+        gguf.check(file)
+    return cache.made_once(target, lambda path: convert(file, path, dtype))
+
+
+def convert(file: Path, folder: Path, dtype: Any = None) -> None:
+    """Write a GGUF file's model and tokenizer as a folder, in bfloat16 where no `dtype` is given."""
     import torch
     import transformers
 
-    source: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
+    source: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
     with _quiet(transformers, True):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(gguf.parent), **source)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(file.parent), **source)
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            str(gguf.parent),
-            dtype=torch.bfloat16,
+            str(file.parent),
+            dtype=torch.bfloat16 if dtype in (None, "auto") else dtype,
             quantization_config=transformers.GgufConfig(dequantize=True),  # without it, the result can't be saved
             **source,
         )
@@ -67,20 +134,41 @@ def convert(gguf: Path, folder: Path) -> None:
         tokenizer.save_pretrained(str(folder))
 
 
-def _place(model_id: str) -> str:
+def _place(model_id: str, dtype: Any) -> str:
+    """A folder, or a name on the hub."""
+    if model_id == DEFAULT:
+        return str(default_folder())
     path = Path(model_id).expanduser()
     if path.is_dir():
-        if (path / "config.json").is_file():
-            return str(path)
-        raise _absent(f"the folder {str(path)!r} holds no model: it has no config.json")
+        return str(_folder(path, dtype))
+    if path.is_file() and path.suffix == _GGUF:
+        return str(_converted(path, dtype))
     separators = (os.sep, os.altsep or os.sep)
     if path.exists() or path.is_absolute() or model_id.startswith((".", "~")) or model_id.endswith(separators):
-        raise _absent(f"there is no model folder {str(path)!r}")
+        raise ModelFailure(_refusal(ErrorKind.NOT_FOUND, f"there is no model folder and no GGUF file {str(path)!r}"))
     return model_id
 
 
-def _absent(message: str) -> ModelFailure:
-    return ModelFailure(ModelError(ErrorKind.NOT_FOUND, message, scope=Scope.MODEL, sent=Sent.NO))
+def _folder(path: Path, dtype: Any) -> Path:
+    """The folder itself, or the one that the GGUF file in it was converted to."""
+    whole = (path / "config.json").is_file()
+    if whole and any(True for pattern in _WEIGHTS for _ in path.glob(pattern)):
+        return path
+    files = sorted(path.glob(f"*{_GGUF}"))
+    if len(files) == 1:
+        return _converted(files[0], dtype)
+    if files:
+        names = ", ".join(file.name for file in files)
+        fix = f"name the one: {str(files[0])!r}"
+        raise ModelFailure(_refusal(ErrorKind.NOT_FOUND, f"the folder {str(path)!r} holds {names}; {fix}"))
+    if whole:
+        return path
+    message = f"the folder {str(path)!r} holds no model: it has no config.json and no GGUF file"
+    raise ModelFailure(_refusal(ErrorKind.NOT_FOUND, message))
+
+
+def _refusal(kind: ErrorKind, message: str) -> ModelError:
+    return ModelError(kind, message, scope=Scope.MODEL, sent=Sent.NO)
 
 
 @contextmanager

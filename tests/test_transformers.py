@@ -23,7 +23,7 @@ from modelport.adapters.transformers import TransformersModel, translate
 from modelport.adapters.transformers_sampling import arguments
 from modelport.domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from modelport.domain.event import Event, Failed, Finished, TextDelta
-from modelport.domain.message import Image, Message, Reasoning, Text, ToolCall
+from modelport.domain.message import Audio, Message, Reasoning, Text, ToolCall
 from modelport.domain.option import OMIT
 from modelport.domain.response_format import Grammar, JsonObject, JsonSchema, Regex
 from modelport.domain.tool import Tool
@@ -307,9 +307,9 @@ def test_a_runtime_that_breaks_gives_what_had_come() -> None:
 
 
 def test_what_it_cannot_take_is_unsupported_before_anything_is_loaded() -> None:
-    failed = error(TransformersModel("/nowhere"), [Message("user", Image(b"a picture"))])
+    failed = error(TransformersModel("/nowhere"), [Message("user", Audio(b"a sound"))])
     assert (failed.kind, failed.sent) == (ErrorKind.UNSUPPORTED, Sent.NO)
-    assert "images" in failed.message
+    assert "audio" in failed.message
 
 
 @pytest.mark.parametrize("folder", ["empty", "no_weights", "absent"])
