@@ -1,0 +1,83 @@
+"""What the exceptions of transformers, torch and the Hub mean: while loading, reading the prompt, or generating."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+
+PROVIDER = "transformers"
+
+_K = ErrorKind
+
+# By the name of the exception or of one that it came from; the first that is found, from the outermost inwards.
+_BY_NAME: Mapping[str, tuple[ErrorKind, Scope, Sent]] = {
+    "ModuleNotFoundError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
+    "ImportError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
+    "OutOfMemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
+    "MemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
+    "GatedRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
+    "DisabledRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
+    "RepositoryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "RevisionNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "HFValidationError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "RemoteEntryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "LocalEntryNotFoundError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "OfflineModeIsEnabled": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "ConnectError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "ReadTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
+    "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
+    "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    "UndefinedError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    "NotWhole": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "SafetensorError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "UnpicklingError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+}
+# Where no name says more: what went on when it was raised.
+_BY_PHASE: Mapping[tuple[str, type[Exception]], tuple[ErrorKind, Scope, Sent]] = {
+    ("loading", OSError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    ("loading", Exception): (_K.SERVER, Scope.MODEL, Sent.NO),
+    ("reading", Exception): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", ValueError): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", TypeError): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", Exception): (_K.SERVER, Scope.REQUEST, Sent.YES),
+}
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+def translate(error: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
+    """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
+    if isinstance(error, ModelFailure):
+        return attrs.evolve(error.error, provider=PROVIDER, model_id=model_id)
+    kind, scope, sent = _meaning(error, phase)
+    message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if phase == "loading":
+        message = f"{model_id!r}: {message}"
+    if kind is ErrorKind.MISSING_DEPENDENCY:
+        message = f"{error}; pip install 'modelport[transformers]'"
+    return ModelError(kind, message, scope=scope, sent=sent, provider=PROVIDER, model_id=model_id)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether it says that there isn't memory enough."""
+    return _meaning(error, "generating")[0] is _K.OVERLOADED
+
+
+def _meaning(error: Exception, phase: str) -> tuple[ErrorKind, Scope, Sent]:
+    if any(words in str(error) for words in _NO_MEMORY):
+        return _BY_NAME["OutOfMemoryError"]
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        for base in type(link).__mro__:
+            if base.__name__ in _BY_NAME:
+                return _BY_NAME[base.__name__]
+        link = link.__cause__ or link.__context__
+    return next(meant for (when, kind), meant in _BY_PHASE.items() if when == phase and isinstance(error, kind))
