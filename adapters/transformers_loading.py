@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from . import cache, gguf, weights
+from . import cache, gguf, places, weights
 
-DEFAULT = "default"
+DEFAULT = places.DEFAULT
 _FOLDER = "SmolLM2-135M-Instruct.transformers-5"
 _GGUF = ".gguf"
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json")
@@ -42,7 +41,7 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     given = {name: value for name, value in arguments.items() if value is not None}
     if "gguf_file" in given and Path(model_id).expanduser().is_dir():
         model_id = str(Path(model_id, given.pop("gguf_file")))
-    place = _place(model_id, given.get("dtype"))
+    place = _place(model_id, given)
     source = {"trust_remote_code": trust_remote_code, "local_files_only": Path(place).is_dir()}
     for name in ("revision", "cache_dir", "token", "subfolder", "local_files_only", "gguf_file"):
         if name in given:
@@ -134,37 +133,27 @@ def convert(file: Path, folder: Path, dtype: Any = None) -> None:
         tokenizer.save_pretrained(str(folder))
 
 
-def _place(model_id: str, dtype: Any) -> str:
-    """A folder, or a name on the hub."""
+def _place(model_id: str, given: Mapping[str, Any]) -> str:
+    """A folder, or a name on the hub, which answers."""
     if model_id == DEFAULT:
         return str(default_folder())
     path = Path(model_id).expanduser()
-    if path.is_dir():
-        return str(_folder(path, dtype))
-    if path.is_file() and path.suffix == _GGUF:
-        return str(_converted(path, dtype))
-    separators = (os.sep, os.altsep or os.sep)
-    if path.exists() or path.is_absolute() or model_id.startswith((".", "~")) or model_id.endswith(separators):
-        raise ModelFailure(_refusal(ErrorKind.NOT_FOUND, f"there is no model folder and no GGUF file {str(path)!r}"))
-    return model_id
-
-
-def _folder(path: Path, dtype: Any) -> Path:
-    """The folder itself, or the one that the GGUF file in it was converted to."""
-    whole = (path / "config.json").is_file()
-    if whole and any(True for pattern in _WEIGHTS for _ in path.glob(pattern)):
-        return path
-    files = sorted(path.glob(f"*{_GGUF}"))
-    if len(files) == 1:
-        return _converted(files[0], dtype)
-    if files:
-        names = ", ".join(file.name for file in files)
-        fix = f"name the one: {str(files[0])!r}"
-        raise ModelFailure(_refusal(ErrorKind.NOT_FOUND, f"the folder {str(path)!r} holds {names}; {fix}"))
-    if whole:
-        return path
-    message = f"the folder {str(path)!r} holds no model: it has no config.json and no GGUF file"
-    raise ModelFailure(_refusal(ErrorKind.NOT_FOUND, message))
+    if path.is_dir() and not any(True for pattern in _WEIGHTS for _ in path.glob(pattern)):
+        files = sorted(path.glob(f"*{_GGUF}"))
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            message = f"the folder {str(path)!r} holds {names}; name the one: {str(files[0])!r}"
+            raise ModelFailure(_refusal(ErrorKind.NOT_FOUND, message))
+        path = files[0] if files else path
+    source = {name: given[name] for name in ("revision", "cache_dir") if name in given}
+    mark = "/".join(filter(None, (given.get("subfolder"), "config.json")))
+    only_local = bool(given.get("local_files_only"))
+    name = str(path) if path.exists() else model_id
+    place = places.find(name, "TransformersModel", marks=(mark,), files=True, only_local=only_local, **source)
+    if place.path.endswith(_GGUF):
+        token = {"token": given["token"]} if "token" in given else {}
+        return str(_converted(places.fetch(place, (), **source, **token), given.get("dtype")))
+    return place.path
 
 
 def _refusal(kind: ErrorKind, message: str) -> ModelError:
