@@ -32,6 +32,7 @@ from .generation_thread import Threads, answering
 from .local_model import LocalModel
 from .openvino_config import configured, said
 from .openvino_loading import Loaded, load
+from .secret import Unset
 
 PROVIDER = "openvino"
 
@@ -89,8 +90,10 @@ def translate(exception: Exception, model_id: str | None = None, phase: str = "g
         case ImportError():
             kind, scope, sent = _K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO
             text = f"OpenVINO GenAI can't be imported ({exception}): pip install 'modelport[openvino]'"
-        case FileNotFoundError() | gguf.NotWhole():
+        case gguf.NotWhole():
             kind, scope, sent = _K.NOT_FOUND, Scope.MODEL, Sent.NO
+        case Unset():
+            kind, scope, sent = _K.AUTHENTICATION, Scope.MODEL, Sent.NO
         case Unsupported():
             kind, scope, sent = _K.UNSUPPORTED, Scope.REQUEST, Sent.NO
         case _ if isinstance(exception, MemoryError) or any(known in words for known in _NO_MEMORY):
@@ -119,9 +122,10 @@ class _Runtime:
 class OpenVINOModel(LocalModel):
     """A model in OpenVINO GenAI.
 
-    `model_id` is a folder in OpenVINO's format, a GGUF file, or `default`: SmolLM2-135M-Instruct, fetched where it is
-    not on this machine. It is loaded on first use, once; `model_kwargs` go to `LLMPipeline`. A `pipeline` that is
-    loaded already can be given instead. Options are defaults for every call.
+    `model_id` is a folder in OpenVINO's format, a GGUF file, the name of either on the Hub (`org/name`,
+    `org/name/file.gguf`), or `default`: SmolLM2-135M-Instruct, fetched where it is not on this machine. It is loaded
+    on first use, once. `model_kwargs` go to `LLMPipeline`, but `revision`, `cache_dir` and `token` to the Hub. A
+    `pipeline` that is loaded already can be given instead. Options are defaults for every call.
     """
 
     model_id: str

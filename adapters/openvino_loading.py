@@ -1,4 +1,4 @@
-"""How OpenVINO GenAI loads a model: from a folder in its own format, a GGUF file, or the embedded default's weights.
+"""How OpenVINO GenAI loads a model: a folder in its own format or a GGUF file, from here or the hub, or the default.
 
 A GGUF file is converted to OpenVINO's own format in our cache folder, once: that loads in half the time.
 """
@@ -14,10 +14,14 @@ from typing import Any
 
 import attrs
 
-from . import cache, gguf
+from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from . import cache, gguf, places
+from .secret import revealed
 from .weights import default_gguf
 
-DEFAULT = "default"
+_MARKS = ("openvino_model.xml", "openvino_language_model.xml")
+_FILES = ("openvino_*", "*.json", "*.jinja", "*.txt", "*.model")  # a repository may hold other runtimes' weights, too
+_OF_THE_HUB = frozenset({"revision", "cache_dir", "token"})
 
 
 @attrs.frozen(eq=False)
@@ -32,13 +36,14 @@ class Loaded:
 def load(model_id: str, device: str, kwargs: Mapping[str, Any], pipeline: Any = None) -> Loaded:
     """What answers; a `pipeline` that is there already is taken as it is.
 
-    Raises FileNotFoundError where nothing is, or OpenVINO's own RuntimeError for what can't be read.
+    Raises ModelFailure where nothing is or can be fetched, or OpenVINO's own RuntimeError for what can't be read.
     """
     _no_statistics()
     source = None
     if pipeline is None:
-        path = default_gguf() if model_id == DEFAULT else Path(model_id).expanduser()
-        pipeline, source = _open(path, device, dict(kwargs))
+        own = {name: value for name, value in kwargs.items() if name not in _OF_THE_HUB}
+        hub = revealed({name: value for name, value in kwargs.items() if name in _OF_THE_HUB})
+        pipeline, source = _open(_path(model_id, hub), device, own)
     tokenizer = pipeline.get_tokenizer()
     window = _window(tokenizer, source)
     tokenizer.decode([0])  # a pipeline without a tokenizer loads, and fails with its first answer
@@ -51,17 +56,24 @@ def _no_statistics() -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
+def _path(model_id: str, hub: Mapping[str, Any]) -> Path:
+    if model_id == places.DEFAULT:
+        return default_gguf()
+    told = {name: value for name, value in hub.items() if name != "token"}
+    place = places.find(model_id, "OpenVINOModel", marks=_MARKS, files=True, **told)
+    path = places.fetch(place, _FILES, **hub)
+    if path.is_dir() and not any((path / mark).is_file() for mark in _MARKS):
+        message = f"the repository {model_id!r} has no {_MARKS[0]}: it is in another runtime's format"
+        raise ModelFailure(ModelError(ErrorKind.NOT_FOUND, message, scope=Scope.MODEL, sent=Sent.NO))
+    return path
+
+
 def _open(path: Path, device: str, kwargs: dict[str, Any]) -> tuple[Any, Path]:
     """The pipeline, and the folder or file that it was read from."""
     import openvino_genai
 
-    if not path.exists():
-        raise FileNotFoundError(f"there is no model folder and no GGUF file {str(path)!r}")
     if path.is_dir():
         return openvino_genai.LLMPipeline(str(path), device, **kwargs), path
-    with path.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise FileNotFoundError(f"{str(path)!r} is neither a model folder nor a GGUF file")
     state = path.stat()
     mark = repr((str(path.resolve()), state.st_size, state.st_mtime_ns, openvino_genai.__version__))
     target = cache.folder() / f"{path.stem}-openvino-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"

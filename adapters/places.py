@@ -24,7 +24,23 @@ PATIENCE: Final = 5.0
 """So many seconds may pass until the hub has answered anything at all."""
 
 _ON_THE_HUB: Final = re.compile(r"[\w.-]+(/[\w.-]+){0,9}")
-_GGUF: Final = ".gguf"
+_GGUF, _MAGIC = ".gguf", b"GGUF"
+
+_K = ErrorKind
+
+# What the hub's exceptions mean: the first name that is theirs or of something that they derive from.
+_WHILE_FETCHING: Final = {
+    "GatedRepoError": _K.PERMISSION,
+    "DisabledRepoError": _K.PERMISSION,
+    "RepositoryNotFoundError": _K.NOT_FOUND,
+    "RevisionNotFoundError": _K.NOT_FOUND,
+    "HFValidationError": _K.NOT_FOUND,
+    "LocalEntryNotFoundError": _K.CONNECTION,  # an EntryNotFoundError, too: it wasn't to be had
+    "EntryNotFoundError": _K.NOT_FOUND,
+    "HfHubHTTPError": _K.SERVER,
+    "TransportError": _K.CONNECTION,
+    "ConnectionError": _K.CONNECTION,
+}
 
 
 @attrs.frozen
@@ -54,7 +70,7 @@ def find(
 ) -> Place:
     """Where the model of this name is. `model` is the class that asks, as `TransformersModel`.
 
-    A folder must hold one of `marks`; with `files`, a file serves, too, and so does the name of one on the hub
+    A folder must hold one of `marks`; with `files`, a GGUF file serves, too, and so does the name of one on the hub
     (`org/name/file.gguf`). `~` is the home folder. For a name on the hub, `revision` and `cache_dir` are what the
     runtime gives to it; where it can't be reached, or with `only_local`, the place is the folder in the hub's cache.
 
@@ -65,40 +81,52 @@ def find(
     if path.is_dir():
         if any((path / mark).is_file() for mark in marks):
             return Place(str(path), True)
-        raise _failure(ErrorKind.NOT_FOUND, f"the folder {str(path)!r} holds no model: it has no {' or '.join(marks)}")
+        raise _failure(_K.NOT_FOUND, f"the folder {str(path)!r} holds no model: it has no {' or '.join(marks)}")
     if files and path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise _failure(_K.NOT_FOUND, f"{str(path)!r} is neither a model folder nor a GGUF file")
         return Place(str(path), True)
     if path.exists() or not _may_be_on_the_hub(name, files):
         what = "no model folder and no GGUF file" if files else "no model folder"
-        raise _failure(ErrorKind.NOT_FOUND, f"there is {what} {str(path)!r}")
+        raise _failure(_K.NOT_FOUND, f"there is {what} {str(path)!r}")
     place = Place(name, False)
     try:
         why = "only what is on it was asked for" if only_local else _unreached(place, revision, patience)
     except ImportError as error:
         message = f"{name!r} is not on this machine; to fetch it from the Hub: pip install 'modelport[huggingface]'"
-        raise _failure(ErrorKind.MISSING_DEPENDENCY, message) from error
+        raise _failure(_K.MISSING_DEPENDENCY, message) from error
     if why is None:
         return place
     kept = _kept(place, marks, revision, cache_dir)
     if kept is None:
         message = f"{name!r} is not on this machine, and {why}; {model}({DEFAULT!r}) needs no hub"
-        raise _failure(ErrorKind.CONNECTION, message)
+        raise _failure(_K.CONNECTION, message)
     return kept
 
 
 def fetch(place: Place, patterns: tuple[str, ...], **source: Any) -> Path:
     """The folder or file; what is on the hub is fetched into the hub's cache, of a repository the files of `patterns`.
 
-    `source` is what `huggingface_hub` takes: `revision`, `cache_dir`, `token`. Raises what it raises.
+    `source` is what `huggingface_hub` takes: `revision`, `cache_dir`, `token`. Raises ModelFailure for what the hub
+    refuses or doesn't send, and OSError where it can't be written.
     """
     if place.local:
         return Path(place.path)
     import huggingface_hub
 
-    if place.hub_file is None:
-        return Path(huggingface_hub.snapshot_download(place.path, allow_patterns=list(patterns), **source))
-    repository, file = place.hub_file
-    return Path(huggingface_hub.hf_hub_download(repository, file, **source))
+    try:
+        if place.hub_file is None:
+            return Path(huggingface_hub.snapshot_download(place.path, allow_patterns=list(patterns), **source))
+        repository, file = place.hub_file
+        return Path(huggingface_hub.hf_hub_download(repository, file, **source))
+    except Exception as error:
+        names = {base.__name__ for base in type(error).__mro__}
+        kind = next((kind for name, kind in _WHILE_FETCHING.items() if name in names), None)
+        if kind is None:
+            raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise _failure(kind, f"{place.path!r} can't be fetched from the Hub: {said}") from error
 
 
 def _may_be_on_the_hub(name: str, files: bool) -> bool:
@@ -118,7 +146,7 @@ def _unreached(place: Place, revision: str | None, patience: float) -> str | Non
 
     def ask() -> None:
         try:
-            status = get_session().head(address, timeout=patience).status_code
+            status = get_session().head(address, timeout=2 * patience).status_code
             said.put(f"it answers with status {status}" if status >= 500 else None)
         except Exception as error:
             said.put(" ".join(f"{type(error).__name__}: {error}".split()))
