@@ -1,0 +1,194 @@
+"""Models that run on this machine in vLLM, on its asynchronous engine: calls made at once are answered at once.
+
+The prompt is made in a thread, tokens are told apart on the engine's event loop, one by one, and generation ends with
+the token that ends the text. A call that is cancelled, or a stream that is closed, ends its request in the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Protocol
+
+import attrs
+
+from ..domain.capability import Capabilities
+from ..domain.draft import Draft
+from ..domain.event import Event, Failed
+from ..domain.frozen import FrozenDict, freeze_mapping, thaw
+from ..domain.option import canonical, resolve
+from ..domain.request import Request
+from .local_model import LocalModel
+from .secret import revealed
+from .vllm_answer import Answer
+from .vllm_engine import Engine, Engines
+from .vllm_failures import PROVIDER, translate
+from .vllm_loading import Start
+from .vllm_prompt import Prompt, Reader
+from .vllm_sampling import Loras, asked, sampling_params
+
+CAN = Capabilities(tools=True, images=True, json_object=True, json_schema=True, regex=True, grammar=True)
+"""What some model in vLLM can. Whether this one sees images and knows tools shows when it is loaded."""
+
+
+class Runs(Protocol):
+    """Whatever has an engine: a `VLLMModel`."""
+
+    _runtime: Any
+
+
+@attrs.frozen(init=False, eq=False, repr=False)
+class VLLMModel(LocalModel):
+    """A model that vLLM runs: a name on the hub, a folder, or `default` for the embedded one.
+
+    Its engine starts on first use, once, and again after `close()` or when it has died. `model_kwargs` are arguments of
+    vLLM's engine. With `engine`, another `VLLMModel`, both share one engine. Options are defaults for every call.
+    """
+
+    model_id: str
+    capabilities: Capabilities
+    options: FrozenDict
+    model_kwargs: FrozenDict
+    apply_chat_template_kwargs: FrozenDict
+    _engine: Runs | None
+    _runtime: Runtime
+
+    def __init__(
+        self,
+        model_id: str = "default",
+        *,
+        model_kwargs: Mapping[str, Any] | None = None,
+        apply_chat_template_kwargs: Mapping[str, Any] | None = None,
+        engine: Runs | None = None,
+        **options: Any,
+    ) -> None:
+        if not isinstance(model_id, str) or not model_id:
+            raise ValueError(f"VLLMModel: model_id is a name, a folder or 'default', not {model_id!r}")
+        if engine is not None and model_kwargs:
+            raise ValueError("VLLMModel: model_kwargs start an engine, and engine is one that another model starts")
+        kwargs = FrozenDict(model_kwargs or {})
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            model_id,
+            CAN,
+            canonical(options, "VLLMModel"),
+            kwargs,
+            freeze_mapping(apply_chat_template_kwargs or {}),
+            engine,
+            Runtime(model_id, lambda: revealed(thaw(kwargs))) if engine is None else engine._runtime,
+        )
+
+    @property
+    def provider(self) -> str:
+        """The name in the ledger of attempts."""
+        return PROVIDER
+
+    def close(self) -> None:
+        """End the engine and free its device. Calls in progress fail; the next call starts it again."""
+        self._runtime.close()
+
+    async def aclose(self) -> None:
+        """The same, without keeping the event loop waiting."""
+        await asyncio.to_thread(self.close)
+
+    def __repr__(self) -> str:
+        given = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return f"VLLMModel({self.model_id!r}{given})"
+
+    async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
+        try:
+            engine, ready = await self._runtime.ready()
+        except Exception as error:
+            yield Failed(translate(error, self.model_id, "loading"))
+            return
+        try:
+            async with aclosing(engine.pieces(partial(self._answer, ready, request, deltas))) as events:
+                async for event in events:
+                    yield event
+        except Exception as error:
+            yield Failed(translate(error, self.model_id))
+
+    async def _answer(self, ready: Ready, request: Request, deltas: bool, give: Callable[[Event], None]) -> None:
+        """On the engine's loop: one call from its prompt to its end."""
+        phase, draft = "reading", Draft(request.stop_sequences)
+        try:
+            prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
+            options = resolve(self.options, request.options)
+            call = asked(options, ready.defaults, ready.room(prompt))
+            stepwise = deltas or bool(request.stop_sequences)
+            params = sampling_params(call.params, request.response_format, deltas=stepwise)
+            answer = Answer(ready.reader, request, draft, prompt, params, call.top_logprobs)
+            lora = ready.loras.request(call.lora)
+            phase = "generating"
+            outputs = ready.llm.generate(
+                prompt.for_engine, params, f"modelport-{next(_numbers)}", lora_request=lora, priority=call.priority
+            )
+            async with aclosing(outputs):
+                async for output in outputs:
+                    for event in answer.take(output):
+                        if deltas:
+                            give(event)
+                    if answer.ended:
+                        break
+            for event in answer.close():
+                if deltas:
+                    give(event)
+            give(answer.finish(self.model_id))
+        except Exception as error:
+            give(draft.fail(translate(error, self.model_id, phase, ready.why())))
+
+
+_numbers = itertools.count(1)
+
+
+@attrs.frozen(eq=False)
+class Ready:
+    """A running engine, and what there is to know of its model."""
+
+    llm: Any
+    reader: Reader
+    defaults: Mapping[str, Any]  # what the model's own generation config says of sampling
+    loras: Loras
+    why: Callable[[], str]
+
+    @classmethod
+    def of(cls, engine: Engine) -> Ready:
+        """What an engine that has started has."""
+        llm = engine.started.result()
+        return cls(llm, Reader(llm), llm.model_config.get_diff_sampling_param(), Loras(), engine.client.why)
+
+    async def read(self, request: Request, given: Mapping[str, Any]) -> Prompt:
+        """The prompt, made in a thread of the engine's. Raises what is wrong with the request."""
+        return await asyncio.wrap_future(self.reader.threads.submit(partial(self.reader.read, request, given)))
+
+    def room(self, prompt: Prompt) -> int:
+        """How many tokens an answer may have. Raises ModelFailure where the prompt leaves none."""
+        return prompt.room(self.llm.model_config.max_model_len)
+
+
+class Runtime:
+    """What can't be a value: the engine of a model, and what was read of it."""
+
+    __slots__ = ("_engines", "_ready")
+
+    def __init__(self, model_id: str, kwargs: Callable[[], Mapping[str, Any]]) -> None:
+        self._engines = Engines(lambda: Start(model_id, kwargs))
+        self._ready: tuple[Engine, Ready] | None = None
+
+    async def ready(self) -> tuple[Engine, Ready]:
+        """The engine, once it is ready. Raises what it failed with."""
+        engine = self._engines.engine()
+        if not engine.started.done():
+            await asyncio.wrap_future(engine.started)
+        found = self._ready
+        if found is None or found[0] is not engine:
+            engine.started.result()
+            found = self._ready = (engine, Ready.of(engine))
+        return found
+
+    def close(self) -> None:
+        """End the engine."""
+        self._ready = None
+        self._engines.close()
