@@ -63,7 +63,6 @@ _WORDS = (
     ("loading", "unable to read the model", _K.NOT_FOUND, Scope.MODEL, Sent.NO),
     ("loading", "gguf", _K.UNSUPPORTED, Scope.MODEL, Sent.NO),
     ("loading", "unsupported property", _K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
-    ("loading", "has not been registered", _K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
     ("loading", "", _K.NOT_FOUND, Scope.MODEL, Sent.NO),
     ("reading", "", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
     ("generating", "streaming is possible only", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),  # beams
@@ -75,6 +74,8 @@ _NO_MEMORY = (
     "bad_alloc",
     "can't allocate",
     "cannot allocate",
+    "failed to allocate",
+    "failed to map segment",
     "not enough memory",
     "out of memory",
     "out_of_resources",
@@ -204,7 +205,11 @@ class OpenVINOModel(LocalModel):
             usage = Usage(size, answer.written)
             return draft.finish(reason, stopped_by=answer.spoken.stopped_by, usage=usage, model_id=self.model_id)
         except Exception as exception:
-            return draft.fail(translate(exception, self.model_id, phase))
+            error = translate(exception, self.model_id, phase)
+            if error.kind in (ErrorKind.OVERLOADED, ErrorKind.SERVER):
+                # What ran out of memory is broken inside, and would crash with its next call: that loads it anew.
+                self._runtime.loaded.pop(os.getpid(), None)
+            return draft.fail(error)
 
     def _load(self) -> Loaded:
         found = self._runtime.loaded.get(os.getpid())

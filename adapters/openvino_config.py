@@ -31,6 +31,8 @@ def configured(config: Any, options: Mapping[str, Any], form: ResponseFormat) ->
         config.do_sample = True
     if (wanted.get("top_k") or 0) < 0:  # "no limit", as vLLM and MLX write it
         wanted["top_k"] = 0
+    if wanted.pop("logprobs", None) or wanted.pop("top_logprobs", None):
+        raise _refused("OpenVINO GenAI doesn't tell how likely its tokens were: no logprobs", ErrorKind.UNSUPPORTED)
     for name, value in wanted.items():
         if value is None:
             continue

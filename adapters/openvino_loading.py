@@ -21,6 +21,7 @@ from .weights import default_gguf
 
 _MARKS = ("openvino_model.xml", "openvino_language_model.xml")
 _FILES = ("openvino_*", "*.json", "*.jinja", "*.txt", "*.model")  # a repository may hold other runtimes' weights, too
+_ANYWHERE = frozenset({"CPU", "AUTO", "BATCH", "HETERO", "MULTI"})  # all but the first are made of others
 _OF_THE_HUB = frozenset({"revision", "cache_dir", "token"})
 
 
@@ -43,7 +44,12 @@ def load(model_id: str, device: str, kwargs: Mapping[str, Any], pipeline: Any = 
     if pipeline is None:
         own = {name: value for name, value in kwargs.items() if name not in _OF_THE_HUB}
         hub = revealed({name: value for name, value in kwargs.items() if name in _OF_THE_HUB})
-        pipeline, source = _open(_path(model_id, hub), device, own)
+        path = _path(model_id, hub)
+        try:
+            pipeline, source = _open(path, device, own)
+        except RuntimeError:
+            _expect(device)
+            raise
     tokenizer = pipeline.get_tokenizer()
     window = _window(tokenizer, source)
     tokenizer.decode([0])  # a pipeline without a tokenizer loads, and fails with its first answer
@@ -66,6 +72,20 @@ def _path(model_id: str, hub: Mapping[str, Any]) -> Path:
         message = f"the repository {model_id!r} has no {_MARKS[0]}: it is in another runtime's format"
         raise ModelFailure(ModelError(ErrorKind.NOT_FOUND, message, scope=Scope.MODEL, sent=Sent.NO))
     return path
+
+
+def _expect(device: str) -> None:
+    """Raises ModelFailure for a device that isn't here, of which OpenVINO says many things."""
+    import openvino
+
+    base = device.partition(":")[0].partition(".")[0]
+    if base in _ANYWHERE:
+        return
+    found = openvino.Core().available_devices
+    if any(known.partition(".")[0] == base for known in found):
+        return
+    message = f"there is no device {device!r}: OpenVINO finds {', '.join(found)} here"
+    raise ModelFailure(ModelError(ErrorKind.INVALID_REQUEST, message, scope=Scope.MODEL, sent=Sent.NO))
 
 
 def _open(path: Path, device: str, kwargs: dict[str, Any]) -> tuple[Any, Path]:

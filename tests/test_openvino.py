@@ -307,7 +307,7 @@ def test_a_tilde_in_a_path_is_the_home_folder() -> None:
     [
         (MemoryError("std::bad_alloc"), "generating", "overloaded"),
         (RuntimeError("[GPU] out of memory"), "loading", "overloaded"),
-        (RuntimeError("Device with 'NPU' name has not been registered"), "loading", "invalid_request"),
+        (RuntimeError("[CPU] MatMul_46: Failed to allocate 4367584 bytes of memory"), "generating", "overloaded"),
         (RuntimeError("[load_gguf] no such architecture"), "loading", "unsupported"),
         (RuntimeError("out of luck"), "loading", "not_found"),
     ],
