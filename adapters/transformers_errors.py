@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
@@ -42,6 +44,11 @@ _BY_NAME: Mapping[str, tuple[ErrorKind, Scope, Sent]] = {
 # Where no name says more: what went on when it was raised.
 _BY_PHASE: Mapping[tuple[str, type[Exception]], tuple[ErrorKind, Scope, Sent]] = {
     ("loading", OSError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    ("loading", EOFError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    ("loading", UnicodeDecodeError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    ("loading", json.JSONDecodeError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    ("loading", ValueError): (_K.INVALID_REQUEST, Scope.MODEL, Sent.NO),  # an argument that has no such value
+    ("loading", TypeError): (_K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
     ("loading", Exception): (_K.SERVER, Scope.MODEL, Sent.NO),
     ("reading", Exception): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
     ("generating", ValueError): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
@@ -49,6 +56,14 @@ _BY_PHASE: Mapping[tuple[str, type[Exception]], tuple[ErrorKind, Scope, Sent]] =
     ("generating", Exception): (_K.SERVER, Scope.REQUEST, Sent.YES),
 }
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+_OF_LOADING: Mapping[str, ErrorKind] = {  # what plain exceptions say, of files and of arguments
+    "trust_remote_code": _K.PERMISSION,
+    "Unrecognized model": _K.NOT_FOUND,
+    "ignore_mismatched_sizes": _K.NOT_FOUND,
+    "does not recognize this architecture": _K.UNSUPPORTED,
+    "module 'torch' has no attribute": _K.INVALID_REQUEST,  # a dtype that there isn't
+}
+_EXTRA: Final = {"torch", "transformers", "accelerate", "gguf", "llguidance", "PIL"}
 
 
 def translate(error: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
@@ -60,7 +75,7 @@ def translate(error: Exception, model_id: str | None = None, phase: str = "gener
     if phase == "loading":
         message = f"{model_id!r}: {message}"
     if kind is ErrorKind.MISSING_DEPENDENCY:
-        message = f"{error}; pip install 'modelport[transformers]'"
+        message = _with_its_fix(error)
     return ModelError(kind, message, scope=scope, sent=sent, provider=PROVIDER, model_id=model_id)
 
 
@@ -70,8 +85,12 @@ def out_of_memory(error: Exception) -> bool:
 
 
 def _meaning(error: Exception, phase: str) -> tuple[ErrorKind, Scope, Sent]:
-    if any(words in str(error) for words in _NO_MEMORY):
+    said = str(error)
+    if any(words in said for words in _NO_MEMORY):
         return _BY_NAME["OutOfMemoryError"]
+    of_loading = next((kind for words, kind in _OF_LOADING.items() if phase == "loading" and words in said), None)
+    if of_loading is not None:
+        return of_loading, Scope.MODEL, Sent.NO
     link: BaseException | None = error
     seen: set[int] = set()
     while link is not None and id(link) not in seen:
@@ -81,3 +100,14 @@ def _meaning(error: Exception, phase: str) -> tuple[ErrorKind, Scope, Sent]:
                 return _BY_NAME[base.__name__]
         link = link.__cause__ or link.__context__
     return next(meant for (when, kind), meant in _BY_PHASE.items() if when == phase and isinstance(error, kind))
+
+
+def _with_its_fix(error: Exception) -> str:
+    said, name = " ".join(str(error).split()), (getattr(error, "name", None) or "").partition(".")[0]
+    if "pip install" in said:
+        return said
+    return (
+        f"{said}; pip install {name}"
+        if name and name not in _EXTRA
+        else f"{said}; pip install 'modelport[transformers]'"
+    )

@@ -63,10 +63,14 @@ def read(loaded: Loaded, request: Request, kwargs: Mapping[str, Any]) -> dict[st
     device = loaded.model.device
     if processor is None:
         prompt = loaded.tokenizer.apply_chat_template(**encode(request), **given)
-        return {name: prompt[name].to(device) for name in ("input_ids", "attention_mask")}
-    given.setdefault("chat_template", template)
-    prompt = processor.apply_chat_template(**encode(request, with_images="image" in str(template)), **given)
-    return dict(prompt.to(device, dtype=loaded.model.dtype))
+        tensors = {name: prompt[name].to(device) for name in ("input_ids", "attention_mask")}
+    else:
+        given.setdefault("chat_template", template)
+        prompt = processor.apply_chat_template(**encode(request, with_images="image" in str(template)), **given)
+        tensors = dict(prompt.to(device, dtype=loaded.model.dtype))
+    if tensors["input_ids"].shape[1] == 0:
+        raise ValueError("the chat template makes nothing of these messages")
+    return tensors
 
 
 def _refused(message: str) -> ModelFailure:
