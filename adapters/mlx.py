@@ -1,0 +1,260 @@
+"""Language models run in this process by mlx-lm, on Apple silicon or on a CPU, answering text token by token.
+
+Calls at once are generated together, in one thread that belongs to the model. What tokens say is told apart there, one
+by one, so that generation ends with the token that ends the text. A conversation that goes on isn't read again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import attrs
+
+from ..domain.capability import Capabilities
+from ..domain.draft import Draft
+from ..domain.error import ErrorKind, ModelFailure
+from ..domain.event import Event, Failed, Finished
+from ..domain.frozen import FrozenDict, freeze_mapping, thaw
+from ..domain.option import canonical, resolve
+from ..domain.request import Request
+from ..domain.response import FinishReason
+from ..domain.spoken import Spoken, opened_thought
+from ..domain.tool import Tool
+from ..domain.usage import Usage
+from . import mlx_thread
+from .chat_template import template_messages, template_tools
+from .constraint import Constraints
+from .detokenizer import Detokenizer
+from .generation_thread import Threads, answering
+from .local_model import LocalModel
+from .logprobs import asked
+from .mlx_constraint import Follow, vocabulary
+from .mlx_errors import PROVIDER, translate
+from .mlx_line import Call, Line
+from .mlx_loading import Loaded, injected, load, settled
+from .mlx_logprobs import Heard
+from .mlx_sampling import DEFAULT_MAX_TOKENS, Sampling, sampling
+from .secret import revealed
+
+_CALLS = 64  # so many wait in threads of their own; more wait for one of these
+_KEPT = 1 << 30
+
+CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
+"""What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
+
+
+def encode(request: Request) -> dict[str, Any]:
+    """The conversation and the tools as a chat template takes them."""
+    return {"conversation": template_messages(request.messages)[0], "tools": template_tools(_offered(request))}
+
+
+def _offered(request: Request) -> tuple[Tool, ...]:
+    return () if request.tool_choice == "none" else request.tools
+
+
+class _Answer:
+    """One answer in the making."""
+
+    def __init__(
+        self, loaded: Loaded, request: Request, prompt: list[int], show: Callable[[Event], None], heard: Heard | None
+    ) -> None:
+        tokenizer = loaded.tokenizer
+        self._text = Detokenizer(
+            lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        )
+        self.draft = Draft(request.stop_sequences)
+        self.spoken = Spoken(
+            self.draft,
+            request.stop_sequences,
+            tools=bool(_offered(request)),
+            thought=opened_thought(tokenizer.decode(prompt[-8:])),
+            first_call=1 + sum(len(message.tool_calls) for message in request.messages),
+        )
+        self._ends, self._show, self._heard, self._read = loaded.ends, show, heard, len(prompt)
+        self._said: list[str] = []
+        self._size = 0  # so many characters are complete
+        self.written = 0  # so many tokens have come
+        self.reason = FinishReason.LENGTH
+
+    def take(self, token: int) -> bool:
+        """Whether more than this token are wanted."""
+        self.written += 1
+        if token in self._ends:
+            self.reason = FinishReason.STOP
+            return False
+        if self._heard is not None:
+            self._heard.chose(self._read + self.written - 1, token, self._size)
+        piece = self._text.feed([token])
+        self._said.append(piece)
+        self._size += len(piece)
+        self._say(self.spoken.feed(piece))
+        return not self.spoken.ended
+
+    def finish(self, cached: int, model_id: str) -> Finished:
+        """The last event, and the text that was held back before it."""
+        self._say(self.spoken.close())
+        self._say(self.draft.close())
+        finished = self.draft.finish(
+            self.spoken.finish_reason(self.reason),
+            stopped_by=self.spoken.stopped_by,
+            usage=Usage(self._read, self.written, cached_tokens=cached),
+            model_id=model_id,
+        )
+        if self._heard is None:
+            return finished
+        return Finished(self._heard.onto(finished.response, "".join(self._said)))
+
+    def _say(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._show(event)
+
+
+@attrs.frozen(init=False, eq=False)
+class MLXModel(LocalModel):
+    """A model that mlx-lm runs: a name on the hub, a folder, or `default` for the embedded one.
+
+    It is loaded on first use, once; `load_kwargs` go to `mlx_lm.load`. A `model` and `tokenizer` that are loaded
+    already can be given together. `options` are defaults for every call. `prompt_cache_bytes` is how much is kept of
+    conversations that may go on; 0 keeps nothing.
+    """
+
+    model_id: str
+    options: FrozenDict
+    capabilities: Capabilities
+    trust_remote_code: bool = attrs.field(repr=False)
+    load_kwargs: FrozenDict = attrs.field(repr=False)
+    apply_chat_template_kwargs: FrozenDict = attrs.field(repr=False)
+    prompt_cache_bytes: int = attrs.field(repr=False)
+    _model: Any = attrs.field(repr=False)
+    _tokenizer: Any = attrs.field(repr=False)
+    _runtime: _Runtime = attrs.field(repr=False)
+
+    def __init__(
+        self,
+        model_id: str,
+        *,
+        trust_remote_code: bool = False,
+        load_kwargs: Mapping[str, Any] | None = None,
+        apply_chat_template_kwargs: Mapping[str, Any] | None = None,
+        prompt_cache_bytes: int = _KEPT,
+        model: Any = None,
+        tokenizer: Any = None,
+        **options: Any,
+    ) -> None:
+        if not isinstance(model_id, str) or not model_id:
+            raise ValueError(f"MLXModel: model_id is a name, a folder or 'default', not {model_id!r}")
+        if (model is None) != (tokenizer is None):
+            raise ValueError("MLXModel: model and tokenizer are given together, or neither is")
+        if isinstance(prompt_cache_bytes, bool) or not isinstance(prompt_cache_bytes, int) or prompt_cache_bytes < 0:
+            raise ValueError(f"MLXModel: prompt_cache_bytes is a number of bytes, not {prompt_cache_bytes!r}")
+        kwargs = freeze_mapping(load_kwargs or {})
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            model_id,
+            canonical(options, "MLXModel"),
+            CAN,
+            trust_remote_code,
+            kwargs,
+            freeze_mapping(apply_chat_template_kwargs or {}),
+            prompt_cache_bytes,
+            model,
+            tokenizer,
+            _Runtime(
+                None if model is None else injected(model, tokenizer),
+                lambda: load(model_id, trust_remote_code=trust_remote_code, **revealed(thaw(kwargs))),
+                prompt_cache_bytes,
+            ),
+        )
+
+    @property
+    def provider(self) -> str:
+        """The name in the ledger of attempts."""
+        return PROVIDER
+
+    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
+        return answering(self._runtime.threads, partial(self._answer, request), deltas=deltas)
+
+    def _answer(
+        self, request: Request, show: Callable[[Event], None], cancelled: threading.Event
+    ) -> Finished | Failed | None:
+        phase, draft = "loading", Draft()
+        try:
+            loaded = self._runtime.loaded()
+            if cancelled.is_set():
+                return None
+            phase = "reading"
+            prompt = self._prompt(loaded, request)
+            if loaded.context is not None and len(prompt) >= loaded.context:
+                message = f"the prompt has {len(prompt)} tokens, and the context of {self.model_id!r} holds "
+                return Failed(self._refused(ErrorKind.CONTEXT_WINDOW, f"{message}{loaded.context}"))
+            top, options = asked(thaw(resolve(self.options, request.options)))
+            room = DEFAULT_MAX_TOKENS if loaded.context is None else loaded.context - len(prompt)
+            most = options.pop("max_tokens", None) or DEFAULT_MAX_TOKENS
+            chosen = sampling(options)
+            heard = None if top is None else Heard(loaded.tokenizer, top)
+            answer = _Answer(loaded, request, prompt, show, heard)
+            draft = answer.draft
+            processors = self._processors(loaded, request, chosen, heard, len(prompt))
+            call = Call(prompt, min(most, room), answer.take, cancelled, chosen.sampler, processors, chosen.rest)
+            phase = "generating"
+            self._runtime.line(loaded).generate(call)
+            return None if cancelled.is_set() else answer.finish(call.cached, self.model_id)
+        except Exception as error:
+            return draft.fail(translate(error, self.model_id, phase))
+
+    def _prompt(self, loaded: Loaded, request: Request) -> list[int]:
+        template = self.apply_chat_template_kwargs.get("chat_template", loaded.tokenizer.chat_template)
+        if not (template or loaded.tokenizer.has_chat_template):
+            message = "its tokenizer has no chat template: use a model that was trained to chat, or give a template: "
+            message += "MLXModel(..., apply_chat_template_kwargs={'chat_template': ...})"
+            raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
+        if _offered(request) and template and "tools" not in str(template):
+            message = "its chat template knows no tools, so the model would never hear of them"
+            raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
+        given = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs), "tokenize": True}
+        return [*loaded.tokenizer.apply_chat_template(**encode(request), **given)]
+
+    def _processors(
+        self, loaded: Loaded, request: Request, chosen: Sampling, heard: Heard | None, read: int
+    ) -> list[Callable[[Any, Any], Any]]:
+        """What the scores of the next token pass through, in order."""
+        constraint = self._runtime.constraints(loaded).start(request.response_format)
+        follow = [] if constraint is None else [Follow(constraint, read, loaded.ends)]
+        return [*([heard] if heard else []), *chosen.processors, *follow]
+
+
+class _Runtime:
+    """What can't be a value: the threads of a model, and what they have loaded."""
+
+    __slots__ = ("_constraints", "_kept", "_line", "_load", "_loaded", "_lock", "threads")
+
+    def __init__(self, loaded: Loaded | None, load: Callable[[], Loaded], kept: int) -> None:
+        self.threads = Threads("modelport-mlx-call", _CALLS)
+        self._loaded, self._load, self._kept = loaded, load, kept
+        self._constraints: Constraints | None = None
+        self._line: Line | None = None
+        self._lock = threading.Lock()
+
+    def loaded(self) -> Loaded:
+        """Loads on first use, in a thread of MLX's; a failure isn't remembered."""
+        settled()  # a forked child goes no further, whoever held the lock
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = mlx_thread.submit(self._load).result()
+            return self._loaded
+
+    def constraints(self, loaded: Loaded) -> Constraints:
+        """What a response format lets this model say."""
+        with self._lock:
+            if self._constraints is None:
+                self._constraints = Constraints(lambda: vocabulary(loaded))
+            return self._constraints
+
+    def line(self, loaded: Loaded) -> Line:
+        """Where calls come in."""
+        with self._lock:
+            if self._line is None:
+                self._line = Line(loaded, self._kept)
+            return self._line

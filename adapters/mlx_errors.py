@@ -1,0 +1,92 @@
+"""What exceptions mean that mlx-lm, MLX, the hub or a chat template raise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+
+PROVIDER: Final = "mlx"
+
+_K = ErrorKind
+_Meaning = tuple[ErrorKind, Scope, Sent]
+
+# By the name of the exception or of one that it came from; the first that is found, from the outermost inwards.
+_BY_NAME: Final[Mapping[str, _Meaning]] = {
+    "ModuleNotFoundError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
+    "ImportError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
+    "MemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
+    "GatedRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
+    "DisabledRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
+    "RepositoryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "RevisionNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "HFValidationError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "RemoteEntryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "LocalEntryNotFoundError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "OfflineModeIsEnabled": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "ConnectError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "ReadTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
+    "NotWhole": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
+    "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    "UndefinedError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+}
+# Where no name says more: what went on when it was raised.
+_BY_PHASE: Final[Mapping[tuple[str, type[Exception]], _Meaning]] = {
+    ("loading", OSError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
+    ("loading", Exception): (_K.SERVER, Scope.MODEL, Sent.NO),
+    ("reading", Exception): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", ValueError): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", TypeError): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", Exception): (_K.SERVER, Scope.REQUEST, Sent.YES),
+}
+# MLX's own exceptions are RuntimeErrors and ValueErrors, told apart by what they say, in any phase or in one.
+_BY_WORDS: Final[tuple[tuple[str, str, _Meaning], ...]] = (
+    ("", "unable to allocate", _BY_NAME["MemoryError"]),
+    ("", "bad_alloc", _BY_NAME["MemoryError"]),
+    ("", "cannot allocate memory", _BY_NAME["MemoryError"]),
+    ("", "insufficient memory", _BY_NAME["MemoryError"]),
+    ("", "out of memory", _BY_NAME["MemoryError"]),
+    ("loading", "[read] unable to read", (_K.NOT_FOUND, Scope.MODEL, Sent.NO)),
+    ("loading", "safetensor", (_K.NOT_FOUND, Scope.MODEL, Sent.NO)),  # there are no weights, or no whole ones
+    ("loading", "parameters not in model", (_K.UNSUPPORTED, Scope.MODEL, Sent.NO)),
+    ("loading", "not supported", (_K.UNSUPPORTED, Scope.MODEL, Sent.NO)),
+)
+
+
+def translate(error: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
+    """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
+    if isinstance(error, ModelFailure):
+        return attrs.evolve(error.error, provider=PROVIDER, model_id=model_id)
+    kind, scope, sent = _meaning(error, phase)
+    message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if phase == "loading":
+        message = f"{model_id!r}: {message}"
+    if kind is ErrorKind.MISSING_DEPENDENCY:
+        message = f"{error}; pip install 'modelport[mlx]' (on Linux also 'mlx[cpu]')"
+    if kind is ErrorKind.OVERLOADED and phase != "generating":
+        sent = Sent.NO
+    return ModelError(kind, message, scope=scope, sent=sent, provider=PROVIDER, model_id=model_id)
+
+
+def _meaning(error: Exception, phase: str) -> _Meaning:
+    said = str(error).lower()
+    for when, words, meaning in _BY_WORDS:
+        if when in ("", phase) and words in said:
+            return meaning
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        for base in type(link).__mro__:
+            if base.__name__ in _BY_NAME:
+                return _BY_NAME[base.__name__]
+        link = link.__cause__ or link.__context__
+    return next(meant for (when, kind), meant in _BY_PHASE.items() if when == phase and isinstance(error, kind))
