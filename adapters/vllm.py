@@ -23,6 +23,7 @@ from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from .local_model import LocalModel
 from .secret import revealed
+from .transformers_loading import sees
 from .vllm_answer import Answer
 from .vllm_engine import Engine, Engines
 from .vllm_failures import PROVIDER, translate
@@ -30,8 +31,8 @@ from .vllm_loading import Start
 from .vllm_prompt import Prompt, Reader
 from .vllm_sampling import Loras, asked, sampling_params
 
-CAN = Capabilities(tools=True, images=True, json_object=True, json_schema=True, regex=True, grammar=True)
-"""What some model in vLLM can. Whether this one sees images and knows tools shows when it is loaded."""
+CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
+"""What every model in vLLM can: tools if its template tells of them, any form of answer; and one that sees, images."""
 
 
 class Runs(Protocol):
@@ -72,7 +73,7 @@ class VLLMModel(LocalModel):
         kwargs = FrozenDict(model_kwargs or {})
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id,
-            CAN,
+            attrs.evolve(CAN, images=sees(model_id)),
             canonical(options, "VLLMModel"),
             kwargs,
             freeze_mapping(apply_chat_template_kwargs or {}),

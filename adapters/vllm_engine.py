@@ -156,17 +156,10 @@ class Engine:
         return self.client.start()  # on the loop, because vLLM's sockets belong to the one that they are made on
 
     async def _finish(self, llm: Any) -> None:
-        calls = [task for tasks in list(self._calls.values()) for task in tasks]
-        for call in calls:
-            call.cancel()
-        if calls:
-            await asyncio.wait(calls, timeout=_PATIENCE)
+        await _cancelled({task for tasks in self._calls.values() for task in tasks})
+        await _cancelled(asyncio.all_tasks() - {asyncio.current_task()})  # vLLM's own
         await asyncio.to_thread(_shut_down, llm)
-        await asyncio.sleep(0)
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.sleep(0)  # its sockets are closed here
 
     def _over(self) -> None:
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
@@ -206,6 +199,13 @@ class Engines:
             found = self._engines.pop(pid, None)
         if found is not None:
             found.close()
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_PATIENCE)
 
 
 def _settle(done: Future[None], task: asyncio.Task[None]) -> None:

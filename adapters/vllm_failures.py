@@ -42,8 +42,10 @@ def cause(log: str) -> str:
     'ValueError: no room for it'
     """
     for record in log.split(_RECORD):
+        if "died unexpectedly" in record:
+            return record.partition("\n")[0].partition(", ")[0]
         raised = list(_RAISED.finditer(record.partition("Traceback (most recent call last):")[2]))
-        if raised:
+        if raised and not raised[-1].group(1).endswith("EngineDeadError"):
             name, said = raised[-1].group(1), record[record.rindex(raised[-1].group(0)) :].partition(": ")[2]
             return f"{name.rpartition('.')[2]}: {' '.join(said.split())}"
     return ""
@@ -127,7 +129,9 @@ def translate(error: Exception, model_id: str | None = None, phase: str = "gener
     elif name == "Closed":
         message = "the model was closed while it answered"
     elif kind is ErrorKind.MISSING_DEPENDENCY:
-        message = f"vLLM can't be imported ({said}): pip install 'modelport[vllm]'"
+        ours = getattr(error, "name", None) in ("vllm", None)
+        fix = "pip install 'modelport[vllm]'" if ours else "vLLM needs it for this model"
+        message = f"vLLM can't be imported ({said}): {fix}"
     elif phase == "loading":
         message = f"{model_id!r}: {message}"
     return ModelError(kind, message, scope=scope, sent=sent, provider=PROVIDER, model_id=model_id)

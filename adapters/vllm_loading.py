@@ -18,10 +18,9 @@ from multiprocessing import spawn
 from pathlib import Path
 from typing import Any, Final
 
-from . import vllm_failures
+from . import places, vllm_failures
 from .transformers_loading import default_folder
 
-DEFAULT: Final = "default"
 _ENVIRONMENT: Final = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
@@ -44,8 +43,8 @@ class Start:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        place = str(default_folder()) if self._model_id == DEFAULT else place_of(self._model_id)
-        given = {"model": place, **_defaults(), **self._kwargs()}
+        asked = self._kwargs()
+        given = {"model": _place(self._model_id, asked), **_defaults(), **asked}
         given |= self._logged(given)
         _hide_main()
         _hidden.now = True
@@ -91,10 +90,11 @@ class Start:
         return {"logging_config": LoggingConfig(pylogging_config_file=str(file))}
 
 
-def place_of(model_id: str) -> str:
-    """The folder, or the name on the hub."""
-    path = Path(model_id).expanduser()
-    return str(path) if path.exists() else model_id
+def _place(model_id: str, asked: Mapping[str, Any]) -> str:
+    if model_id == places.DEFAULT:
+        return str(default_folder())
+    revision, kept = asked.get("revision"), asked.get("download_dir")
+    return places.find(model_id, "VLLMModel", revision=revision, cache_dir=kept).path
 
 
 def _defaults() -> dict[str, Any]:
