@@ -172,8 +172,8 @@ class TransformersModel(LocalModel):
 
     def _arguments(self, loaded: Loaded, request: Request, room: int | None) -> dict[str, Any]:
         """The arguments of `generate`: what was asked, over the model's own configuration, in the room left."""
-        defaults = loaded.model.generation_config
         _, options = asked(thaw(resolve(self.options, request.options)))
+        defaults = options.get("generation_config") or loaded.model.generation_config
         call = seeded(arguments(options), defaults, loaded.model.device)
         if "max_length" not in call:
             most = call.get("max_new_tokens") or getattr(defaults, "max_new_tokens", None) or DEFAULT_MAX_TOKENS

@@ -13,6 +13,7 @@ DEFAULT_MAX_TOKENS = 4096
 
 _WARPERS = (  # in the order in which transformers applies them
     ("temperature", "TemperatureLogitsWarper", 1.0),
+    ("top_h", "TopHLogitsWarper", None),
     ("top_k", "TopKLogitsWarper", 0),
     ("top_p", "TopPLogitsWarper", 1.0),
     ("min_p", "MinPLogitsWarper", None),
@@ -46,13 +47,18 @@ def arguments(options: Mapping[str, Any]) -> dict[str, Any]:
 def seeded(given: Mapping[str, Any], defaults: Any, device: Any) -> dict[str, Any]:
     """The same arguments without `seed`, its draws made by a generator of this call's own.
 
-    `defaults` is the model's generation config. A call that doesn't sample has nothing to draw.
+    `defaults` is the model's generation config. A call that doesn't sample has nothing to draw. Raises ValueError for
+    what draws by itself.
     """
     arguments = dict(given)
     seed = arguments.pop("seed", None)
     sampling = arguments.get("do_sample", getattr(defaults, "do_sample", None))
     if seed is None or not sampling:
         return arguments
+    for name, alone in (("num_beams", 1), ("watermarking_config", None)):
+        value = arguments.get(name, getattr(defaults, name, None))
+        if value not in (alone, None):
+            raise ValueError(f"a seed draws for one answer, and without a watermark: leave out seed or {name}")
     import transformers
 
     warpers = []
