@@ -1,4 +1,4 @@
-"""What exceptions mean that mlx-lm, MLX, the hub or a chat template raise."""
+"""What exceptions mean that mlx-lm, MLX or a chat template raise."""
 
 from __future__ import annotations
 
@@ -19,18 +19,7 @@ _BY_NAME: Final[Mapping[str, _Meaning]] = {
     "ModuleNotFoundError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
     "ImportError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
     "MemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
-    "GatedRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "DisabledRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "RepositoryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "RevisionNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "HFValidationError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "RemoteEntryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "LocalEntryNotFoundError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "OfflineModeIsEnabled": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
     "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ReadTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
     "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
     "NotWhole": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
     "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
@@ -57,6 +46,7 @@ _BY_WORDS: Final[tuple[tuple[str, str, _Meaning], ...]] = (
     ("loading", "[read] unable to read", (_K.NOT_FOUND, Scope.MODEL, Sent.NO)),
     ("loading", "safetensor", (_K.NOT_FOUND, Scope.MODEL, Sent.NO)),  # there are no weights, or no whole ones
     ("loading", "parameters not in model", (_K.UNSUPPORTED, Scope.MODEL, Sent.NO)),
+    ("loading", "can be converted", (_K.UNSUPPORTED, Scope.MODEL, Sent.NO)),
     ("loading", "not supported", (_K.UNSUPPORTED, Scope.MODEL, Sent.NO)),
 )
 

@@ -1,10 +1,11 @@
-"""How mlx-lm loads a model and its tokenizer: from a folder, the hub, or the embedded default's weights.
+"""How mlx-lm loads a model and its tokenizer: from a folder, a GGUF file, the hub, or the embedded default's weights.
 
-A local folder is read without the network. The default's weights are converted once into the cache folder.
+What is on this machine is read without the network. A GGUF file is converted once into the cache folder.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +14,10 @@ from typing import Any
 import attrs
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from . import cache, mlx_memory, weights
+from . import cache, mlx_memory, places, weights
 from .mlx_gguf import convert
 from .mlx_rope import mended
 
-DEFAULT = "default"
 _FOLDER = "SmolLM2-135M-Instruct.mlx"
 
 _used_in: set[int] = set()  # the processes that have loaded a model
@@ -46,19 +46,19 @@ class Loaded:
 
 
 def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
-    """The model and its tokenizer. Raises what mlx-lm raises, or ModelFailure for a folder that isn't one."""
+    """The model and its tokenizer. Raises what mlx-lm raises, or ModelFailure for a place that holds no model."""
     settled()
     import mlx.core as mx
     import mlx_lm
-    from mlx_lm.utils import _download, load_config
+    from mlx_lm.utils import load_config
 
     given = dict(arguments)
-    place = default_folder() if model_id == DEFAULT else _place(model_id)
-    folder = place if isinstance(place, Path) else _download(place, revision=given.pop("revision", None))
+    source = {name: given.pop(name) for name in ("revision", "token", "cache_dir") if name in given}
+    folder = default_folder() if model_id == places.DEFAULT else _folder(model_id, source)
     config = load_config(folder)
     given["model_config"] = {**mended(config), **given.get("model_config", {})}
     given["tokenizer_config"] = {"trust_remote_code": trust_remote_code, **given.get("tokenizer_config", {})}
-    exact = model_id == DEFAULT and mx.default_device() == mx.Device(mx.cpu)  # half precision is slower there
+    exact = model_id == places.DEFAULT and mx.default_device() == mx.Device(mx.cpu)  # half precision is slower there
     size = sum(file.stat().st_size for file in folder.glob("model*.safetensors"))
     mlx_memory.demand(3 * size if exact else size)
     model, tokenizer = mlx_lm.load(str(folder), trust_remote_code=trust_remote_code, **given)[:2]
@@ -104,17 +104,15 @@ def default_folder() -> Path:
     return cache.made_once(cache.folder() / _FOLDER, lambda path: convert(weights.default_gguf(), path))
 
 
-def _place(model_id: str) -> Path | str:
-    path = Path(model_id).expanduser()
+def _folder(model_id: str, source: Mapping[str, Any]) -> Path:
+    from mlx_lm.utils import DEFAULT_ALLOW_PATTERNS
+
+    known = {name: source[name] for name in ("revision", "cache_dir") if name in source}
+    place = places.find(model_id, "MLXModel", files=True, **known)
+    path = places.fetch(place, tuple(DEFAULT_ALLOW_PATTERNS), **source)
     if path.is_dir():
-        if (path / "config.json").is_file():
-            return path
-        raise _absent(f"the folder {str(path)!r} holds no model: it has no config.json")
-    separators = (os.sep, os.altsep or os.sep)
-    if path.exists() or path.is_absolute() or model_id.startswith((".", "~")) or model_id.endswith(separators):
-        raise _absent(f"there is no model folder {str(path)!r}")
-    return model_id
-
-
-def _absent(message: str) -> ModelFailure:
-    return ModelFailure(ModelError(ErrorKind.NOT_FOUND, message, scope=Scope.MODEL, sent=Sent.NO))
+        return path
+    state = path.stat()
+    mark = repr((str(path.resolve()), state.st_size, state.st_mtime_ns))
+    target = cache.folder() / f"{path.stem}-mlx-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
+    return cache.made_once(target, lambda made: convert(path, made))

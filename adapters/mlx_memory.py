@@ -1,7 +1,7 @@
 """Whether there is memory for what MLX is about to compute: on a CPU it doesn't ask, and crashes where there is none.
 
-The bounds are MLX's own limit (`mlx.core.set_memory_limit`, four fifths of the machine's memory) and that of the process
-(`ulimit -v`). On a GPU MLX looks after itself.
+The bounds are MLX's own limit (`mlx.core.set_memory_limit`, four fifths of the machine's memory) and the one of the
+process (`ulimit -v`). On a GPU MLX looks after itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The threads in which MLX computes. They never end: what MLX leaves in a thread that ends can crash the program.
 
-MLX keeps compiled functions for each thread, and lets go of them after Python has parted with the thread. If the program
-ends in that moment, it is aborted. So a thread that has no work waits for some, until there is no program any more.
+MLX keeps compiled functions for each thread, and lets go of them after Python has parted with the thread. If the
+program ends in that moment, it is aborted. So a thread without work waits for some until there is no program any more.
 """
 
 from __future__ import annotations

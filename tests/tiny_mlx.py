@@ -81,7 +81,7 @@ def folder(place: Path, words: Any, given: Any = None, **changed: Any) -> Path:
 
 
 class Says(llama.Model):
-    """A model that says these tokens, one step each, after any prompt of `read` tokens; it serves one call at a time."""
+    """A model that says these tokens, one step each, after a prompt of `read` tokens. It serves one call at a time."""
 
     def __init__(
         self, words: Any, tokens: Sequence[int], read: int, before: Callable[[int], None] = lambda step: None
