@@ -25,7 +25,7 @@ from .local_model import LocalModel
 from .secret import revealed
 from .transformers_loading import sees
 from .vllm_answer import Answer
-from .vllm_engine import Engine, Engines
+from .vllm_engine import Closed, Engine, Engines
 from .vllm_failures import PROVIDER, translate
 from .vllm_loading import Start
 from .vllm_prompt import Prompt, Reader
@@ -108,8 +108,8 @@ class VLLMModel(LocalModel):
             async with aclosing(engine.pieces(partial(self._answer, ready, request, deltas))) as events:
                 async for event in events:
                     yield event
-        except Exception as error:
-            yield Failed(translate(error, self.model_id))
+        except Closed as error:  # before it was begun
+            yield Failed(translate(error, self.model_id, "loading"))
 
     async def _answer(self, ready: Ready, request: Request, deltas: bool, give: Callable[[Event], None]) -> None:
         """On the engine's loop: one call from its prompt to its end."""
@@ -137,8 +137,12 @@ class VLLMModel(LocalModel):
                 if deltas:
                     give(event)
             give(answer.finish(self.model_id))
+        except asyncio.CancelledError:
+            if not ready.engine.closing:
+                raise
+            give(draft.fail(translate(Closed(), self.model_id)))
         except Exception as error:
-            give(draft.fail(translate(error, self.model_id, phase, ready.why())))
+            give(draft.fail(translate(error, self.model_id, phase, ready.engine.client.why())))
 
 
 _numbers = itertools.count(1)
@@ -148,17 +152,17 @@ _numbers = itertools.count(1)
 class Ready:
     """A running engine, and what there is to know of its model."""
 
-    llm: Any
+    engine: Engine
+    llm: Any  # vLLM's own client of it
     reader: Reader
     defaults: Mapping[str, Any]  # what the model's own generation config says of sampling
     loras: Loras
-    why: Callable[[], str]
 
     @classmethod
     def of(cls, engine: Engine) -> Ready:
         """What an engine that has started has."""
         llm = engine.started.result()
-        return cls(llm, Reader(llm), llm.model_config.get_diff_sampling_param(), Loras(), engine.client.why)
+        return cls(engine, llm, Reader(llm), llm.model_config.get_diff_sampling_param(), Loras())
 
     async def read(self, request: Request, given: Mapping[str, Any]) -> Prompt:
         """The prompt, made in a thread of the engine's. Raises what is wrong with the request."""

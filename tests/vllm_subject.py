@@ -19,7 +19,7 @@ from subjects import TEMPLATE, unsigned, written
 from modelport import Response
 from modelport.adapters.vllm import VLLMModel
 
-ENGINE = {"kv_cache_memory_bytes": 1 << 30, "block_size": 256, "max_num_seqs": 128}
+ENGINE = {"kv_cache_memory_bytes": 1 << 30, "block_size": 256, "max_model_len": 2048, "max_num_seqs": 128}
 """Enough for the tests; no prompt shorter than 256 tokens comes from the cache, so that usage is the same each time."""
 
 Generate = Callable[..., AsyncGenerator[Any]]
