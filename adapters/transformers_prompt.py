@@ -42,6 +42,8 @@ def read(loaded: Loaded, request: Request, kwargs: Mapping[str, Any]) -> dict[st
 
     Raises ModelFailure or `Unsupported` for what the model can't read, and what the template raises.
     """
+    if getattr(loaded.model.config, "is_encoder_decoder", False):
+        raise _refused("it is an encoder with a decoder, and goes on with no conversation")
     processor = loaded.processor
     template = (
         kwargs.get("chat_template") or getattr(processor, "chat_template", None) or loaded.tokenizer.chat_template
@@ -65,12 +67,22 @@ def read(loaded: Loaded, request: Request, kwargs: Mapping[str, Any]) -> dict[st
         prompt = loaded.tokenizer.apply_chat_template(**encode(request), **given)
         tensors = {name: prompt[name].to(device) for name in ("input_ids", "attention_mask")}
     else:
-        given.setdefault("chat_template", template)
+        if not getattr(processor, "chat_template", None):  # a few keep it with the tokenizer
+            given.setdefault("chat_template", template)
         prompt = processor.apply_chat_template(**encode(request, with_images="image" in str(template)), **given)
-        tensors = dict(prompt.to(device, dtype=loaded.model.dtype))
+        tensors = {name: _on(value, device, loaded.model.dtype) for name, value in prompt.items()}
     if tensors["input_ids"].shape[1] == 0:
         raise ValueError("the chat template makes nothing of these messages")
     return tensors
+
+
+def _on(value: Any, device: Any, dtype: Any) -> Any:
+    """A tensor, or lists of them, on the device; what isn't whole numbers in the precision of the model."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_on(item, device, dtype) for item in value)
+    if not hasattr(value, "is_floating_point"):
+        return value
+    return value.to(device, dtype=dtype if value.is_floating_point() else None)
 
 
 def _refused(message: str) -> ModelFailure:

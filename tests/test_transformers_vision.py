@@ -293,3 +293,19 @@ def test_flattened_messages_take_no_picture() -> None:
 def test_a_mistake_in_the_constructor_raises_at_once(arguments: dict[str, Any], why: str) -> None:
     with pytest.raises((TypeError, ValueError), match=why):
         TransformersModel("m", **arguments)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_picture_comes_in_the_precision_of_the_model(folder: Path, dtype: str) -> None:
+    model = TransformersModel(str(folder), dtype=dtype, max_tokens=6, temperature=0)
+    assert model(asking(RED)).content != model(asking(BLUE)).content
+
+
+def test_an_encoder_with_a_decoder_is_no_model_to_talk_to() -> None:
+    class Encoder:
+        device = LLAVA.device
+        config = type("Config", (), {"is_encoder_decoder": True, "get_text_config": lambda self: self})()
+        generation_config = LLAVA.generation_config
+
+    failed = error(TransformersModel("encoder", model=Encoder(), processor=PROCESSOR), asking())
+    assert (failed.kind, failed.sent) == ("unsupported", Sent.NO)
