@@ -53,7 +53,7 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     from mlx_lm.utils import load_config
 
     given = dict(arguments)
-    source = {name: given.pop(name) for name in ("revision", "token", "cache_dir") if name in given}
+    source: dict[str, Any] = {name: given.pop(name) for name in ("revision", "token", "cache_dir") if name in given}
     folder = default_folder() if model_id == places.DEFAULT else _folder(model_id, source)
     config = load_config(folder)
     given["model_config"] = {**mended(config), **given.get("model_config", {})}
