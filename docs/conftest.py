@@ -18,6 +18,8 @@ from sybil.parsers.markdown import CodeBlockParser
 ELSEWHERE = {
     "litellm.md": ("litellm", "runs in the second environment: make test-litellm"),
     "litellm_router.md": ("litellm", "runs in the second environment: make test-litellm"),
+    "mlx.md": ("mlx_lm", "runs in an environment of its own: make test-mlx"),
+    "vllm.md": ("vllm", "runs in an environment of its own: make test-vllm"),
 }
 
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -61,7 +63,7 @@ class Blocks:
 
     @staticmethod
     def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-        """What litellm warns of, of its own types, isn't ours to mend."""
+        """What these warn of, of their own code, isn't ours to mend."""
         for item in items:
             if item.path.name in ELSEWHERE:
                 item.add_marker(pytest.mark.filterwarnings("ignore"))

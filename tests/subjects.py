@@ -368,6 +368,18 @@ def _bedrock() -> AbstractContextManager[Provider]:
     return BedrockProvider()
 
 
+def _vllm() -> AbstractContextManager[Provider]:
+    from vllm_subject import VLLM
+
+    return nullcontext(VLLM())
+
+
+def _mlx() -> AbstractContextManager[Provider]:
+    from mlx_subject import MLX
+
+    return nullcontext(MLX())
+
+
 def _stack(server: Loopback) -> Model:
     bare = _openai(server)
     return compose(bare, _paced(bare), _again(bare), with_fallback(_openai(server, "m-2")))
@@ -375,22 +387,26 @@ def _stack(server: Loopback) -> Model:
 
 @attrs.frozen
 class Adapter:
-    """How its provider is set up, the page that describes it, and the module that it stands on."""
+    """How its provider is set up, the page that describes it, and the modules that it stands on."""
 
     provider: Callable[[], AbstractContextManager[Provider]]
     page: str
-    needs: str | None = None
+    needs: tuple[str, ...] = ()
 
 
 ADAPTERS: dict[str, Adapter] = {
-    "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", "openai"),
-    "AzureOpenAIModel": Adapter(lambda: ChatProvider(_azure), "azure.md", "openai"),
-    "InferenceClientModel": Adapter(lambda: ChatProvider(_huggingface), "huggingface.md", "huggingface_hub"),
-    "LiteLLMModel": Adapter(lambda: LiteLLM(_litellm), "litellm.md", "litellm"),
-    "LiteLLMRouterModel": Adapter(lambda: LiteLLM(_litellm_router), "litellm_router.md", "litellm"),
-    "AmazonBedrockModel": Adapter(_bedrock, "bedrock.md", "boto3"),
-    "TransformersModel": Adapter(lambda: nullcontext(Transformers()), "transformers.md", "torch"),
-    "OpenVINOModel": Adapter(lambda: nullcontext(OpenVINO()), "openvino.md", "openvino_genai"),
+    "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", ("openai", "orjson")),
+    "AzureOpenAIModel": Adapter(lambda: ChatProvider(_azure), "azure.md", ("openai", "orjson")),
+    "InferenceClientModel": Adapter(
+        lambda: ChatProvider(_huggingface), "huggingface.md", ("huggingface_hub", "orjson")
+    ),
+    "LiteLLMModel": Adapter(lambda: LiteLLM(_litellm), "litellm.md", ("litellm", "orjson")),
+    "LiteLLMRouterModel": Adapter(lambda: LiteLLM(_litellm_router), "litellm_router.md", ("litellm", "orjson")),
+    "AmazonBedrockModel": Adapter(_bedrock, "bedrock.md", ("boto3", "orjson")),
+    "TransformersModel": Adapter(lambda: nullcontext(Transformers()), "transformers.md", ("torch",)),
+    "VLLMModel": Adapter(_vllm, "vllm.md", ("vllm",)),
+    "MLXModel": Adapter(_mlx, "mlx.md", ("mlx_lm",)),
+    "OpenVINOModel": Adapter(lambda: nullcontext(OpenVINO()), "openvino.md", ("openvino_genai",)),
     "from_function": Adapter(lambda: nullcontext(Functions()), "custom.md"),
     "ScriptedModel": Adapter(lambda: nullcontext(Scripted()), "../testing.md"),
 }
@@ -404,14 +420,19 @@ _LAYERED: dict[str, Callable[[], AbstractContextManager[Provider]]] = {
         Scripted(_again, _paced, lambda model: lambda inner: compose(inner, _replaced(model)))
     ),
 }
+ELSEWHERE = {
+    "litellm": "runs in the second environment: make test-litellm",
+    "mlx_lm": "runs in an environment of its own: make test-mlx",
+    "vllm": "runs in an environment of its own: make test-vllm",
+}
 NAMES = [*ADAPTERS, *_LAYERED]
-TELLABLE = [name for name in NAMES if name != "OpenVINOModel"]  # they say what they are told
+TELLABLE = [name for name in NAMES if name not in ("OpenVINOModel", "VLLMModel")]  # they say what they are told
 
 
 def each(names: Iterable[str]) -> list[Any]:
-    """These names as parameters of a test; litellm's own warnings, of how it uses its types, are not ours to mend."""
+    """These names as parameters of a test; what litellm and vLLM warn of, of their own code, is not ours to mend."""
     ignored = pytest.mark.filterwarnings("ignore")
-    return [pytest.param(name, marks=ignored) if "LiteLLM" in name else name for name in names]
+    return [pytest.param(name, marks=ignored) if "LLM" in name else name for name in names]
 
 
 def provider(name: str) -> AbstractContextManager[Provider]:
@@ -421,9 +442,6 @@ def provider(name: str) -> AbstractContextManager[Provider]:
 
 def why_not_here(name: str) -> str | None:
     """Why the subject of this name can't be made in this environment, if it can't."""
-    needs = ADAPTERS[name].needs if name in ADAPTERS else "openai" if "OpenAI" in name else None
-    if needs is None or find_spec(needs) is not None:
-        return None
-    if needs == "litellm":
-        return "runs in the second environment: make test-litellm"
-    return f"{needs} isn't installed here"
+    needs = ADAPTERS[name].needs if name in ADAPTERS else ("openai", "orjson") if "OpenAI" in name else ()
+    absent = next((module for module in needs if find_spec(module) is None), None)
+    return None if absent is None else ELSEWHERE.get(absent, f"{absent} isn't installed here")

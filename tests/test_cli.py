@@ -114,6 +114,8 @@ def test_an_answer_that_ends_its_line_gets_no_other_line() -> None:
 def test_a_spec_is_an_adapter_and_a_model() -> None:
     assert type(model_for("transformers:default")).__name__ == "TransformersModel"
     assert repr(model_for("openvino:C:/a.gguf")) == "OpenVINOModel('C:/a.gguf')"
+    assert repr(model_for("vllm:~/models/mine")) == "VLLMModel('~/models/mine')"
+    assert type(model_for("mlx:org/name")).__name__ == "MLXModel"
 
 
 def test_bytes_are_base64_in_json() -> None:
@@ -151,7 +153,7 @@ def test_a_folder_that_isn_t_there_is_the_model_s_error() -> None:
         (("",), "prompt is empty"),
         (("-",), "prompt is empty"),
         ((WHY, "--model", "openvin:default"), "'openvino'"),
-        ((WHY, "--model", "zzz"), "openvino, transformers, openai"),
+        ((WHY, "--model", "zzz"), "openvino, transformers, vllm, mlx, openai"),
         ((WHY, "--model", "openai"), "names no model"),
         ((WHY, "--base-url", "http://127.0.0.1:1"), "base URL"),
         ((WHY, "--flavour", "3"), "--flavour"),

@@ -37,9 +37,11 @@ from modelport.adapters import (
     InferenceClientModel,
     LiteLLMModel,
     LiteLLMRouterModel,
+    MLXModel,
     OpenAIModel,
     OpenVINOModel,
     TransformersModel,
+    VLLMModel,
 )
 from modelport.composition.budget import Purse, with_budget
 from modelport.composition.cache import with_cache
@@ -122,6 +124,8 @@ def test_an_adapter_comes_back_as_it_was(model: Model) -> None:
     [
         TransformersModel("org/name", device_map="cpu", torch_dtype="bfloat16", temperature=0.5, max_new_tokens=5),
         TransformersModel("org/name", trust_remote_code=True, model_kwargs={"cache_dir": Path("models")}),
+        VLLMModel("org/name", model_kwargs={"max_model_len": 512}, max_tokens=5),
+        MLXModel("org/name", load_kwargs={"revision": "main"}, prompt_cache_bytes=0, temperature=0.5),
         OpenVINOModel(device="GPU", max_tokens=5, model_kwargs={"PERFORMANCE_HINT": "LATENCY"}),
         ScriptedModel("One.", "Two.", repeat=True, chunk=[1, 2], model_id="m", capabilities=Capabilities(tools=True)),
     ],
