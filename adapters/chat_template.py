@@ -51,8 +51,8 @@ def _message(
     out: list[dict[str, Any]] = []
     for result in results:
         text = _content(result.content, images, where)
-        if result.is_error and isinstance(text, str):
-            text = f"Error: {text}"
+        if result.is_error:
+            text = f"Error: {text}" if isinstance(text, str) else [{"type": "text", "text": "Error: "}, *text]
         name = result.name or names.get(result.call_id)
         out.append(
             {"role": "tool", **({"name": name} if name else {}), "tool_call_id": result.call_id, "content": text}

@@ -70,6 +70,7 @@ def test_images_are_places_in_the_text_and_bytes_in_their_order() -> None:
     messages = (
         Message("user", [Text("What is"), Image(b"one"), Text("this?")]),
         Message("tool", ToolResult("c1", [Image(b"two")])),
+        Message("tool", ToolResult("c2", "none", is_error=True)),
     )
     assert template_messages(messages, with_images=True) == (
         [
@@ -78,6 +79,11 @@ def test_images_are_places_in_the_text_and_bytes_in_their_order() -> None:
                 "content": [{"type": "text", "text": "What is"}, {"type": "image"}, {"type": "text", "text": "this?"}],
             },
             {"role": "tool", "tool_call_id": "c1", "content": [{"type": "image"}]},
+            {
+                "role": "tool",
+                "tool_call_id": "c2",
+                "content": [{"type": "text", "text": "Error: "}, {"type": "text", "text": "none"}],
+            },
         ],
         [b"one", b"two"],
     )

@@ -162,9 +162,7 @@ def test_a_call_that_is_cancelled_ends_with_the_pass_that_runs(number: int, whol
 
     async def main() -> int:
         with Gate(LLAMA, number) as gate:
-            task: asyncio.Task[Any] = asyncio.create_task(
-                model.generate(as_request("Hello!")) if whole else listen()  # type: ignore[arg-type]
-            )
+            task: asyncio.Task[Any] = asyncio.create_task(model.generate(as_request("Hello!")) if whole else listen())
             assert await asyncio.to_thread(gate.reached.wait, 60)
             task.cancel()
             asyncio.get_running_loop().call_later(0.02, gate.open.set)
