@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -200,6 +201,39 @@ def test_more_arguments_reach_from_pretrained(folder: Path) -> None:
     assert (loaded.config._attn_implementation, loaded.config.max_position_embeddings) == ("eager", 99)
 
 
+def _in_eight_bits(folder: Path, block: int = 16) -> None:
+    from safetensors.torch import load_file, save_file
+
+    written: dict[str, torch.Tensor] = {}
+    for name, weights in load_file(folder / "model.safetensors").items():
+        written[name] = weights
+        if "proj" in name:
+            rows, columns = weights.shape
+            blocks = weights.reshape(rows // block, block, columns // block, block)
+            scale = blocks.abs().amax((1, 3)) / 448
+            small = (blocks / scale[:, None, :, None]).reshape(rows, columns)
+            written |= {name: small.to(torch.float8_e4m3fn), f"{name}_scale_inv": scale}
+    save_file(written, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_bytes())
+    config["quantization_config"] = {
+        "quant_method": "fp8",
+        "activation_scheme": "dynamic",
+        "weight_block_size": [block, block],
+        "modules_to_not_convert": ["lm_head"],
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_a_quantised_folder_is_loaded_as_it_says(folder: Path) -> None:
+    _in_eight_bits(folder)
+    model = TransformersModel(str(folder), dtype="float32", **GREEDY)
+    assert model("안녕").content
+    found, original = (each.model.layers[0].mlp.up_proj.weight for each in (model._runtime.loaded().model, LLAMA))
+    assert not torch.equal(found, original)
+    if found.dtype is torch.float32:  # without a GPU it is made whole again
+        assert torch.allclose(found, original, rtol=0.08, atol=1e-3)
+
+
 CODE = """
 import transformers
 class Config(transformers.LlamaConfig):
@@ -212,8 +246,6 @@ class Theirs(transformers.LlamaForCausalLM):
 def test_code_that_comes_with_a_model_runs_only_where_it_is_trusted(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import json
-
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
     config = json.loads((folder / "config.json").read_bytes())
     config |= {"model_type": "theirs", "architectures": ["Theirs"]}
