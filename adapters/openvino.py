@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import attrs
@@ -197,7 +197,7 @@ class OpenVINOModel(LocalModel):
             answer = _Answer(loaded, request, prompt, show, cancelled)
             draft = answer.draft
             phase = "generating"
-            results = loaded.pipeline.generate(inputs, config, _streamer(answer))
+            results = loaded.pipeline.generate(inputs, config, _streamer()(answer.take))
             if cancelled.is_set():
                 return None
             answer.close()
@@ -277,17 +277,23 @@ class _Answer:
             self._show(event)
 
 
-def _streamer(answer: _Answer) -> Any:
+@cache
+def _streamer() -> Any:
+    """The class by which OpenVINO hands over tokens. One for all calls: it would forget none that was made."""
     import openvino_genai
 
     status = openvino_genai.StreamingStatus
 
     class Streamer(openvino_genai.StreamerBase):  # type: ignore[misc]
+        def __init__(self, take: Callable[[list[int]], bool]) -> None:
+            super().__init__()
+            self._take = take
+
         def write(self, token: Any) -> Any:
-            more = answer.take([token] if isinstance(token, int) else list(token))
+            more = self._take([token] if isinstance(token, int) else list(token))
             return status.RUNNING if more else status.CANCEL
 
         def end(self) -> None:
             pass
 
-    return Streamer()
+    return Streamer
