@@ -6,10 +6,15 @@ import json
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelport.adapters.logprobs import Logprobs, Token, asked
+from modelport.domain.draft import Draft
 from modelport.domain.message import Message, Part, Reasoning, Text, ToolCall
-from modelport.domain.response import Response
+from modelport.domain.response import FinishReason, Response
+from modelport.domain.spoken import Spoken
+from modelport.domain.stop import cut
 
 
 def entries(pieces: list[str], *content: Part, stopped_by: str | None = None) -> list[str]:
@@ -99,3 +104,29 @@ def test_two_options_say_what_is_asked(options: dict[str, object], expected: obj
 def test_a_wrong_wish_names_the_right_one(options: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         asked(options)
+
+
+@given(st.lists(st.text("ab<\n", min_size=1, max_size=3), max_size=12), st.sampled_from(["aa", "ab", "b<b", "\n"]))
+def test_the_tokens_that_are_told_of_are_those_that_begin_before_the_stop(pieces: list[str], stop: str) -> None:
+    text, found = cut("".join(pieces), (stop,))
+    told = entries(pieces, *([Text(text)] if text else []), stopped_by=found)
+    starts = [len("".join(pieces[:at])) for at in range(len(pieces))]
+    assert told == [piece for piece, start in zip(pieces, starts, strict=True) if start < len(text)]
+
+
+@given(st.text("ab E\n", max_size=12), st.text("ab ", max_size=6), st.integers(1, 4))
+def test_a_thought_before_the_stop_is_told_of_whole(thought: str, text: str, size: int) -> None:
+    said = f"<think>\n{thought}\n</think>\n\n{text}END."
+    draft = Draft(("END",))
+    spoken = Spoken(draft, ("END",))
+    found = Logprobs()
+    for at in range(0, len(said), size):
+        found.add(at, Token(said[at : at + size].encode(), -1.0))
+        spoken.feed(said[at : at + size])
+    spoken.close()
+    draft.close()
+    response = found.onto(draft.finish(spoken.finish_reason(FinishReason.LENGTH)).response, said)
+    kept = len(said) - len("END.")
+    assert response.stopped_by == "END"
+    told = "".join(entry["token"] for entry in response.raw["choices"][0]["logprobs"]["content"])
+    assert told == said[: -(-kept // size) * size]
