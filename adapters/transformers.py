@@ -1,7 +1,6 @@
 """Language models run in this process by Hugging Face transformers, answering text token by token.
 
-Generation runs in a thread. One stopping criterion does all that is done meanwhile: it reads the tokens that have come,
-shows their text, ends at a stop, and ends at once when nobody reads any more.
+A call is prepared in a thread of its own; calls at the same time share the model's passes.
 """
 
 from __future__ import annotations
@@ -31,15 +30,13 @@ from .local_model import LocalModel
 from .logprobs import asked
 from .secret import revealed
 from .transformers_answer import Answer
+from .transformers_batch import TOGETHER, Batch
 from .transformers_constraint import Follow, vocabulary
 from .transformers_errors import PROVIDER, translate
 from .transformers_loading import Loaded, load, sees
 from .transformers_logprobs import Heard
 from .transformers_prompt import read
 from .transformers_sampling import DEFAULT_MAX_TOKENS, arguments, seeded
-
-_THREADS = 4
-
 
 CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
 """What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
@@ -155,7 +152,7 @@ class TransformersModel(LocalModel):
             draft = answer.draft
             phase = "generating"
             criteria = [*call.pop("stopping_criteria", ()), answer]
-            output = loaded.model.generate(**prompt, **call, stopping_criteria=criteria)
+            output = self._runtime.batch(loaded).generate({**prompt, **call, "stopping_criteria": criteria}, cancelled)
             answer.take(output if hasattr(output, "shape") else output.sequences)
             answer.close()
             last = int((output if hasattr(output, "shape") else output.sequences)[0, answer.read - 1])
@@ -192,13 +189,16 @@ class TransformersModel(LocalModel):
 class _Runtime:
     """What can't be a value: the threads of a model, and what they have loaded."""
 
-    __slots__ = ("_constraints", "_load", "_loaded", "_locks", "threads")
+    __slots__ = ("_batches", "_constraints", "_load", "_loaded", "_locks", "threads")
 
     def __init__(self, loaded: Loaded | None, load: Callable[[], Loaded]) -> None:
-        self.threads = Threads("modelport-transformers", _THREADS)
+        self.threads = Threads("modelport-transformers", TOGETHER)
         self._loaded, self._load = loaded, load
         self._constraints: Constraints | None = None
-        self._locks: dict[int, threading.Lock] = {}  # one for each process: a fork may leave the parent's taken
+        self._batches: dict[
+            int, Batch
+        ] = {}  # one for each process: the calls in progress before a fork are the parent's
+        self._locks: dict[int, threading.Lock] = {}  # as well: a fork may leave the parent's taken
 
     def loaded(self) -> Loaded:
         """Loads on first use; a failure isn't remembered."""
@@ -206,6 +206,14 @@ class _Runtime:
             if self._loaded is None:
                 self._loaded = self._load()
             return self._loaded
+
+    def batch(self, loaded: Loaded) -> Batch:
+        """Where its calls are answered."""
+        with self._locks.setdefault(os.getpid(), threading.Lock()):
+            found = self._batches.get(os.getpid())
+            if found is None:
+                found = self._batches[os.getpid()] = Batch(loaded.model, "modelport-transformers-batch")
+            return found
 
     def constraints(self, loaded: Loaded) -> Constraints:
         """What a response format lets this model say."""

@@ -1,0 +1,69 @@
+"""Which calls of transformers can share the passes of their model with others, and which are generated apart.
+
+Sharing needs a model that decodes as `generate` itself does, one token of one sequence at a time, whose rows don't
+change each other, and whose memory of what it has read is keys and values by column.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping
+from typing import Any
+
+# Arguments that only `generate`'s own ways of decoding know.
+_APART = frozenset(
+    {
+        "assistant_model",
+        "assistant_tokenizer",
+        "custom_generate",
+        "inputs_embeds",
+        "past_key_values",
+        "position_ids",
+        "streamer",
+        "synced_gpus",
+        "tokenizer",
+    }
+)
+_NEEDED = frozenset({"attention_mask", "past_key_values", "position_ids"})
+_PASSED = _NEEDED | {"cache_position", "logits_to_keep", "use_cache"}
+_OWN_WAYS = ("generate", "prepare_inputs_for_generation", "_sample", "_update_model_kwargs_for_generation")
+_BY_THE_LONGEST = ("dynamic", "longrope")  # positions are scaled by the longest row's length
+
+
+def fits(model: Any) -> bool:
+    """Whether calls of this model can share its passes."""
+    from torch import distributed
+    from transformers import GenerationMixin
+
+    if not isinstance(model, GenerationMixin) or model.config.is_encoder_decoder:
+        return False
+    if distributed.is_available() and distributed.is_initialized():
+        return False  # each process would form batches of its own
+    scaling = str(getattr(model.config.get_text_config(), "rope_parameters", None))
+    return (
+        all(getattr(model, name).__func__ is vars(GenerationMixin)[name] for name in _OWN_WAYS)
+        and inspect.signature(model.forward).parameters.keys() >= _NEEDED
+        and not getattr(model, "_is_stateful", False)
+        and not any(f"'{kind}'" in scaling for kind in _BY_THE_LONGEST)
+    )
+
+
+def may_share(arguments: Collection[str]) -> bool:
+    """Whether a call with arguments of these names may share passes."""
+    return _APART.isdisjoint(arguments)
+
+
+def shares(ids: Any, config: Any, rest: Mapping[str, Any]) -> bool:
+    """Whether it does, now that `generate` has prepared it."""
+    mask, cache = rest.get("attention_mask"), rest.get("past_key_values")
+    return (
+        config.get_generation_mode().value in ("greedy_search", "sample")
+        and ids.shape[0] == 1
+        and not config.return_dict_in_generate
+        and rest.keys() <= _PASSED
+        and (mask is None or bool(mask.all()))
+        and rest.get("logits_to_keep", 1) == 1
+        and type(cache).__name__ == "DynamicCache"
+        and not getattr(cache, "offloading", False)
+        and all(type(layer).__name__ == "DynamicLayer" for layer in cache.layers)
+    )
