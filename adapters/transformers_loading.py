@@ -39,11 +39,11 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     if arguments.get("device_map") is None:
         arguments["device_map"] = "cuda" if torch.cuda.is_available() else None
     given = {name: value for name, value in arguments.items() if value is not None}
-    if "gguf_file" in given and Path(model_id).expanduser().is_dir():
-        model_id = str(Path(model_id, given.pop("gguf_file")))
+    if "gguf_file" in given:  # as transformers spells it
+        model_id = f"{model_id}/{given.pop('gguf_file')}"
     place = _place(model_id, given)
     source = {"trust_remote_code": trust_remote_code, "local_files_only": Path(place).is_dir()}
-    for name in ("revision", "cache_dir", "token", "subfolder", "local_files_only", "gguf_file"):
+    for name in ("revision", "cache_dir", "token", "subfolder", "local_files_only"):
         if name in given:
             source[name] = given[name]
     with _quiet(transformers, source["local_files_only"]):

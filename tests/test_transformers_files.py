@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,11 @@ pytest.importorskip("torch", reason="needs the transformers extra")
 
 import tiny_gguf
 import tiny_llama
+import tiny_llava
 import torch
 import transformers
+from hub import COMMIT, repository
+from loopback import Answer, Loopback, Seen
 from returns.result import Failure
 
 from modelport.adapters.calling import as_request
@@ -112,6 +117,52 @@ def test_a_gguf_file_that_is_cut_off_is_not_found_until_it_is_whole(file: Path, 
     assert str(file) in failed.message
     file.write_bytes(whole)
     assert model("안녕").message == EXPECTED.message
+
+
+ASK = """
+import sys
+from modelport import Image, Message, Text
+from modelport.adapters import TransformersModel
+
+gguf = dict(temperature=0, max_tokens=12, dtype="float32")
+print(TransformersModel("org/tiny/tiny.gguf", **gguf)("안녕").content.encode())
+print(TransformersModel("org/tiny", model_kwargs={"gguf_file": "tiny.gguf"}, **gguf)("안녕").content.encode())
+for at in (1, 2):
+    asked = [Message("user", [Image(open(sys.argv[at], "rb").read()), Text("?")])]
+    print(TransformersModel("org/llava", temperature=0, max_tokens=12)(asked).content.encode())
+"""
+
+
+def test_files_and_models_that_see_come_from_the_hub_and_stay(file: Path, tmp_path: Path) -> None:
+    pictures = [tmp_path / "red.png", tmp_path / "blue.png"]
+    pictures[0].write_bytes(tiny_llava.picture(red=255))
+    pictures[1].write_bytes(tiny_llava.picture(blue=255))
+    processor, seeing = tiny_llava.processor(), tmp_path / "llava"
+    tiny_llava.model(processor).save_pretrained(seeing)
+    processor.save_pretrained(seeing)
+    files, gguf = repository("org/llava", {item.name: item for item in seeing.iterdir()}), {"tiny.gguf": file}
+
+    def both(seen: Seen) -> Answer:
+        if "additional_chat_templates" in seen.path:  # a folder that isn't there
+            return Answer(404, {"x-error-code": "EntryNotFound", "x-repo-commit": COMMIT})
+        return files(seen) if "llava" in seen.path else repository("org/tiny", gguf)(seen)
+
+    environment = {"HF_HOME": str(tmp_path / "hf"), "MODELPORT_CACHE": str(tmp_path / "cache"), "PATH": ""}
+    environment |= {"HF_HUB_DISABLE_XET": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", ASK, *map(str, pictures)]
+
+    def ask() -> str:
+        said = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
+        return said.stdout
+
+    with Loopback(both) as hub:
+        environment["HF_ENDPOINT"] = hub.url.removesuffix("/v1")
+        first = ask()
+    again, told = ask(), first.splitlines()
+    assert told[:2] == [repr(EXPECTED.content.encode())] * 2
+    assert told[2] != told[3]
+    assert again == first  # though the Hub is gone
 
 
 def _cut(name: str, left: float) -> Callable[[Path], None]:
