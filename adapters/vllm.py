@@ -121,7 +121,7 @@ class VLLMModel(LocalModel):
             stepwise = deltas or bool(request.stop_sequences)
             params = sampling_params(call.params, request.response_format, deltas=stepwise)
             answer = Answer(ready.reader, request, draft, prompt, params, call.top_logprobs)
-            lora = ready.loras.request(call.lora)
+            lora = await ready.loras.loaded(ready.llm, call.lora)
             phase = "generating"
             outputs = ready.llm.generate(
                 prompt.for_engine, params, f"modelport-{next(_numbers)}", lora_request=lora, priority=call.priority

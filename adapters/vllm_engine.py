@@ -143,7 +143,7 @@ class Engine:
         try:
             found = self._loop.run_until_complete(self._start())
         except BaseException as error:
-            self.started.set_exception(error)
+            self.started.set_exception(_frameless(error))
             self._over()
             return
         self.started.set_result(found)
@@ -160,6 +160,9 @@ class Engine:
         await _cancelled(asyncio.all_tasks() - {asyncio.current_task()})  # vLLM's own
         await asyncio.to_thread(_shut_down, llm)
         await asyncio.sleep(0)  # its sockets are closed here
+        context = getattr(getattr(getattr(llm, "engine_core", None), "resources", None), "ctx", None)
+        if context is not None:
+            context.destroy(linger=0)
 
     def _over(self) -> None:
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
@@ -267,6 +270,15 @@ def _forget() -> None:
         if engine.started.done() and engine.started.exception() is None:
             _disarm(engine.started.result())
     _alive.clear()
+
+
+def _frameless(error: BaseException) -> BaseException:
+    """The same error without its frames, which hold the sockets of an engine that didn't start."""
+    link: BaseException | None = error
+    while link is not None and link.__traceback__ is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 def _shut_down(llm: Any) -> None:

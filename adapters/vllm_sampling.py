@@ -110,17 +110,28 @@ def structured(form: ResponseFormat) -> dict[str, Any]:
 
 
 class Loras:
-    """The adapters that an engine was asked for, each with the number that it is known by there."""
+    """The adapters that an engine has loaded, each with the number that it is known by there."""
 
-    __slots__ = ("_numbers",)
+    __slots__ = ("_loaded", "_numbers")
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
+        self._loaded: set[int] = set()
 
-    def request(self, lora: Any) -> Any:
-        """The `LoRARequest` for a folder; one that is given is taken as it is. Raises ModelFailure."""
+    async def loaded(self, llm: Any, lora: Any) -> Any:
+        """The `LoRARequest` for a folder, or for one that is given, once it is loaded. Raises ModelFailure."""
         if lora is None:
             return None
+        request = self._request(lora)
+        if request.lora_int_id not in self._loaded:
+            try:  # one that fails in the midst of a call would end the engine
+                await llm.add_lora(request)
+            except Exception as error:
+                raise refused(f"lora_request: {request.lora_path!r} can't be loaded: {error}") from error
+            self._loaded.add(request.lora_int_id)
+        return request
+
+    def _request(self, lora: Any) -> Any:
         if not isinstance(lora, (str, Path)):
             if type(lora).__name__ == "LoRARequest":
                 return lora

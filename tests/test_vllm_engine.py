@@ -140,7 +140,8 @@ def test_an_adapter_that_can_t_be_read_is_an_error_and_the_engine_lives(model: V
     (tmp_path / "adapter_config.json").write_text("{}")
     (engine,) = processes("EngineCor")
     kind, _, message = failure(model, lora_request=str(tmp_path))
-    assert (kind, bool(message)) == ("invalid_request", True)
+    assert kind == "invalid_request"
+    assert str(tmp_path) in message
     assert model(HI).content
     assert processes("EngineCor") == [engine]
 
@@ -249,10 +250,11 @@ def failure(model: VLLMModel, **options: Any) -> tuple[str, str, str]:
     ids=["a cache too small for the context", "more memory than there is", "no such argument", "a wrong argument"],
 )
 def test_an_engine_that_can_t_start_says_why(folder: Path, settings: dict[str, Any], kind: str, words: str) -> None:
+    before = processes("")
     found = failure(VLLMModel(str(folder), model_kwargs={**SMALL, **settings}))
     assert found[:2] == (kind, "model")
     assert words in found[2]
-    assert processes("") == []
+    assert processes("") == before
 
 
 def test_weights_that_were_half_written_are_not_found(folder: Path, tmp_path: Path) -> None:
