@@ -134,9 +134,6 @@ class _Batch:
             self._generator.remove([number])
             self.calls.pop(number).end()
 
-    def close(self) -> None:
-        self._generator.close()
-
 
 class Line:
     """Where the calls of one model come in. `most_bytes` are kept of what it has read."""

@@ -353,6 +353,13 @@ def test_a_tokenizer_without_a_chat_template_says_so() -> None:
     assert mended("?").content == tiny(max_tokens=3)("?").content
 
 
+def test_a_template_that_refuses_the_messages_is_an_invalid_request() -> None:
+    words = tiny_mlx.tokenizer("{{ raise_exception('no system message, please') }}")
+    failed = error(MLXModel("t", model=LLAMA, tokenizer=words), "?")
+    assert (failed.kind, failed.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
+    assert "no system message, please" in failed.message
+
+
 def test_what_it_cannot_take_is_unsupported_before_anything_is_loaded() -> None:
     failed = error(MLXModel("/nowhere"), [Message("user", Image(b"a picture"))])
     assert (failed.kind, failed.sent) == (ErrorKind.UNSUPPORTED, Sent.NO)

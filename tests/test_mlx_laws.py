@@ -1,4 +1,4 @@
-"""`MLXModel` keeps the laws of the port with real weights; with a tiny model that is told what to say, test_laws does."""
+"""`MLXModel` keeps the laws of the port with real weights; test_laws has it keep them with a tiny model."""
 
 from __future__ import annotations
 
