@@ -89,9 +89,15 @@ class Engine:
         done: Future[None] = Future()
 
         def wake(_: object = None) -> None:
-            with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nobody will read this
-                if not news.is_set():
+            try:
+                if loop.is_closed() or not news.is_set():
                     loop.call_soon_threadsafe(news.set)
+            except RuntimeError:  # the loop is closed: nobody will read this
+                cancel()
+
+        def cancel() -> None:
+            for task in begun:
+                task.cancel()
 
         def give(piece: T) -> None:
             arrived.append(piece)
@@ -121,7 +127,7 @@ class Engine:
                 await news.wait()
         finally:
             if not done.done():
-                self._call_soon(lambda: [task.cancel() for task in begun], done)
+                self._call_soon(cancel, done)
                 await _over(done, news)
 
     def _call_soon(self, function: Callable[[], object], done: Future[None]) -> None:
@@ -156,10 +162,9 @@ class Engine:
         return self.client.start()  # on the loop, because vLLM's sockets belong to the one that they are made on
 
     async def _finish(self, llm: Any) -> None:
-        await _cancelled({task for tasks in self._calls.values() for task in tasks})
+        await _cancelled({task for tasks in list(self._calls.values()) for task in tasks})
         await _cancelled(asyncio.all_tasks() - {asyncio.current_task()})  # vLLM's own
-        await asyncio.to_thread(_shut_down, llm)
-        await asyncio.sleep(0)  # its sockets are closed here
+        _shut_down(llm)
         context = getattr(getattr(getattr(llm, "engine_core", None), "resources", None), "ctx", None)
         if context is not None:
             context.destroy(linger=0)
@@ -256,11 +261,10 @@ def _end_all() -> None:
         for process in multiprocessing.active_children():
             if process.name.startswith("EngineCore"):
                 process.terminate()  # the start fails with it, rather than lasting for a minute more
-    closings = [threading.Thread(target=engine.close, daemon=True) for engine in engines]
-    for closing in closings:
-        closing.start()
-    for closing in closings:
-        closing.join(_CLOSING)
+    for engine in engines:
+        engine.close(0)
+    for engine in engines:
+        engine.close()
 
 
 def _forget() -> None:
