@@ -187,8 +187,13 @@ except ModelFailure as failure:
     answer = {{"kind": failure.error.kind, "message": failure.error.message}}
 print(json.dumps({{**answer, "seconds": time.perf_counter() - begun}}))
 """
-RUNTIMES = [("TransformersModel", "transformers", "torch"), ("OpenVINOModel", "openvino", "openvino_genai")]
-RUNTIMES = [runtime for runtime in RUNTIMES if find_spec(runtime[2]) is not None]
+ALL = [
+    ("TransformersModel", "transformers", "torch"),
+    ("OpenVINOModel", "openvino", "openvino_genai"),
+    ("VLLMModel", "vllm", "vllm"),
+    ("MLXModel", "mlx", "mlx_lm"),
+]
+RUNTIMES = [runtime for runtime in ALL if find_spec(runtime[2]) is not None]
 
 
 @pytest.mark.parametrize(("model", "module", "_package"), RUNTIMES, ids=[name for name, _, _ in RUNTIMES])
