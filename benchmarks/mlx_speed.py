@@ -14,7 +14,7 @@ import tracemalloc
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -28,59 +28,80 @@ from modelport.domain.response_format import JsonSchema
 TOKENS = 24
 PROMPT = "Tell me a long story about a lighthouse."
 LIST = JsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 99})
-Timed = tuple[float, float]
-"""Seconds to the first token, and tokens a second after it."""
 
 
-def bare(loaded: Any, tokens: int) -> Timed:
+class Timed(NamedTuple):
+    """Until the first token, and for each token after it: seconds by the clock, and of the processor's time."""
+
+    first: float
+    first_cpu: float
+    each: float
+    each_cpu: float
+
+
+class Watch:
+    """Is told of tokens while they come."""
+
+    def __init__(self) -> None:
+        self._times = [(time.perf_counter(), time.process_time())]
+
+    def token(self) -> None:
+        self._times.append((time.perf_counter(), time.process_time()))
+
+    def read(self, tokens: int) -> Timed:
+        start, first, last = self._times[0], self._times[1], self._times[-1]
+        each = [(after - before) / (tokens - 1) for before, after in zip(first, last, strict=True)]
+        return Timed(first[0] - start[0], first[1] - start[1], *each)
+
+
+def bare(loaded: Any, tokens: int, **options: Any) -> Timed:
     """What mlx-lm takes by itself."""
     from mlx_lm import stream_generate
 
-    start = time.perf_counter()
+    watch = Watch()
     messages = [{"role": "user", "content": PROMPT}]
     ids = loaded.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
-    times = [time.perf_counter() for _ in stream_generate(loaded.model, loaded.tokenizer, ids, max_tokens=tokens)]
-    return times[0] - start, (len(times) - 1) / (times[-1] - times[0])
+    for _ in stream_generate(loaded.model, loaded.tokenizer, ids, max_tokens=tokens, **options):
+        watch.token()
+    return watch.read(tokens)
 
 
 def streamed(model: MLXModel, tokens: int, **options: Any) -> Timed:
     """What a stream takes."""
 
     async def main() -> Timed:
-        start = first = time.perf_counter()
-        seen = 0
+        watch = Watch()
         async with aclosing(model.stream(as_request(PROMPT, ["\x00never"], max_tokens=tokens, **options))) as stream:
             async for event in stream:
-                first, seen = (first if seen else time.perf_counter()), seen + 1
-                if isinstance(event, Finished) and event.response.usage is not None:
-                    return first - start, (event.response.usage.output_tokens - 1) / (time.perf_counter() - first)
-        raise SystemExit(event)
+                watch.token()
+                last = event
+        assert isinstance(last, Finished), last
+        assert last.response.usage is not None
+        assert last.response.usage.output_tokens == tokens
+        return watch.read(tokens)
 
     return asyncio.run(main())
 
 
-def table(title: str, runs: dict[str, Callable[[], Timed]], rounds: int) -> dict[str, Timed]:
+def table(title: str, runs: dict[str, Callable[[], Timed]], rounds: int) -> None:
     """Medians of these runs, interleaved; the first is what the others are measured by."""
     found: dict[str, list[Timed]] = {name: [] for name in runs}
     names = [*runs]
     for turn in range(rounds + 1):
-        for name in (names[turn % len(names) :] + names[: turn % len(names)]) if turn else names:
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
             took = runs[name]()
             if turn:  # the first round warms up
                 found[name].append(took)
-    middle = {
-        name: (statistics.median(t[0] for t in times), statistics.median(t[1] for t in times))
-        for name, times in found.items()
-    }
+    middle = {name: Timed(*map(statistics.median, zip(*times, strict=True))) for name, times in found.items()}
     usual = middle[names[0]]
     print(f"\n{title}, {rounds} rounds\n")
-    print("| run | first token, ms | over bare, ms | tokens/s | of bare |\n|---|---|---|---|---|")
-    for name, (first, rate) in middle.items():
-        ahead = statistics.median(
-            ours[0] - theirs[0] for ours, theirs in zip(found[name], found[names[0]], strict=True)
-        )
-        print(f"| {name} | {first * 1000:.1f} | {ahead * 1000:+.1f} | {rate:.2f} | {rate / usual[1]:.3f} |")
-    return middle
+    print("| run | first token, ms | of the processor | tokens/s | of bare | processor ms a token | of bare |")
+    print("|---|---|---|---|---|---|---|")
+    for name, ours in middle.items():
+        cells = [f"{ours.first * 1000:.1f}", f"{ours.first_cpu * 1000:.1f}"]
+        cells += [f"{1 / ours.each:.1f}", f"{usual.each / ours.each:.3f}"]
+        cells += [f"{ours.each_cpu * 1000:.2f}", f"{ours.each_cpu / usual.each_cpu:.3f}"]
+        print(f"| {' | '.join([name, *cells])} |")
 
 
 def at_once(model: MLXModel, calls: int, tokens: int) -> float:
@@ -116,11 +137,19 @@ def memory(model: MLXModel, calls: int) -> str:
 
 def main(rounds: int) -> None:
     """Prints tables of medians."""
+    from mlx_lm.sample_utils import make_logits_processors
+
     words = tiny_mlx.tokenizer()
-    endless: dict[str, Any] = {"logit_bias": {str(words.eos_token_id): -100}, "prompt_cache_bytes": 0}
-    small = MLXModel("tiny", model=tiny_mlx.model(words, 4096), tokenizer=words, **endless)
+    (x,) = words("x")["input_ids"]  # it says nothing else, so that each token is text
+    small = MLXModel(
+        "tiny", model=tiny_mlx.model(words, 4096), tokenizer=words, logit_bias={str(x): 100}, prompt_cache_bytes=0
+    )
     loaded = small._runtime.loaded()
-    runs = {"bare stream_generate": lambda: bare(loaded, 100), "streamed": lambda: streamed(small, 100)}
+    bias = make_logits_processors({x: 100.0})
+    runs = {
+        "bare stream_generate": lambda: bare(loaded, 100, logits_processors=bias),
+        "streamed": lambda: streamed(small, 100),
+    }
     table("A tiny Llama: what is added, as nearly nothing is computed", runs, 5 * rounds)
     print(f"\nAfter 1,000 calls of it: {memory(small, 1000)}")
 
