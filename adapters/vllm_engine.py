@@ -12,10 +12,12 @@ import contextlib
 import multiprocessing
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
 from functools import partial
+from importlib import import_module
 from typing import Any, Final, Protocol, TypeVar
 
 import anyio
@@ -71,11 +73,16 @@ class Engine:
     @property
     def dead(self) -> bool:
         """Whether it answers no more calls."""
-        if self.closing or self._ended.is_set():
+        if self.closing or self.ended:
             return True
         if not self.started.done():
             return False
         return self.started.exception() is not None or bool(self.started.result().errored)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left of it."""
+        return self._ended.is_set()
 
     async def pieces(self, work: Work[T]) -> AsyncGenerator[T]:
         """What `work(give)` gives on the engine's loop, piece by piece; what it raises is raised here.
@@ -257,14 +264,24 @@ _parents: list[Engine] = []
 def _end_all() -> None:
     """The program ends. Python would wait for the engines' processes, which nobody would tell to end."""
     engines = list(_alive)
-    if any(not engine.started.done() for engine in engines):
-        for process in multiprocessing.active_children():
-            if process.name.startswith("EngineCore"):
-                process.terminate()  # the start fails with it, rather than lasting for a minute more
+    end = time.monotonic() + _CLOSING
     for engine in engines:
         engine.close(0)
     for engine in engines:
-        engine.close()
+        while not engine.ended and time.monotonic() < end:
+            if not engine.started.done():
+                _kill_starting()  # it would start for a minute more, and only then end
+            engine.close(0.2)
+
+
+def _kill_starting() -> None:
+    psutil: Any = import_module("psutil")  # vLLM has it
+    for process in multiprocessing.active_children():
+        if process.name.startswith("EngineCore"):
+            with contextlib.suppress(psutil.Error):
+                for worker in psutil.Process(process.pid).children(recursive=True):
+                    worker.kill()
+            process.kill()
 
 
 def _forget() -> None:

@@ -13,6 +13,7 @@ Where neither the call nor the model's own generation config says how to sample,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, assert_never
 
@@ -61,9 +62,9 @@ def asked(options: Mapping[str, Any], defaults: Mapping[str, Any], room: int) ->
 
 def sampling_params(params: Mapping[str, Any], form: ResponseFormat, *, deltas: bool) -> Any:
     """The `SamplingParams` of vLLM. Raises ModelFailure, naming the option that it refuses."""
-    import msgspec
     from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 
+    msgspec: Any = import_module("msgspec")  # vLLM has it
     types = {field.name: field.type for field in msgspec.structs.fields(SamplingParams)}
     given: dict[str, Any] = {}
     for name, value in params.items():

@@ -65,16 +65,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(folder: Path) -> Iterator[VLLMModel]:
+    others.update(psutil.Process().children(recursive=True))
     settings = {**SMALL, "enable_lora": True, "max_lora_rank": 8}
     made = VLLMModel(str(folder), model_kwargs=settings, max_tokens=8, temperature=0)
     yield made
     made.close()
 
 
+others: set[psutil.Process] = set()
+"""Those of engines that other tests have started."""
+
+
 def processes(name: str, of: int | None = None) -> list[psutil.Process]:
     """The engine's processes of this name below a process, this one if none is given."""
     found = []
-    for process in psutil.Process(of).children(recursive=True):
+    for process in set(psutil.Process(of).children(recursive=True)) - others:
         try:
             if process.name().startswith(f"VLLM::{name}") and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
@@ -233,6 +238,30 @@ def test_a_script_needs_no_guard_and_leaves_nothing_behind(folder: Path, tmp_pat
     shutil.rmtree(temporary)
 
 
+def test_a_program_that_ends_while_the_engine_starts_kills_it(folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED.replace("{settings}", repr(SMALL)))
+    begun = subprocess.Popen([sys.executable, str(script), str(folder)], stderr=subprocess.PIPE, text=True)
+    while not (seen := processes("", begun.pid)):
+        with pytest.raises(subprocess.TimeoutExpired):
+            begun.wait(0.2)
+    begun.send_signal(signal.SIGINT)
+    start = time.monotonic()
+    _, complaints = begun.communicate(timeout=60)
+    assert time.monotonic() - start < 20
+    assert "KeyboardInterrupt" in complaints
+    assert not [process for process in seen if process.is_running() and process.status() != "zombie"]
+
+
+INTERRUPTED = """
+import sys
+
+from modelport.adapters.vllm import VLLMModel
+
+VLLMModel(sys.argv[1], model_kwargs={settings})("Hi")
+"""
+
+
 def failure(model: VLLMModel, **options: Any) -> tuple[str, str, str]:
     """The kind, how much it concerns, and the words of what a call fails with."""
     error = blocking(model).generate(as_request(HI, **options)).failure()
@@ -254,7 +283,7 @@ def test_an_engine_that_can_t_start_says_why(folder: Path, settings: dict[str, A
     found = failure(VLLMModel(str(folder), model_kwargs={**SMALL, **settings}))
     assert found[:2] == (kind, "model")
     assert words in found[2]
-    assert processes("") == before
+    assert set(processes("")) == set(before)
 
 
 def test_weights_that_were_half_written_are_not_found(folder: Path, tmp_path: Path) -> None:
