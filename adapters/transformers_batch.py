@@ -20,7 +20,7 @@ from .transformers_window import Window
 
 TOGETHER = 32
 _APART = 4
-_PIECE = 512  # so many tokens of prompts are read between two tokens of the others
+_PIECE = 512  # when so many tokens of prompts have been read, it is the others' turn
 _POLL = 0.05
 
 
@@ -99,21 +99,27 @@ class Batch:
             if row is None:
                 return
             try:
-                left -= self._read_on(row, left)
+                left -= self._read_on(row)
             except Exception as error:
                 row.end(error.with_traceback(None))  # which would keep the pass's tensors
             if row.ended or not row.left:
                 with self._lock:
                     self._waiting.remove(row)
 
-    def _read_on(self, row: _Row, most: int) -> int:
-        """How many tokens more of its prompt are read; with the last one it joins the window, or is done."""
+    def _read_on(self, row: _Row) -> int:
+        """Read the next piece of its prompt, of so many tokens; with the last it joins the window, or is done.
+
+        Where a piece ends doesn't depend on the others, and each is read for itself, so that it reads as alone.
+        """
         import torch
         from transformers import DynamicCache
 
+        if row.cancelled.is_set():
+            row.end()
+            return 0
         if row.cache is None:
             row.cache = DynamicCache()
-        piece = row.ids[:, row.read : row.read + most]
+        piece = row.ids[:, row.read : row.read + _PIECE]
         places = torch.arange(row.read, row.read + piece.shape[1], device=piece.device)[None]
         output = self._model(
             input_ids=piece,
@@ -144,9 +150,9 @@ class Batch:
             logits = self._window.read(self._model, [row.token for row in self._rows], self._last_alone)
             done = _chosen(self._rows, logits.to(torch.float32, copy=True))
         except Exception as error:
-            lost = range(len(self._rows))
+            lost = [*range(len(self._rows))]
             if out_of_memory(error):  # the pass is made again, without the one that has least to lose
-                lost = [min(lost, key=lambda at: self._rows[at].made)]
+                lost = [min(reversed(lost), key=lambda at: self._rows[at].made)]
             done = dict.fromkeys(lost, error.with_traceback(None))
         for at in sorted(done, reverse=True):
             row, self._rows[at] = self._rows[at], self._rows[-1]

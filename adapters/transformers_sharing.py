@@ -35,13 +35,14 @@ def fits(model: Any) -> bool:
     from torch import distributed
     from transformers import GenerationMixin
 
-    if not isinstance(model, GenerationMixin) or model.config.is_encoder_decoder:
+    own: Any = GenerationMixin
+    if not isinstance(model, own) or model.config.is_encoder_decoder:
         return False
     if distributed.is_available() and distributed.is_initialized():
         return False  # each process would form batches of its own
     scaling = str(getattr(model.config.get_text_config(), "rope_parameters", None))
     return (
-        all(getattr(model, name).__func__ is vars(GenerationMixin)[name] for name in _OWN_WAYS)
+        all(getattr(model, name).__func__ is vars(own)[name] for name in _OWN_WAYS)
         and inspect.signature(model.forward).parameters.keys() >= _NEEDED
         and not getattr(model, "_is_stateful", False)
         and not any(f"'{kind}'" in scaling for kind in _BY_THE_LONGEST)
@@ -55,7 +56,8 @@ def may_share(arguments: Collection[str]) -> bool:
 
 def shares(ids: Any, config: Any, rest: Mapping[str, Any]) -> bool:
     """Whether it does, now that `generate` has prepared it."""
-    mask, cache = rest.get("attention_mask"), rest.get("past_key_values")
+    mask: Any = rest.get("attention_mask")
+    cache: Any = rest.get("past_key_values")
     return (
         config.get_generation_mode().value in ("greedy_search", "sample")
         and ids.shape[0] == 1
