@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ class Loaded:
 def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     """The model and its tokenizer. Raises what mlx-lm raises, or ModelFailure for a place that holds no model."""
     settled()
+    with _limits_kept():
+        import mlx_lm
     import mlx.core as mx
-    import mlx_lm
     from mlx_lm.utils import load_config
 
     given = dict(arguments)
@@ -91,6 +93,19 @@ def settled() -> None:
 
     assert mlx.core
     _used_in.add(here)
+
+
+@contextmanager
+def _limits_kept() -> Iterator[None]:
+    """When mlx-lm is imported, it sets how many files the process may open, to less than it had or more than it may."""
+    import resource
+
+    usual = resource.setrlimit
+    resource.setrlimit = lambda *_: None
+    try:
+        yield
+    finally:
+        resource.setrlimit = usual
 
 
 def _context(config: Mapping[str, Any]) -> int | None:

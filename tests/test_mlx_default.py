@@ -87,6 +87,19 @@ def test_a_gguf_file_that_is_cut_off_is_not_converted(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
+def test_a_folder_of_quantised_weights_is_loaded_as_it_is(tmp_path: Path) -> None:
+    import mlx.nn as nn
+    import tiny_mlx
+
+    words = tiny_mlx.tokenizer()
+    llama = tiny_mlx.model(words)
+    nn.quantize(llama, group_size=32, bits=8)
+    form = {"group_size": 32, "bits": 8}
+    folder = tiny_mlx.folder(tmp_path / "tiny", words, llama, quantization=form)
+    whole = MLXModel("whole", model=tiny_mlx.model(words), tokenizer=words, max_tokens=3, temperature=0)
+    assert MLXModel(str(folder), max_tokens=3)("안녕").content == whole("안녕").content
+
+
 def cut(folder: Path) -> None:
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
@@ -238,7 +251,8 @@ def test_a_program_that_ends_while_it_generates_ends_cleanly(tmp_path: Path) -> 
 
 
 CONTACTS = """
-import os, sys
+import os, resource, sys
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
 told = []
 calls = ("socket.connect", "socket.getaddrinfo")
 sys.addaudithook(lambda name, args: told.append((name, args)) if name in calls else None)
@@ -247,11 +261,12 @@ from modelport.adapters.mlx import MLXModel
 assert not {"mlx", "mlx_lm", "transformers"} & set(sys.modules)
 assert dict(os.environ) == before
 MLXModel(sys.argv[1], max_tokens=3)("?")
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == limits
 print([entry for entry in told if not (entry[0] == "socket.connect" and isinstance(entry[1][1], str))])
 """
 
 
-def test_a_local_folder_is_run_without_the_network_and_nothing_is_imported_before(tmp_path: Path) -> None:
+def test_a_local_folder_is_run_without_the_network_and_leaves_the_process_as_it_was(tmp_path: Path) -> None:
     import tiny_mlx
 
     assert run(CONTACTS, str(tiny_mlx.folder(tmp_path / "tiny", tiny_mlx.tokenizer()))) == "[]\n"
