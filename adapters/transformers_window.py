@@ -41,7 +41,7 @@ class Window:
     @property
     def width(self) -> int:
         """So many columns are looked at."""
-        return _up(max(self._lengths, default=0) + 1, _WIDTH)
+        return _width(max(self._lengths, default=0))
 
     def join(self, cache: Any) -> None:
         """One row more, which has been read into a cache of its own."""
@@ -49,7 +49,7 @@ class Window:
         layers = self._cache.layers
         layers.extend(_Layer(self) for _ in cache.layers[len(layers) :])
         for mine, its in zip(layers, cache.layers, strict=True):
-            mine.fit(its.keys, its.values, row + 1, max(self.width, _up(length + 1, _WIDTH)))
+            mine.fit(its.keys, its.values, row + 1, max(self.width, _width(length)))
             mine.keys[row, :, :length] = its.keys[0]
             mine.values[row, :, :length] = its.values[0]
         self._lengths.append(length)
@@ -136,6 +136,11 @@ class _Layer:
     def get_max_length(self) -> int:
         """None."""
         return -1
+
+
+def _width(length: int) -> int:
+    """With one column at least that is masked: without a mask transformers attends in another way."""
+    return _up(length + 2, _WIDTH)
 
 
 def _up(number: int, step: int) -> int:

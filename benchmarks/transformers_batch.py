@@ -1,7 +1,8 @@
 """Sixteen calls at once through `TransformersModel`: one after the other, together, and as one batch written by hand.
 
-`python benchmarks/transformers_batch.py [rounds] [float32|bfloat16] [tokens]` prints medians of tokens a second, the
-time to the first token of a lone call, and how many answers were the same as alone.
+`python benchmarks/transformers_batch.py [rounds] [float32|bfloat16] [tokens]` prints medians of tokens a second, by
+the clock and by processor time, which other work on the machine disturbs less; the time to the first token of a lone
+call; and how many answers were the same as alone.
 
 `python benchmarks/transformers_batch.py memory [calls]` makes calls of a tiny model and prints what they leave behind.
 """
@@ -94,24 +95,27 @@ def speed(rounds: int, dtype: str, tokens: int) -> None:
         f"{len(PROMPTS)}, {AT_ONCE} at a time": steadily,
     }
     rates: dict[str, list[float]] = {name: [] for name in runs}
+    costs: dict[str, list[float]] = {name: [] for name in runs}
     waits: dict[str, list[float]] = {"bare": [], "stream": []}
     by_hand(chats[:1])
     model("warm", max_tokens=2)
     for _ in range(rounds):
         for name, run in runs.items():
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             count = run()
             rates[name].append(count / (time.perf_counter() - start))
+            costs[name].append((time.process_time() - cpu) / count)
         for _ in range(5):
             waits["bare"].append(bare_first())
             waits["stream"].append(asyncio.run(first()))
     print(f"SmolLM2-135M, {dtype}, greedy, {tokens} tokens, {rounds} rounds, {torch.get_num_threads()} threads\n")
-    print("| run | tokens/s | of one after the other | of the batch by hand |")
-    print("|---|---|---|---|")
-    middle = {name: statistics.median(found) for name, found in rates.items()}
+    print("| run | tokens/s | of in turn | of by hand | CPU ms a token | in turn by it | by hand by it |")
+    print("|---|---|---|---|---|---|---|")
+    middle = {name: (statistics.median(rates[name]), statistics.median(costs[name])) for name in runs}
     _, turn, _, hand, _ = middle.values()
-    for name, rate in middle.items():
-        print(f"| {name} | {rate:.1f} | {rate / turn:.2f} | {rate / hand:.2f} |")
+    for name, (rate, cost) in middle.items():
+        by_clock = f"{rate:.1f} | {rate / turn[0]:.2f} | {rate / hand[0]:.2f}"
+        print(f"| {name} | {by_clock} | {1000 * cost:.1f} | {turn[1] / cost:.2f} | {hand[1] / cost:.2f} |")
     alone, at = said["in turn"], said["at once"]
     same = sum(a == b for a, b in zip(alone, at, strict=False))
     print(f"\nthe same text as alone: {same} of {len(alone)}")
