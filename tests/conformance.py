@@ -99,7 +99,10 @@ WEATHER = Tool(
 )
 CLOCK = Tool("clock", "The time.", {"type": "object", "properties": {}})
 CALLS = (ToolCall("call_1", "weather", '{"city":"서울"}'), ToolCall("call_2", "clock", "{}"))
-PICTURE = Image(b"\xff\xd8\xff\xe0 not much of a picture", media_type="image/jpeg")
+PICTURE = Image(  # one white point
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;",
+    media_type="image/gif",
+)
 SEEN_PICTURE = b64encode(PICTURE.data or b"").decode()
 ASKED = Message("user", "What is there to say?")
 SCHEMA = {"type": "object", "properties": {"colour": {"type": "string"}}, "required": ["colour"]}
@@ -158,7 +161,7 @@ def images(provider: Provider) -> str:
         return "no"
     for sent in exchange.carried():
         assert SEEN_PICTURE in sent
-        assert "jpeg" in sent
+        assert "gif" in sent
     return "yes"
 
 

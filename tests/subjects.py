@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import threading
 from base64 import b64encode
@@ -18,7 +19,7 @@ from typing import Any
 import attrs
 import pytest
 from chat_provider import ChatProvider
-from conformance import Exchange, Provider
+from conformance import PICTURE, SEEN_PICTURE, Exchange, Provider
 from laws import TEXT, Case
 from loopback import Loopback
 
@@ -162,12 +163,15 @@ class Transformers:
 
     def __init__(self) -> None:
         import tiny_llama
+        import tiny_llava
 
         from modelport.adapters.transformers import TransformersModel
 
         self.make = TransformersModel
         self.says: type[Any] = tiny_llama.Says
         self.tokenizer = tiny_llama.tokenizer()
+        self.processor = tiny_llava.processor()
+        self.picture = "<image>" * tiny_llava.TOKENS_OF_AN_IMAGE
 
     def answering(self, text: str, sizes: Sequence[int] = (8,)) -> Case:
         return self._case(self.tokenizer(text)["input_ids"])
@@ -189,10 +193,23 @@ class Transformers:
         return self._case(self.tokenizer(TEXT)["input_ids"], fail)
 
     def replying(self, response: Response) -> Exchange:
-        """It says so in the words that small models have for thoughts and calls."""
-        runtime = self.says([*self.tokenizer(written(response))["input_ids"], self.tokenizer.eos_token_id])
-        model = self.make("told", model=runtime, tokenizer=self.tokenizer, max_tokens=len(runtime.tokens))
-        return Exchange(model, lambda: [self.tokenizer.decode(ids) for ids in runtime.prompts], constrained=True)
+        """It says so in the words that small models have for thoughts and calls; and it sees."""
+        words = self.processor.tokenizer
+        runtime = self.says([*words(written(response))["input_ids"], words.eos_token_id])
+        model = self.make("told", model=runtime, processor=self.processor, max_tokens=len(runtime.tokens))
+        return Exchange(model, lambda: [self._read(runtime, ids) for ids in runtime.prompts], constrained=True)
+
+    def _read(self, runtime: Any, prompt: list[int]) -> str:
+        """The prompt, with the picture in its place, if that is what came."""
+        import PIL.Image
+
+        said: str = self.processor.tokenizer.decode(prompt)
+        seen = runtime.called_with.get("pixel_values")
+        picture = PIL.Image.open(io.BytesIO(PICTURE.data or b"")).convert("RGB")
+        wanted = self.processor.image_processor(picture, return_tensors="pt")["pixel_values"]
+        if seen is None or not seen.equal(wanted):
+            return said
+        return said.replace(self.picture, f"{SEEN_PICTURE} {PICTURE.media_type}")
 
     def _case(self, tokens: list[int], before: Callable[[int], None] = lambda step: None) -> Case:
         runtime = Counting(self.says(tokens, before))

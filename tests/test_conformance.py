@@ -234,6 +234,7 @@ def test_a_cache_marker_is_sent_where_the_wire_has_one(name: str, providers: Cal
 )
 def test_openai_itself_is_sent_no_cache_marker(address: str | None, sent: bool) -> None:
     """It caches by itself, and has no such field."""
+    pytest.importorskip("orjson", reason="orjson isn't installed here")
     from modelport.adapters.openai import OpenAIModel
 
     request = Request([Message("user", Text("The law: ...", metadata=MARKED))])

@@ -59,7 +59,7 @@ class Says:
     def __init__(self, tokens: Sequence[int], before: Callable[[int], None] = lambda step: None) -> None:
         self.tokens, self.before = list(tokens), before
         self.made = 0
-        self.device = torch.device("cpu")
+        self.device, self.dtype = torch.device("cpu"), torch.float32
         self.generation_config = SimpleNamespace(eos_token_id=None)
         text = SimpleNamespace(max_position_embeddings=100_000)
         self.config = SimpleNamespace(get_text_config=lambda: text)
