@@ -248,7 +248,7 @@ def test_a_program_that_ends_while_the_engine_starts_kills_it(folder: Path, tmp_
     begun.send_signal(signal.SIGINT)
     start = time.monotonic()
     _, complaints = begun.communicate(timeout=60)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 30
     assert "KeyboardInterrupt" in complaints
     assert not [process for process in seen if process.is_running() and process.status() != "zombie"]
 
