@@ -20,8 +20,10 @@ VLLM := .venv/vllm/bin/python
 EACH_PIP := -m pip --disable-pip-version-check --quiet
 LITELLM_TESTS ?= tests/test_litellm*.py tests/test_laws.py tests/test_conformance.py tests/test_openai*.py tests/test_azure*.py \
 	tests/test_huggingface*.py tests/test_secrets.py docs/adapters/litellm.md docs/adapters/litellm_router.md
-MLX_TESTS ?= tests/test_mlx*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py docs/adapters/mlx.md
-VLLM_TESTS ?= tests/test_vllm*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py docs/adapters/vllm.md
+MLX_TESTS ?= tests/test_mlx*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py \
+	tests/test_places.py docs/adapters/mlx.md
+VLLM_TESTS ?= tests/test_vllm*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py \
+	tests/test_places.py docs/adapters/vllm.md
 ELSEWHERE := benchmarks/litellm_wire.py benchmarks/mlx_speed.py benchmarks/vllm_speed.py
 SOURCES := pyproject.toml README.md LICENSE py.typed __init__.py $(wildcard domain/*.py adapters/*.py composition/*.py)
 

@@ -12,7 +12,13 @@ from typing import Any, assert_never
 from ..domain.capability import Unsupported
 from ..domain.frozen import thaw
 from ..domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from ..domain.request import Request
 from ..domain.tool import Tool
+
+
+def offered(request: Request) -> tuple[Tool, ...]:
+    """The tools that the model is told of."""
+    return () if request.tool_choice == "none" else request.tools
 
 
 def template_messages(

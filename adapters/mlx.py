@@ -21,14 +21,12 @@ from ..domain.frozen import FrozenDict, freeze_mapping, thaw
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import FinishReason
-from ..domain.spoken import Spoken, opened_thought
-from ..domain.tool import Tool
 from ..domain.usage import Usage
 from . import mlx_thread
-from .chat_template import template_messages, template_tools
+from .chat_template import offered, template_messages, template_tools
 from .constraint import Constraints
-from .detokenizer import Detokenizer
 from .generation_thread import Threads, answering
+from .local_answer import LocalAnswer
 from .local_model import LocalModel
 from .logprobs import asked
 from .mlx_constraint import Follow, vocabulary
@@ -48,64 +46,41 @@ CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, g
 
 def encode(request: Request) -> dict[str, Any]:
     """The conversation and the tools as a chat template takes them."""
-    return {"conversation": template_messages(request.messages)[0], "tools": template_tools(_offered(request))}
+    return {"conversation": template_messages(request.messages)[0], "tools": template_tools(offered(request))}
 
 
-def _offered(request: Request) -> tuple[Tool, ...]:
-    return () if request.tool_choice == "none" else request.tools
-
-
-class _Answer:
-    """One answer in the making."""
+class _Answer(LocalAnswer):
+    """One answer of mlx-lm."""
 
     def __init__(
         self, loaded: Loaded, request: Request, prompt: list[int], show: Callable[[Event], None], heard: Heard | None
     ) -> None:
         tokenizer = loaded.tokenizer
-        self._text = Detokenizer(
-            lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        )
-        self.draft = Draft(request.stop_sequences)
-        self.spoken = Spoken(
-            self.draft,
-            request.stop_sequences,
-            tools=bool(_offered(request)),
-            thought=opened_thought(tokenizer.decode(prompt[-8:])),
-            first_call=1 + sum(len(message.tool_calls) for message in request.messages),
+        super().__init__(
+            lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+            request,
+            tokenizer.decode(prompt[-8:]),
         )
         self._ends, self._show, self._heard, self._read = loaded.ends, show, heard, len(prompt)
-        self._said: list[str] = []
-        self._size = 0  # so many characters are complete
-        self.written = 0  # so many tokens have come
-        self.reason = FinishReason.LENGTH
+        self._written = 0  # so many tokens have come
+        self._reason = FinishReason.LENGTH
 
     def take(self, token: int) -> bool:
         """Whether more than this token are wanted."""
-        self.written += 1
+        self._written += 1
         if token in self._ends:
-            self.reason = FinishReason.STOP
+            self._reason = FinishReason.STOP
             return False
         if self._heard is not None:
-            self._heard.chose(self._read + self.written - 1, token, self._size)
-        piece = self._text.feed([token])
-        self._said.append(piece)
-        self._size += len(piece)
-        self._say(self.spoken.feed(piece))
-        return not self.spoken.ended
+            self._heard.chose(self._read + self._written - 1, token, self.length)
+        self._say(self.feed([token]))
+        return not self.ended
 
-    def finish(self, cached: int, model_id: str) -> Finished:
+    def over(self, cached: int, model_id: str) -> Finished:
         """The last event, and the text that was held back before it."""
-        self._say(self.spoken.close())
-        self._say(self.draft.close())
-        finished = self.draft.finish(
-            self.spoken.finish_reason(self.reason),
-            stopped_by=self.spoken.stopped_by,
-            usage=Usage(self._read, self.written, cached_tokens=cached),
-            model_id=model_id,
-        )
-        if self._heard is None:
-            return finished
-        return Finished(self._heard.onto(finished.response, "".join(self._said)))
+        self._say(self.close())
+        usage = Usage(self._read, self._written, cached_tokens=cached)
+        return self.finish(self._reason, usage, model_id, None if self._heard is None else self._heard.found)
 
     def _say(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -200,7 +175,7 @@ class MLXModel(LocalModel):
             call = Call(prompt, min(most, room), answer.take, cancelled, chosen.sampler, processors, chosen.rest)
             phase = "generating"
             self._runtime.line(loaded).generate(call)
-            return None if cancelled.is_set() else answer.finish(call.cached, self.model_id)
+            return None if cancelled.is_set() else answer.over(call.cached, self.model_id)
         except Exception as error:
             return draft.fail(translate(error, self.model_id, phase))
 
@@ -210,7 +185,7 @@ class MLXModel(LocalModel):
             message = "its tokenizer has no chat template: use a model that was trained to chat, or give a template: "
             message += "MLXModel(..., apply_chat_template_kwargs={'chat_template': ...})"
             raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
-        if _offered(request) and template and "tools" not in str(template):
+        if offered(request) and template and "tools" not in str(template):
             message = "its chat template knows no tools, so the model would never hear of them"
             raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
         given = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs), "tokenize": True}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..domain.response import Response
 from .logprobs import Logprobs, Token
 from .token_bytes import spelling
 
@@ -19,7 +18,7 @@ class Heard:
         self._spelled = spelling(tokenizer)
         self._top = top
         self._likely: dict[int, Any] = {}  # by the number of tokens before: mlx-lm computes one step ahead
-        self._found = Logprobs()
+        self.found = Logprobs()
 
     def __call__(self, tokens: Any, logits: Any) -> Any:
         """The scores as they are."""
@@ -37,8 +36,4 @@ class Heard:
         best = mx.argsort(-likely)[: self._top] if self._top else mx.array([], mx.uint32)
         mx.eval(likely, best)
         alternatives = [Token(self._spelled(number), likely[number].item()) for number in best.tolist()]
-        self._found.add(at, Token(self._spelled(token), likely[token].item()), alternatives)
-
-    def onto(self, response: Response, said: str) -> Response:
-        """The answer with them, where the model said all this."""
-        return self._found.onto(response, said)
+        self.found.add(at, Token(self._spelled(token), likely[token].item()), alternatives)

@@ -22,13 +22,11 @@ from ..domain.frozen import FrozenDict, freeze_mapping, thaw
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import FinishReason
-from ..domain.spoken import Spoken, opened_thought
-from ..domain.tool import Tool
 from ..domain.usage import Usage
 from . import gguf
-from .chat_template import template_messages, template_tools
-from .detokenizer import Detokenizer
+from .chat_template import offered, template_messages, template_tools
 from .generation_thread import Threads, answering
+from .local_answer import LocalAnswer
 from .local_model import LocalModel
 from .openvino_config import configured, said
 from .openvino_loading import Loaded, load
@@ -42,11 +40,7 @@ CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, g
 
 def encode(request: Request) -> dict[str, Any]:
     """The conversation and the tools as OpenVINO's chat templates take them."""
-    return {"history": template_messages(request.messages)[0], "tools": template_tools(_offered(request))}
-
-
-def _offered(request: Request) -> tuple[Tool, ...]:
-    return () if request.tool_choice == "none" else request.tools
+    return {"history": template_messages(request.messages)[0], "tools": template_tools(offered(request))}
 
 
 def decode(reason: object) -> FinishReason:
@@ -200,10 +194,7 @@ class OpenVINOModel(LocalModel):
             results = loaded.pipeline.generate(inputs, config, _streamer()(answer.take))
             if cancelled.is_set():
                 return None
-            answer.close()
-            reason = answer.spoken.finish_reason(decode(results.finish_reasons[0]))
-            usage = Usage(size, answer.written)
-            return draft.finish(reason, stopped_by=answer.spoken.stopped_by, usage=usage, model_id=self.model_id)
+            return answer.over(decode(results.finish_reasons[0]), size, self.model_id)
         except Exception as exception:
             error = translate(exception, self.model_id, phase)
             if error.kind in (ErrorKind.OVERLOADED, ErrorKind.SERVER):
@@ -229,48 +220,41 @@ class OpenVINOModel(LocalModel):
         prompt: str = loaded.tokenizer.apply_chat_template(
             told["history"], True, chat_template=template, tools=told["tools"], extra_context=given
         )
-        if any(tool.name not in prompt for tool in _offered(request)):
+        if any(tool.name not in prompt for tool in offered(request)):
             message = "its chat template leaves the tools out, so the model would never hear of them"
             raise _refused(ErrorKind.UNSUPPORTED, message)
         return prompt
 
 
-class _Answer:
-    """One answer in the making."""
+class _Answer(LocalAnswer):
+    """One answer of OpenVINO's."""
 
     def __init__(
         self, loaded: Loaded, request: Request, prompt: str, show: Callable[[Event], None], cancelled: threading.Event
     ) -> None:
-        self._text = Detokenizer(loaded.tokenizer.decode)
-        self.draft = Draft(request.stop_sequences)
-        self.spoken = Spoken(
-            self.draft,
-            request.stop_sequences,
-            tools=bool(_offered(request)),
-            thought=opened_thought(prompt),
-            first_call=1 + sum(len(message.tool_calls) for message in request.messages),
-        )
+        super().__init__(loaded.tokenizer.decode, request, prompt)
         self._show, self._cancelled = show, cancelled
         self._trouble: Exception | None = None
-        self.written = 0  # so many tokens have come
+        self._written = 0  # so many tokens have come
 
     def take(self, tokens: list[int]) -> bool:
         """Whether more than these are wanted."""
-        if self._cancelled.is_set() or self.spoken.ended:
+        if self._cancelled.is_set() or self.ended:
             return False
         try:  # what is raised here would be printed and forgotten
-            self.written += len(tokens)
-            self._say(self.spoken.feed(self._text.feed(tokens)))
+            self._written += len(tokens)
+            self._say(self.feed(tokens))
         except Exception as exception:
             self._trouble = exception
             return False
-        return not self.spoken.ended
+        return not self.ended
 
-    def close(self) -> None:
+    def over(self, reason: FinishReason, size: int, model_id: str) -> Finished:
+        """The last event after a prompt of this size, and the text that was held back before it."""
         if self._trouble is not None:
             raise self._trouble
-        self._say(self.spoken.close())
-        self._say(self.draft.close())
+        self._say(self.close())
+        return self.finish(reason, Usage(size, self._written), model_id)
 
     def _say(self, events: Iterable[Event]) -> None:
         for event in events:

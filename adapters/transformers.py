@@ -22,7 +22,6 @@ from ..domain.option import canonical, resolve
 from ..domain.preparation import as_role_conversions, prepare
 from ..domain.request import Request
 from ..domain.response import FinishReason
-from ..domain.usage import Usage
 from .chat_settings import check_kind
 from .constraint import Constraints
 from .generation_thread import Threads, answering
@@ -154,10 +153,9 @@ class TransformersModel(LocalModel):
             criteria = [*call.pop("stopping_criteria", ()), answer]
             output = self._runtime.batch(loaded).generate({**prompt, **call, "stopping_criteria": criteria}, cancelled)
             answer.take(output if hasattr(output, "shape") else output.sequences)
-            answer.close()
             last = int((output if hasattr(output, "shape") else output.sequences)[0, answer.read - 1])
             reason = FinishReason.STOP if last in call.get("eos_token_id", ()) else FinishReason.LENGTH
-            return answer.finish(reason, usage=Usage(size, answer.read - size), model_id=self.model_id)
+            return answer.over(reason, self.model_id)
         except Exception as error:
             return draft.fail(translate(error, self.model_id, phase))
 

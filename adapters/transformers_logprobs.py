@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..domain.response import Response
 from .logprobs import Logprobs, Token
 from .token_bytes import spelling
 
@@ -20,7 +19,7 @@ class Heard:
         self._spelled = spelling(tokenizer)
         self._top = top
         self._scores: dict[int, Any] = {}  # by the number of tokens before; several only where `generate` drafts ahead
-        self._found = Logprobs()
+        self.found = Logprobs()
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """The scores as they are. Raises ValueError for several answers at once."""
@@ -42,8 +41,4 @@ class Heard:
         values, numbers = likely.topk(min(self._top, likely.shape[-1]))
         others = zip(numbers.tolist(), values.tolist(), strict=True)
         alternatives = [Token(self._spelled(number), value) for number, value in others]
-        self._found.add(at, Token(self._spelled(token), float(likely[token])), alternatives)
-
-    def onto(self, response: Response, said: str) -> Response:
-        """The answer with them, where the model said all this."""
-        return self._found.onto(response, said)
+        self.found.add(at, Token(self._spelled(token), float(likely[token])), alternatives)

@@ -17,14 +17,8 @@ from ..domain.frozen import thaw
 from ..domain.message import Image, Message, ToolResult
 from ..domain.preparation import inline
 from ..domain.request import Request
-from ..domain.tool import Tool
-from .chat_template import template_messages, template_tools
+from .chat_template import offered, template_messages, template_tools
 from .transformers_loading import Loaded
-
-
-def offered(request: Request) -> tuple[Tool, ...]:
-    """The tools that the model may call."""
-    return () if request.tool_choice == "none" else request.tools
 
 
 def encode(request: Request, *, with_images: bool = False) -> dict[str, Any]:

@@ -113,14 +113,15 @@ class VLLMModel(LocalModel):
 
     async def _answer(self, ready: Ready, request: Request, deltas: bool, give: Callable[[Event], None]) -> None:
         """On the engine's loop: one call from its prompt to its end."""
-        phase, draft = "reading", Draft(request.stop_sequences)
+        phase, draft = "reading", Draft()
         try:
             prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
             options = resolve(self.options, request.options)
             call = asked(options, ready.defaults, ready.room(prompt))
             stepwise = deltas or bool(request.stop_sequences)
             params = sampling_params(call.params, request.response_format, deltas=stepwise)
-            answer = Answer(ready.reader, request, draft, prompt, params, call.top_logprobs)
+            answer = Answer(ready.reader, request, prompt, params, call.top_logprobs)
+            draft = answer.draft
             lora = await ready.loras.loaded(ready.llm, call.lora)
             phase = "generating"
             outputs = ready.llm.generate(
@@ -136,7 +137,7 @@ class VLLMModel(LocalModel):
             for event in answer.close():
                 if deltas:
                     give(event)
-            give(answer.finish(self.model_id))
+            give(answer.over(self.model_id))
         except asyncio.CancelledError:
             if not ready.engine.closing:
                 raise

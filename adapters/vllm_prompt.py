@@ -12,7 +12,7 @@ from ..domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from ..domain.message import Image
 from ..domain.request import Request
 from ..domain.tool import Tool
-from .chat_template import template_messages, template_tools
+from .chat_template import offered, template_messages, template_tools
 from .generation_thread import Threads
 from .token_bytes import spelling
 
@@ -86,11 +86,6 @@ class Reader:
 
         (made,) = self._llm.renderer.render_cmpl([parse_model_prompt(self._llm.model_config, prompt)])
         return made
-
-
-def offered(request: Request) -> tuple[Tool, ...]:
-    """The tools that the model is told of."""
-    return () if request.tool_choice == "none" else request.tools
 
 
 def _opened(picture: bytes) -> Any:
