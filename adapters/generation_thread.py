@@ -97,12 +97,12 @@ async def pieces(threads: Threads, produce: Producer[T], *, patience: float = 10
 
 
 async def answering(
-    threads: Threads, answer: Callable[[Callable[[T], None], threading.Event], T | None], *, deltas: bool
+    threads: Threads, answer: Callable[[Callable[[T], None] | None, threading.Event], T | None], *, deltas: bool
 ) -> AsyncGenerator[T]:
-    """What `answer(show, cancelled)` shows, and what it gives back in the end; without `deltas` the latter alone."""
+    """What `answer(show, cancelled)` shows, and what it gives back in the end; without `deltas`, `show` is None."""
 
     def produce(give: Callable[[T], None], cancelled: threading.Event) -> None:
-        last = answer(give if deltas else lambda _: None, cancelled)
+        last = answer(give if deltas else None, cancelled)
         if last is not None:
             give(last)
 

@@ -7,7 +7,7 @@ by one, so that generation ends with the token that ends the text. A conversatio
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -53,15 +53,22 @@ class _Answer(LocalAnswer):
     """One answer of mlx-lm."""
 
     def __init__(
-        self, loaded: Loaded, request: Request, prompt: list[int], show: Callable[[Event], None], heard: Heard | None
+        self,
+        loaded: Loaded,
+        request: Request,
+        prompt: list[int],
+        show: Callable[[Event], None] | None,
+        heard: Heard | None,
     ) -> None:
         tokenizer = loaded.tokenizer
         super().__init__(
             lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False),
             request,
             tokenizer.decode(prompt[-8:]),
+            show,
+            None if heard is None else heard.found,
         )
-        self._ends, self._show, self._heard, self._read = loaded.ends, show, heard, len(prompt)
+        self._ends, self._heard, self._read = loaded.ends, heard, len(prompt)
         self._written = 0  # so many tokens have come
         self._reason = FinishReason.LENGTH
 
@@ -73,18 +80,12 @@ class _Answer(LocalAnswer):
             return False
         if self._heard is not None:
             self._heard.chose(self._read + self._written - 1, token, self.length)
-        self._say(self.feed([token]))
+        self.feed([token])
         return not self.ended
 
     def over(self, cached: int, model_id: str) -> Finished:
-        """The last event, and the text that was held back before it."""
-        self._say(self.close())
-        usage = Usage(self._read, self._written, cached_tokens=cached)
-        return self.finish(self._reason, usage, model_id, None if self._heard is None else self._heard.found)
-
-    def _say(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self._show(event)
+        """The last event."""
+        return self.finish(self._reason, Usage(self._read, self._written, cached_tokens=cached), model_id)
 
 
 @attrs.frozen(init=False, eq=False)
@@ -152,9 +153,9 @@ class MLXModel(LocalModel):
         return answering(self._runtime.threads, partial(self._answer, request), deltas=deltas)
 
     def _answer(
-        self, request: Request, show: Callable[[Event], None], cancelled: threading.Event
+        self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
     ) -> Finished | Failed | None:
-        phase, draft = "loading", Draft()
+        phase, fail = "loading", Draft().fail
         try:
             loaded = self._runtime.loaded()
             if cancelled.is_set():
@@ -170,14 +171,14 @@ class MLXModel(LocalModel):
             chosen = sampling(options)
             heard = None if top is None else Heard(loaded.tokenizer, top)
             answer = _Answer(loaded, request, prompt, show, heard)
-            draft = answer.draft
+            fail = answer.fail
             processors = self._processors(loaded, request, chosen, heard, len(prompt))
             call = Call(prompt, min(most, room), answer.take, cancelled, chosen.sampler, processors, chosen.rest)
             phase = "generating"
             self._runtime.line(loaded).generate(call)
             return None if cancelled.is_set() else answer.over(call.cached, self.model_id)
         except Exception as error:
-            return draft.fail(translate(error, self.model_id, phase))
+            return fail(translate(error, self.model_id, phase))
 
     def _prompt(self, loaded: Loaded, request: Request) -> list[int]:
         template = self.apply_chat_template_kwargs.get("chat_template", loaded.tokenizer.chat_template)

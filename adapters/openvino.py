@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -170,9 +170,9 @@ class OpenVINOModel(LocalModel):
         return f"OpenVINOModel({self.model_id!r}{device}{given})"
 
     def _answer(
-        self, request: Request, show: Callable[[Event], None], cancelled: threading.Event
+        self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
     ) -> Finished | Failed | None:
-        phase, draft = "loading", Draft()
+        phase, fail = "loading", Draft().fail
         try:
             loaded = self._load()
             if cancelled.is_set():
@@ -189,7 +189,7 @@ class OpenVINOModel(LocalModel):
                     raise _refused(ErrorKind.CONTEXT_WINDOW, f"{message} together")
                 config.max_new_tokens = min(config.max_new_tokens, loaded.window - size)
             answer = _Answer(loaded, request, prompt, show, cancelled)
-            draft = answer.draft
+            fail = answer.fail
             phase = "generating"
             results = loaded.pipeline.generate(inputs, config, _streamer()(answer.take))
             if cancelled.is_set():
@@ -200,7 +200,7 @@ class OpenVINOModel(LocalModel):
             if error.kind in (ErrorKind.OVERLOADED, ErrorKind.SERVER):
                 # What ran out of memory is broken inside, and would crash with its next call: that loads it anew.
                 self._runtime.loaded.pop(os.getpid(), None)
-            return draft.fail(error)
+            return fail(error)
 
     def _load(self) -> Loaded:
         found = self._runtime.loaded.get(os.getpid())
@@ -230,10 +230,15 @@ class _Answer(LocalAnswer):
     """One answer of OpenVINO's."""
 
     def __init__(
-        self, loaded: Loaded, request: Request, prompt: str, show: Callable[[Event], None], cancelled: threading.Event
+        self,
+        loaded: Loaded,
+        request: Request,
+        prompt: str,
+        show: Callable[[Event], None] | None,
+        cancelled: threading.Event,
     ) -> None:
-        super().__init__(loaded.tokenizer.decode, request, prompt)
-        self._show, self._cancelled = show, cancelled
+        super().__init__(loaded.tokenizer.decode, request, prompt, show)
+        self._cancelled = cancelled
         self._trouble: Exception | None = None
         self._written = 0  # so many tokens have come
 
@@ -243,22 +248,17 @@ class _Answer(LocalAnswer):
             return False
         try:  # what is raised here would be printed and forgotten
             self._written += len(tokens)
-            self._say(self.feed(tokens))
+            self.feed(tokens)
         except Exception as exception:
             self._trouble = exception
             return False
         return not self.ended
 
     def over(self, reason: FinishReason, size: int, model_id: str) -> Finished:
-        """The last event after a prompt of this size, and the text that was held back before it."""
+        """The last event after a prompt of this size."""
         if self._trouble is not None:
             raise self._trouble
-        self._say(self.close())
         return self.finish(reason, Usage(size, self._written), model_id)
-
-    def _say(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self._show(event)
 
 
 @cache

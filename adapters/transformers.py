@@ -126,9 +126,9 @@ class TransformersModel(LocalModel):
         return answering(self._runtime.threads, partial(self._answer, request), deltas=deltas)
 
     def _answer(
-        self, request: Request, show: Callable[[Event], None], cancelled: threading.Event
+        self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
     ) -> Finished | Failed | None:
-        phase, draft = "loading", Draft()
+        phase, fail = "loading", Draft().fail
         try:
             loaded = self._runtime.loaded()
             if cancelled.is_set():
@@ -148,7 +148,7 @@ class TransformersModel(LocalModel):
             if heard is not None:
                 call["logits_processor"] = [heard, *call.get("logits_processor", ())]
             answer = Answer(loaded, request, prompt["input_ids"], heard, show, cancelled)
-            draft = answer.draft
+            fail = answer.fail
             phase = "generating"
             criteria = [*call.pop("stopping_criteria", ()), answer]
             output = self._runtime.batch(loaded).generate({**prompt, **call, "stopping_criteria": criteria}, cancelled)
@@ -157,7 +157,7 @@ class TransformersModel(LocalModel):
             reason = FinishReason.STOP if last in call.get("eos_token_id", ()) else FinishReason.LENGTH
             return answer.over(reason, self.model_id)
         except Exception as error:
-            return draft.fail(translate(error, self.model_id, phase))
+            return fail(translate(error, self.model_id, phase))
 
     def _prompt(self, loaded: Loaded, request: Request) -> tuple[dict[str, Any], int]:
         conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text

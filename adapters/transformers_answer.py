@@ -6,7 +6,7 @@ It reads the tokens that have come, shows their text, ends at a stop, and ends a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ..domain.event import Event, Finished
@@ -27,7 +27,7 @@ class Answer(LocalAnswer):
         request: Request,
         prompt: Any,
         heard: Heard | None,
-        show: Callable[[Event], None],
+        show: Callable[[Event], None] | None,
         cancelled: threading.Event,
     ) -> None:
         tokenizer = loaded.tokenizer
@@ -35,8 +35,10 @@ class Answer(LocalAnswer):
             lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False),
             request,
             tokenizer.decode(prompt[0, -8:]),
+            show,
+            None if heard is None else heard.found,
         )
-        self._show, self._cancelled, self._heard = show, cancelled, heard
+        self._cancelled, self._heard = cancelled, heard
         self._size = self.read = int(prompt.shape[1])  # so many tokens, the prompt's included, have been read
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
@@ -55,19 +57,13 @@ class Answer(LocalAnswer):
         if not new or self.ended:
             return
         if self._heard is None:
-            self._say(self.feed(new))
+            self.feed(new)
         else:
             for place, token in enumerate(new, self.read):
                 self._heard.chose(place, token, self.length)
-                self._say(self.feed([token]))
+                self.feed([token])
         self.read += len(new)
 
     def over(self, reason: FinishReason, model_id: str) -> Finished:
-        """The last event, and the text that was held back before it."""
-        self._say(self.close())
-        usage = Usage(self._size, self.read - self._size)
-        return self.finish(reason, usage, model_id, None if self._heard is None else self._heard.found)
-
-    def _say(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self._show(event)
+        """The last event."""
+        return self.finish(reason, Usage(self._size, self.read - self._size), model_id)

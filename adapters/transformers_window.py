@@ -98,7 +98,8 @@ class _Layer:
 
     def fit(self, keys: Any, values: Any, rows: int, width: int) -> None:
         """Have room for so many rows and columns, each shaped as in `keys` and `values`."""
-        if self.keys is not None and rows <= self.keys.shape[0] and width <= self.keys.shape[2]:
+        enough = self.keys is not None and rows <= self.keys.shape[0] and width <= self.keys.shape[2]
+        if enough:
             return
         held = self._window.rows
         room, columns = _up(rows, _MORE_ROWS) if rows > 1 else 1, _up(width, _MORE_COLUMNS)

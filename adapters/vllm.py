@@ -113,15 +113,15 @@ class VLLMModel(LocalModel):
 
     async def _answer(self, ready: Ready, request: Request, deltas: bool, give: Callable[[Event], None]) -> None:
         """On the engine's loop: one call from its prompt to its end."""
-        phase, draft = "reading", Draft()
+        phase, fail = "reading", Draft().fail
         try:
             prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
             options = resolve(self.options, request.options)
             call = asked(options, ready.defaults, ready.room(prompt))
             stepwise = deltas or bool(request.stop_sequences)
             params = sampling_params(call.params, request.response_format, deltas=stepwise)
-            answer = Answer(ready.reader, request, prompt, params, call.top_logprobs)
-            draft = answer.draft
+            answer = Answer(ready.reader, request, prompt, params, call.top_logprobs, give if deltas else None)
+            fail = answer.fail
             lora = await ready.loras.loaded(ready.llm, call.lora)
             phase = "generating"
             outputs = ready.llm.generate(
@@ -129,21 +129,16 @@ class VLLMModel(LocalModel):
             )
             async with aclosing(outputs):
                 async for output in outputs:
-                    for event in answer.take(output):
-                        if deltas:
-                            give(event)
+                    answer.take(output)
                     if answer.ended:
                         break
-            for event in answer.close():
-                if deltas:
-                    give(event)
             give(answer.over(self.model_id))
         except asyncio.CancelledError:
             if not ready.engine.closing:
                 raise
-            give(draft.fail(translate(Closed(), self.model_id)))
+            give(fail(translate(Closed(), self.model_id)))
         except Exception as error:
-            give(draft.fail(translate(error, self.model_id, phase, ready.engine.client.why())))
+            give(fail(translate(error, self.model_id, phase, ready.engine.client.why())))
 
 
 _numbers = itertools.count(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -30,21 +30,31 @@ def decode(reason: str | None) -> FinishReason:
 class Answer(LocalAnswer):
     """Takes what the engine says. With `top`, so many alternatives to each token are told."""
 
-    def __init__(self, reader: Reader, request: Request, prompt: Prompt, params: Any, top: int | None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        request: Request,
+        prompt: Prompt,
+        params: Any,
+        top: int | None,
+        show: Callable[[Event], None] | None,
+    ) -> None:
         skip, tokenizer = params.skip_special_tokens, reader.tokenizer
+        self._likely = None if top is None else _Likely(reader.spelled, top)
         super().__init__(
             lambda ids: tokenizer.decode(ids, skip_special_tokens=skip),
             request,
             prompt.text[-40:],
+            show,
+            None if self._likely is None else self._likely.found,
         )
         self._size = prompt.size
         self._written = self._cached = 0
         self._reason: FinishReason | None = None
-        self._likely = None if top is None else _Likely(reader.spelled, top)
         self._stepwise = bool(request.stop_sequences) or top is not None
 
-    def take(self, output: Any) -> Iterator[Event]:
-        """Events for what came; what stands behind a stop isn't read, nor counted."""
+    def take(self, output: Any) -> None:
+        """What came; what stands behind a stop isn't read, nor counted."""
         completion = output.outputs[0]
         self._cached = output.num_cached_tokens or self._cached
         tokens: Sequence[int] = completion.token_ids
@@ -57,20 +67,19 @@ class Answer(LocalAnswer):
                     self._likely.add(self.length, token, completion.logprobs[at])
                 self._written += 1
                 if at < spoken:
-                    yield from self.feed([token])
+                    self.feed([token])
                 if self.ended:
                     return
         else:
             self._written += len(tokens)
-            yield from self.feed(tokens[:spoken])
+            self.feed(tokens[:spoken])
         if last:
             self._reason = decode(completion.finish_reason)
 
     def over(self, model_id: str) -> Finished:
-        """The last event, after `close`."""
+        """The last event."""
         usage = Usage(self._size, self._written, cached_tokens=self._cached)
-        found = None if self._likely is None else self._likely.found
-        return self.finish(self._reason or FinishReason.STOP, usage, model_id, found)
+        return self.finish(self._reason or FinishReason.STOP, usage, model_id)
 
 
 @attrs.define

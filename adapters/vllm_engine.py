@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
+import multiprocessing.process
 import os
 import threading
 import time
