@@ -98,8 +98,7 @@ class _Layer:
 
     def fit(self, keys: Any, values: Any, rows: int, width: int) -> None:
         """Have room for so many rows and columns, each shaped as in `keys` and `values`."""
-        enough = self.keys is not None and rows <= self.keys.shape[0] and width <= self.keys.shape[2]
-        if enough:
+        if self.keys is not None and rows <= self.keys.shape[0] and width <= self.keys.shape[2]:
             return
         held = self._window.rows
         room, columns = _up(rows, _MORE_ROWS) if rows > 1 else 1, _up(width, _MORE_COLUMNS)
@@ -107,7 +106,7 @@ class _Layer:
         for one, old in ((keys, self.keys), (values, self.values)):
             # Not empty: a place that is masked has no weight, but no weight of what is no number is no number.
             new = one.new_zeros(room, one.shape[1], columns, one.shape[3])
-            if held:
+            if old is not None:
                 kept = min(columns, old.shape[2])
                 new[:held, :, :kept] = old[:held, :, :kept]
             larger.append(new)
