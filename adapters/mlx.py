@@ -166,14 +166,15 @@ class MLXModel(LocalModel):
                 message = f"the prompt has {len(prompt)} tokens, and the context of {self.model_id!r} holds "
                 return Failed(self._refused(ErrorKind.CONTEXT_WINDOW, f"{message}{loaded.context}"))
             top, options = asked(thaw(resolve(self.options, request.options)))
-            room = DEFAULT_MAX_TOKENS if loaded.context is None else loaded.context - len(prompt)
             most = options.pop("max_tokens", None) or DEFAULT_MAX_TOKENS
+            if loaded.context is not None:
+                most = min(most, loaded.context - len(prompt))
             chosen = sampling(options)
             heard = None if top is None else Heard(loaded.tokenizer, top)
             answer = _Answer(loaded, request, prompt, show, heard)
             fail = answer.fail
             processors = self._processors(loaded, request, chosen, heard, len(prompt))
-            call = Call(prompt, min(most, room), answer.take, cancelled, chosen.sampler, processors, chosen.rest)
+            call = Call(prompt, most, answer.take, cancelled, chosen.sampler, processors, chosen.rest)
             phase = "generating"
             self._runtime.line(loaded).generate(call)
             return None if cancelled.is_set() else answer.over(call.cached, self.model_id)

@@ -6,7 +6,7 @@ Draws are made from a key of the call's own, so that a seed gives the same answe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import attrs
@@ -48,7 +48,20 @@ def _processors(given: dict[str, Any]) -> list[Callable[[Any, Any], Any]]:
     own = given.pop("logits_processors", ())
     penalties = {name: given.pop(name) for name in _PENALTIES if name in given}
     bias = {int(token): float(value) for token, value in given.pop("logit_bias", {}).items()}
-    return [*make_logits_processors(bias or None, **penalties), *own]
+    known = [_known(bias)] if bias else []
+    return [*known, *make_logits_processors(bias or None, **penalties), *own]
+
+
+def _known(tokens: Collection[int]) -> Callable[[Any, Any], Any]:
+    """Lets the scores pass if they have all these tokens: MLX writes beside them, and may crash the program."""
+    least, most = min(tokens), max(tokens)
+
+    def check(_: Any, scores: Any) -> Any:
+        if least < 0 or most >= scores.shape[-1]:
+            raise ValueError(f"logit_bias: there is no token {least if least < 0 else most}")
+        return scores
+
+    return check
 
 
 def _sampler(given: dict[str, Any]) -> Callable[[Any], Any] | None:

@@ -15,6 +15,7 @@ from returns.result import Failure
 
 from modelport.adapters.calling import as_request
 from modelport.adapters.mlx import MLXModel
+from modelport.adapters.mlx_line import Call, Line
 from modelport.domain.error import ErrorKind, ModelError, Sent
 from modelport.domain.event import Event, Failed, Finished, TextDelta
 from modelport.domain.message import Image, Message, Reasoning, Text, ToolCall
@@ -282,6 +283,14 @@ def test_biases_and_penalties_reach_the_model() -> None:
     assert tiny(max_tokens=30, repetition_penalty=5.0)("?").content != free
 
 
+@pytest.mark.parametrize("token", ["300000000", "-1"])
+@pytest.mark.parametrize("options", [{}, {"kv_bits": 8, "kv_group_size": 32}], ids=["batched", "alone"])
+def test_a_bias_of_a_token_that_there_is_none_of_is_refused(token: str, options: dict[str, Any]) -> None:
+    failed = error(tiny(max_tokens=3, **options), "?", logit_bias={"5": 1.0, token: 1.0})
+    assert (failed.kind, failed.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
+    assert f"logit_bias: there is no token {token}" in failed.message
+
+
 def test_a_user_s_own_sampler_and_processors_are_used() -> None:
     import mlx.core as mx
 
@@ -314,6 +323,23 @@ def test_an_answer_ends_where_the_context_does() -> None:
     assert response.finish_reason == "length"
     assert response.usage is not None
     assert response.usage.total_tokens == 256
+
+
+class Asked(Line):
+    """Generates nothing, and keeps what it was asked for."""
+
+    def generate(self, call: Call) -> None:
+        self.call = call
+
+
+@pytest.mark.parametrize(("options", "most"), [({}, 4096), ({"max_tokens": 9000}, 9000), ({"max_tokens": 7}, 7)])
+def test_an_unknown_context_bounds_no_answer_that_is_asked_for(options: dict[str, Any], most: int) -> None:
+    llama = tiny_mlx.model(WORDS)
+    llama.args.max_position_embeddings = None
+    model = MLXModel("tiny", model=llama, tokenizer=WORDS, **options)
+    line = model._runtime._line = Asked(model._runtime.loaded(), 0)
+    model("?")
+    assert line.call.max_tokens == most
 
 
 @pytest.mark.parametrize(
