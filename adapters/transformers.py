@@ -139,7 +139,7 @@ class TransformersModel(LocalModel):
             if context is not None and size >= context:
                 message = f"the prompt has {size} tokens, and the context of {self.model_id!r} holds {context}"
                 return Failed(self._refused(ErrorKind.CONTEXT_WINDOW, message))
-            call = self._arguments(loaded, request, None if context is None else context - size)
+            call = self._arguments(loaded, request, size, context)
             constraint = self._runtime.constraints(loaded).start(request.response_format)
             if constraint is not None:
                 call["logits_processor"] = [Follow(constraint, size), *call.get("logits_processor", ())]
@@ -165,14 +165,18 @@ class TransformersModel(LocalModel):
         tensors = read(loaded, attrs.evolve(request, messages=messages), self.apply_chat_template_kwargs)
         return tensors, tensors["input_ids"].shape[1]
 
-    def _arguments(self, loaded: Loaded, request: Request, room: int | None) -> dict[str, Any]:
+    def _arguments(self, loaded: Loaded, request: Request, size: int, context: int | None) -> dict[str, Any]:
         """The arguments of `generate`: what was asked, over the model's own configuration, in the room left."""
         _, options = asked(thaw(resolve(self.options, request.options)))
         defaults = options.get("generation_config") or loaded.model.generation_config
         call = seeded(arguments(options), defaults, loaded.model.device)
-        if "max_length" not in call:
-            most = call.get("max_new_tokens") or getattr(defaults, "max_new_tokens", None) or DEFAULT_MAX_TOKENS
-            call["max_new_tokens"] = most if room is None else min(most, room)
+        longest = call.pop("max_length", None) or getattr(options.get("generation_config"), "max_length", None)
+        most = call.get("max_new_tokens") or getattr(defaults, "max_new_tokens", None)
+        if longest is not None and most is None:
+            call["max_length"] = longest if context is None else min(longest, context)
+        else:
+            most = most or DEFAULT_MAX_TOKENS
+            call["max_new_tokens"] = most if context is None else min(most, context - size)
         ends = call.get("eos_token_id", getattr(defaults, "eos_token_id", None))
         ends = [*ends] if isinstance(ends, (list, tuple)) else [] if ends is None else [ends]
         own = loaded.tokenizer.eos_token_id  # some chat models end a turn with a token that only the tokenizer knows

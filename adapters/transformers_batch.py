@@ -15,7 +15,7 @@ from typing import Any
 
 from .generation_thread import Threads
 from .transformers_errors import out_of_memory
-from .transformers_sharing import fits, may_share, shares
+from .transformers_sharing import by_the_longest, fits, may_share, shares
 from .transformers_window import Window
 
 TOGETHER = 32
@@ -33,7 +33,7 @@ class Batch:
         known = inspect.signature(model.forward).parameters if self._shares else {}
         self._last_alone: Mapping[str, int] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._threads = Threads(name, 1)
-        self._apart = threading.Semaphore(_APART)
+        self._apart = threading.Semaphore(1 if by_the_longest(model) else _APART)
         self._lock = threading.Lock()
         self._driven = False
         self._waiting: deque[_Row] = deque()
@@ -100,8 +100,8 @@ class Batch:
                 return
             try:
                 left -= self._read_on(row)
-            except Exception as error:
-                row.end(error.with_traceback(None))  # which would keep the pass's tensors
+            except BaseException as error:
+                row.end(_told(error))
             if row.ended or not row.left:
                 with self._lock:
                     self._waiting.remove(row)
@@ -223,9 +223,15 @@ def _chosen(rows: Sequence[_Row], logits: Any) -> dict[int, Exception | None]:
         try:
             if row.choose(logits[at : at + 1]):
                 done[at] = None
-        except Exception as error:
-            done[at] = error
+        except BaseException as error:
+            done[at] = _told(error)
     return done
+
+
+def _told(error: BaseException) -> Exception:
+    """What its caller is told; its traceback would keep the pass's tensors. A panic of Rust's is no Exception."""
+    told = error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
+    return told.with_traceback(None)
 
 
 def _decoding(batch: Batch, cancelled: threading.Event) -> Any:

@@ -25,7 +25,7 @@ class Heard:
         """The scores as they are. Raises ValueError for several answers at once."""
         if input_ids.shape[0] != 1:
             raise ValueError("logprobs need one answer: without num_beams and num_return_sequences")
-        self.scored(input_ids.shape[1], scores[0])
+        self.scored(input_ids.shape[1], scores[0].clone())  # a processor after it may write into them
         return scores
 
     def scored(self, place: int, scores: Any) -> None:

@@ -27,7 +27,8 @@ _APART = frozenset(
 _NEEDED = frozenset({"attention_mask", "past_key_values", "position_ids"})
 _PASSED = _NEEDED | {"cache_position", "logits_to_keep", "use_cache"}
 _OWN_WAYS = ("generate", "prepare_inputs_for_generation", "_sample", "_update_model_kwargs_for_generation")
-_BY_THE_LONGEST = ("dynamic", "longrope")  # positions are scaled by the longest row's length
+_BY_THE_LONGEST = ("dynamic", "longrope")
+_BY_THE_LAST_COLUMN = {"git", "gpt_neo"}  # masks of their own take every row's next token to be in the last column
 
 
 def fits(model: Any) -> bool:
@@ -40,13 +41,19 @@ def fits(model: Any) -> bool:
         return False
     if distributed.is_available() and distributed.is_initialized():
         return False  # each process would form batches of its own
-    scaling = str(getattr(model.config.get_text_config(), "rope_parameters", None))
     return (
         all(getattr(model, name).__func__ is vars(own)[name] for name in _OWN_WAYS)
         and inspect.signature(model.forward).parameters.keys() >= _NEEDED
         and not getattr(model, "_is_stateful", False)
-        and not any(f"'{kind}'" in scaling for kind in _BY_THE_LONGEST)
+        and model.config.model_type not in _BY_THE_LAST_COLUMN
+        and not by_the_longest(model)
     )
+
+
+def by_the_longest(model: Any) -> bool:
+    """Whether positions are scaled by the longest row's length: the model writes the scale down, for all its passes."""
+    scaling = str(getattr(model.config.get_text_config(), "rope_parameters", None))
+    return any(f"'{kind}'" in scaling for kind in _BY_THE_LONGEST)
 
 
 def may_share(arguments: Collection[str]) -> bool:

@@ -212,6 +212,28 @@ def test_what_one_call_s_processor_raises_fails_that_call_alone() -> None:
     assert (failed.kind, failed.message) == (ErrorKind.SERVER, "KeyError: 'no such score'")
 
 
+class Panics(BaseException):
+    """What a library in Rust raises where it has no answer: no Exception."""
+
+
+class Panicking:
+    """A logits processor that does."""
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        raise Panics("index out of bounds")
+
+
+def test_a_panic_in_one_call_fails_that_call_alone() -> None:
+    watched = Watched(max_tokens=20, **ENDLESS)
+    alone = watched.alone("안녕")
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [(("안녕",), {})] * 2
+    calls.insert(1, (("?",), {"logits_processor": [Panicking()]}))
+    first, failed, last = watched.together(calls)
+    assert first == last == alone
+    assert isinstance(failed, ModelError)
+    assert (failed.kind, failed.message) == (ErrorKind.SERVER, "RuntimeError: Panics: index out of bounds")
+
+
 def _no_memory() -> Exception:
     return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
@@ -409,9 +431,17 @@ def _other(kind: str, **changes: Any) -> Any:
             transformers.BloomForCausalLM(transformers.BloomConfig(vocab_size=9, hidden_size=8, n_layer=1, n_head=1)),
             False,
         ),
+        (_other("GPTNeo", num_layers=1, num_heads=1, attention_types=[[["local"], 1]]), False),
         (tiny_llama.Says([]), False),
     ],
-    ids=["llama", "qwen2", "positions by the longest", "no positions", "no model of transformers"],
+    ids=[
+        "llama",
+        "qwen2",
+        "positions by the longest",
+        "no positions",
+        "a window of its own",
+        "no model of transformers",
+    ],
 )
 def test_which_models_can_share_passes(model: Any, expected: bool) -> None:
     assert fits(model) is expected
@@ -429,6 +459,23 @@ def test_a_model_that_looks_through_a_sliding_window_answers_apart_and_right() -
         return await asyncio.gather(*(model.generate(as_request(prompt)) for prompt in prompts))
 
     assert [result.unwrap() for result in asyncio.run(main())] == alone
+
+
+def test_calls_of_a_model_whose_positions_change_with_the_longest_are_answered_one_after_another() -> None:
+    scaled = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}
+    llama = _other("Llama", rope_parameters=scaled).eval()
+    llama.resize_token_embeddings(len(WORDS))
+    model = TransformersModel("tiny", model=llama, tokenizer=WORDS, max_tokens=20, **ENDLESS)
+    lengths: list[int] = []
+    llama.register_forward_pre_hook(
+        lambda _, args, kwargs: lengths.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(model.generate(as_request("안녕")) for _ in range(8)))
+
+    assert len({result.unwrap() for result in asyncio.run(main())}) == 1
+    assert lengths == [lengths[0], *[1] * 19] * 8
 
 
 FORKS = """

@@ -56,6 +56,17 @@ def test_they_are_the_models_own_whatever_the_sampling(options: dict[str, Any]) 
     assert told[0]["top_logprobs"][0]["logprob"] == pytest.approx(float(first.max()), abs=1e-4)
 
 
+def test_a_processor_that_writes_into_the_scores_changes_none_of_them() -> None:
+    def writes(_: Any, scores: torch.Tensor) -> torch.Tensor:
+        scores[:, 65] = 100.0
+        return scores
+
+    first = content(tiny(max_tokens=1, temperature=0, logprobs=True, logits_processor=[writes])("?"))[0]
+    _, likely = bare(1)
+    assert first["token"] == WORDS.decode([65])
+    assert first["logprob"] == pytest.approx(float(likely[0, 65]), abs=1e-4)
+
+
 def test_a_greedy_answer_has_those_of_one_forward_pass() -> None:
     tokens, likely = bare(8)
     told = content(tiny(max_tokens=8, temperature=0, logprobs=True)("?"))

@@ -172,3 +172,17 @@ def test_an_option_that_can_t_be_is_an_invalid_request_that_names_it(options: di
     result = asyncio.run(ask())
     assert isinstance(result, Failure)
     assert (result.failure().kind, why in result.failure().message) == ("invalid_request", True), result.failure()
+
+
+@pytest.mark.parametrize("other", [{}, {"max_tokens": 10_000}], ids=["alone", "with the most tokens"])
+def test_a_max_length_beyond_the_context_ends_with_the_context(other: dict[str, Any]) -> None:
+    usage = tiny(max_length=10_000, eos_token_id=[1_000_000], temperature=0, **other)("안녕").usage
+    assert usage is not None
+    assert usage.total_tokens == 256
+
+
+def test_the_max_length_of_a_configuration_of_ones_own_counts() -> None:
+    config = transformers.GenerationConfig(max_length=25, eos_token_id=[1_000_000])
+    usage = tiny(generation_config=config, temperature=0)("안녕").usage
+    assert usage is not None
+    assert usage.total_tokens == 25
