@@ -77,7 +77,7 @@ def find(
     Blocks, for `patience` at most. Raises ModelFailure: `not_found` for what is neither, `connection` where the hub
     doesn't answer and nothing is here, `missing_dependency` where `huggingface_hub` isn't installed.
     """
-    path = Path(name).expanduser()
+    path = on_this_machine(name)
     if path.is_dir():
         if any((path / mark).is_file() for mark in marks):
             return Place(str(path), True)
@@ -103,6 +103,14 @@ def find(
         message = f"{name!r} is not on this machine, and {why}; {model}({DEFAULT!r}) needs no hub"
         raise _failure(_K.CONNECTION, message)
     return kept
+
+
+def on_this_machine(name: str) -> Path:
+    """The name as a path; `~` is the home folder, and what names a user that there isn't stays as it is."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def fetch(place: Place, patterns: tuple[str, ...], **source: Any) -> Path:

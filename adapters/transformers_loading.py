@@ -59,7 +59,7 @@ def sees(model_id: str) -> bool:
     """Whether a model may take images, as far as its folder tells before it is loaded; of no folder it is believed."""
     if model_id == DEFAULT or model_id.endswith(_GGUF):
         return False
-    path = Path(model_id).expanduser()
+    path = places.on_this_machine(model_id)
     try:
         config = json.loads((path / "config.json").read_bytes())
     except (OSError, ValueError):
@@ -137,7 +137,7 @@ def _place(model_id: str, given: Mapping[str, Any]) -> str:
     """A folder, or a name on the hub, which answers."""
     if model_id == DEFAULT:
         return str(default_folder())
-    path = Path(model_id).expanduser()
+    path = places.on_this_machine(model_id)
     if path.is_dir() and not any(True for pattern in _WEIGHTS for _ in path.glob(pattern)):
         files = sorted(path.glob(f"*{_GGUF}"))
         if len(files) > 1:

