@@ -7,6 +7,7 @@ program ends in that moment, it is aborted. So a thread without work waits for s
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -58,4 +59,12 @@ def _settle() -> None:
         _state.wait_for(lambda: not _busy, _PATIENCE)
 
 
+def _forget() -> None:
+    """A forked child has none of these threads, so that it would wait for work that nobody does."""
+    global _state, _idle, _busy
+    _state, _idle, _busy = threading.Condition(), 0, 0
+
+
 atexit.register(_settle)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -143,7 +143,7 @@ def run(code: str, *arguments: str, **environment: str) -> str:
     """What a program of its own prints."""
     given = {**os.environ, "TRANSFORMERS_VERBOSITY": "error", **environment}
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, env=given)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, env=given)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -248,6 +248,47 @@ def test_a_program_that_ends_while_it_generates_ends_cleanly(tmp_path: Path) -> 
     folder = tiny_mlx.folder(tmp_path / "tiny", tiny_mlx.tokenizer())
     for _ in range(3):
         assert run(ENDS, str(Path(__file__).parent), str(folder)) == ""
+
+
+FORKED_MEANWHILE = """
+import asyncio, os, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from modelport import as_request
+from modelport.adapters import mlx_thread
+from modelport.adapters.mlx import MLXModel
+
+model = MLXModel(sys.argv[2], max_tokens=200)
+begun = threading.Event()
+mlx_thread._PATIENCE = 120.0
+
+async def read():
+    async for _ in model.stream(as_request("hi", logits_processors=[wait])):
+        pass
+
+def wait(tokens, scores):
+    begun.set()
+    ended.wait(240)
+    return scores
+
+ended = threading.Event()
+threading.Thread(target=lambda: asyncio.run(read()), daemon=True).start()
+begun.wait(60)
+child = os.fork()
+if not child:
+    sys.exit(3)
+start = time.monotonic()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), time.monotonic() - start < 60)
+ended.set()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_does_not_wait_at_its_end_for_what_its_parent_generates(tmp_path: Path) -> None:
+    import tiny_mlx
+
+    folder = tiny_mlx.folder(tmp_path / "tiny", tiny_mlx.tokenizer())
+    said = run(FORKED_MEANWHILE, str(Path(__file__).parent), str(folder), PYTHONWARNINGS="ignore")
+    assert said == "3 True\n"
 
 
 CONTACTS = """
