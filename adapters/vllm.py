@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Protocol
 
@@ -113,7 +113,7 @@ class VLLMModel(LocalModel):
 
     async def _answer(self, ready: Ready, request: Request, deltas: bool, give: Callable[[Event], None]) -> None:
         """On the engine's loop: one call from its prompt to its end."""
-        phase, fail = "reading", Draft().fail
+        phase, name, fail = "reading", "", Draft().fail
         try:
             prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
             options = resolve(self.options, request.options)
@@ -124,9 +124,8 @@ class VLLMModel(LocalModel):
             fail = answer.fail
             lora = await ready.loras.loaded(ready.llm, call.lora)
             phase = "generating"
-            outputs = ready.llm.generate(
-                prompt.for_engine, params, f"modelport-{next(_numbers)}", lora_request=lora, priority=call.priority
-            )
+            name = f"modelport-{next(_numbers)}"
+            outputs = ready.llm.generate(prompt.for_engine, params, name, lora_request=lora, priority=call.priority)
             async with aclosing(outputs):
                 async for output in outputs:
                     answer.take(output)
@@ -138,6 +137,9 @@ class VLLMModel(LocalModel):
                 raise
             give(fail(translate(Closed(), self.model_id)))
         except Exception as error:
+            if name:
+                with suppress(Exception):  # it may be dead
+                    await ready.llm.abort(name)  # vLLM forgets to, where the engine can't be sent what was asked
             give(fail(translate(error, self.model_id, phase, ready.engine.client.why())))
 
 
@@ -170,26 +172,20 @@ class Ready:
 
 
 class Runtime:
-    """What can't be a value: the engine of a model, and what was read of it."""
+    """What can't be a value: the engine of a model."""
 
-    __slots__ = ("_engines", "_ready")
+    __slots__ = ("_engines",)
 
     def __init__(self, model_id: str, kwargs: Callable[[], Mapping[str, Any]]) -> None:
         self._engines = Engines(lambda: Start(model_id, kwargs))
-        self._ready: tuple[Engine, Ready] | None = None
 
     async def ready(self) -> tuple[Engine, Ready]:
         """The engine, once it is ready. Raises what it failed with."""
         engine = self._engines.engine()
         if not engine.started.done():
             await asyncio.wrap_future(engine.started)
-        found = self._ready
-        if found is None or found[0] is not engine:
-            engine.started.result()
-            found = self._ready = (engine, Ready.of(engine))
-        return found
+        return engine, engine.once(Ready.of)
 
     def close(self) -> None:
         """End the engine."""
-        self._ready = None
         self._engines.close()

@@ -60,6 +60,8 @@ class Engine:
     _calls: dict[Future[None], list[asyncio.Task[None]]] = attrs.field(factory=dict)
     _ended: threading.Event = attrs.field(factory=threading.Event)
     closing: bool = False
+    _made: Any = None
+    _making: threading.Lock = attrs.field(factory=threading.Lock)  # no fork leaves it taken: a child has other engines
 
     @classmethod
     def start(cls, client: Client) -> Engine:
@@ -83,6 +85,14 @@ class Engine:
     def ended(self) -> bool:
         """Whether nothing is left of it."""
         return self._ended.is_set()
+
+    def once(self, make: Callable[[Engine], T]) -> T:
+        """What is made of it when it has started: once, whichever threads ask at once."""
+        with self._making:
+            if self._made is None:
+                self._made = make(self)
+            made: T = self._made
+        return made
 
     async def pieces(self, work: Work[T]) -> AsyncGenerator[T]:
         """What `work(give)` gives on the engine's loop, piece by piece; what it raises is raised here.
@@ -181,6 +191,7 @@ class Engine:
         self._loop.close()
         for done in list(self._calls):  # they came too late for the loop
             _fail(done)
+        self._made = None
         self.client.ended()
         _alive.discard(self)
         self._ended.set()

@@ -89,6 +89,7 @@ _BY_PHASE: Mapping[tuple[str, str], _Meaning] = {
     ("loading", "ValueError"): (_K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
     ("reading", "Exception"): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
     ("generating", "ValueError"): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    ("generating", "OverflowError"): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
     ("generating", "TypeError"): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
 }
 # What is said of the same thing under the names of many exceptions.

@@ -23,6 +23,7 @@ from ..domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from ..domain.frozen import thaw
 from ..domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from . import logprobs
+from .places import on_this_machine
 
 _SAMPLING: Final = frozenset({"temperature", "top_p", "top_k", "min_p", "seed"})
 # What this adapter says itself, as it reads the answer; and what would make several answers of one.
@@ -30,6 +31,8 @@ _OURS: Final = frozenset(
     {"n", "output_kind", "detokenize", "structured_outputs", "skip_clone", "flat_logprobs", "stream_interval"}
     | {"include_stop_str_in_output", "output_text_buffer_length"}
 )
+
+_FOLDERS: Final = 1_000_001  # the number of the first adapter by its folder: a user's own LoRARequests count from 1
 
 
 @attrs.frozen
@@ -139,11 +142,11 @@ class Loras:
             raise refused(f"lora_request is a folder or a LoRARequest, not {lora!r}")
         from vllm.lora.request import LoRARequest
 
-        folder = Path(lora).expanduser()
+        folder = on_this_machine(str(lora))
         if not (folder / "adapter_config.json").is_file():
             raise refused(f"lora_request: {str(folder)!r} is no adapter's folder: it has no adapter_config.json")
         place = str(folder.resolve())
-        number = self._numbers.setdefault(place, len(self._numbers) + 1)
+        number = self._numbers.setdefault(place, _FOLDERS + len(self._numbers))
         return LoRARequest(f"{folder.name}-{number}", number, place)
 
 

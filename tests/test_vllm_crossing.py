@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -74,10 +75,12 @@ def test_what_the_work_raises_comes_after_its_pieces(engine: Engine) -> None:
     assert asyncio.run(main()) == [1]
 
 
-def endless(over: threading.Event) -> Any:
+def endless(over: threading.Event, begun: threading.Event | None = None) -> Any:
     async def work(give: Callable[[int], None]) -> None:
         try:
             give(1)
+            if begun is not None:
+                begun.set()
             await asyncio.Event().wait()
         finally:
             over.set()
@@ -97,11 +100,11 @@ def test_a_reader_that_leaves_ends_the_work_and_waits_for_it(engine: Engine) -> 
 
 
 def test_a_cancelled_reader_ends_the_work_and_the_cancellation_goes_through(engine: Engine) -> None:
-    over = threading.Event()
+    over, begun = threading.Event(), threading.Event()
 
     async def main() -> bool:
-        reading = asyncio.create_task(read(engine, endless(over)))
-        await asyncio.sleep(0.05)
+        reading = asyncio.create_task(read(engine, endless(over, begun)))
+        assert await asyncio.to_thread(begun.wait, 60)
         reading.cancel()
         (outcome,) = await asyncio.gather(reading, return_exceptions=True)
         assert isinstance(outcome, asyncio.CancelledError)
@@ -135,12 +138,12 @@ def test_a_loop_that_is_closed_under_a_reader_ends_the_work_at_its_next_piece(en
 
 def test_closing_ends_what_runs_and_refuses_what_comes_later() -> None:
     client = Client()
-    engine, over = Engine.start(client), threading.Event()
+    engine, over, begun = Engine.start(client), threading.Event(), threading.Event()
     engine.started.result(10)
 
     async def main() -> None:
-        reading = asyncio.create_task(read(engine, endless(over)))
-        await asyncio.sleep(0.05)
+        reading = asyncio.create_task(read(engine, endless(over, begun)))
+        assert await asyncio.to_thread(begun.wait, 60)
         await asyncio.to_thread(engine.close)
         with pytest.raises(Closed):
             await reading
@@ -151,6 +154,20 @@ def test_closing_ends_what_runs_and_refuses_what_comes_later() -> None:
     assert over.is_set()
     assert (engine.dead, engine.ended, client.over) == (True, True, 1)
     engine.close()  # once more is nothing
+
+
+def test_what_is_made_of_an_engine_is_made_once_though_two_threads_ask_at_once(engine: Engine) -> None:
+    both, made = threading.Barrier(2), list[object]()
+
+    def make(_: Engine) -> object:
+        made.append(object())
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # for the other, which should not come
+        return made[-1]
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(engine.once, (make, make))
+    assert [first] == [second] == made
 
 
 def test_a_start_that_fails_is_not_remembered_and_a_dead_engine_is_replaced() -> None:

@@ -125,7 +125,7 @@ class Around:
     async def ready(self) -> Any:
         engine, found = await model()._runtime.ready()
         self.tokenizer = found.reader.tokenizer
-        llm = SimpleNamespace(generate=self._generate, model_config=found.llm.model_config)
+        llm = SimpleNamespace(generate=self._generate, abort=found.llm.abort, model_config=found.llm.model_config)
         self._inner = self._change(found.llm.generate)
         return engine, attrs.evolve(found, llm=llm)
 
