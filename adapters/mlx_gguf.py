@@ -26,6 +26,7 @@ _NAMES: Final = {
     "ffn_norm": "post_attention_layernorm",
 }
 _OUTER: Final = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+_QUANTISED: Final = (".scales", ".biases")  # what MLX reads of a quantised weight besides itself
 _BLOCK: Final = 32  # weights that share a scale
 _CONTROL: Final = 3  # the type of a token that is no text
 
@@ -40,10 +41,13 @@ def convert(path: Path, folder: Path) -> None:
     kind = (about.get("general.architecture"), about.get("tokenizer.ggml.model"))
     if kind != ("llama", "gpt2"):
         raise ValueError(f"{str(path)!r} holds a model of the kind {kind}, and only ('llama', 'gpt2') can be converted")
+    strange = sorted(name for name in stored if not _name(name))
+    if strange:
+        raise ValueError(f"{str(path)!r} has {strange[0]!r}, and only Llamas without it can be converted")
     folder.mkdir()
     try:
         config = _config(about, tied="output.weight" not in stored)
-        weights = {_name(name): _weight(name, stored, config) for name in stored if name.endswith(".weight")}
+        weights = {_name(name): _weight(name, stored, config) for name in stored if not name.endswith(_QUANTISED)}
         mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "mlx"})
         (folder / "config.json").write_text(json.dumps(config, indent=2))
         _tokenizer(about, folder)
@@ -74,11 +78,16 @@ def _config(about: Mapping[str, Any], *, tied: bool) -> dict[str, Any]:
 
 
 def _name(name: str) -> str:
-    outer = name.removesuffix(".weight")
-    if outer in _OUTER:
-        return f"{_OUTER[outer]}.weight"
-    _, number, inner = outer.split(".")
-    return f"model.layers.{number}.{_NAMES[inner]}.weight"
+    """What mlx-lm calls it, or the weight that it is a part of; empty where its Llama hasn't it."""
+    for ending in _QUANTISED:
+        if name.endswith(ending):
+            name = f"{name.removesuffix(ending)}.weight"
+    match name.split("."):
+        case [outer, "weight"] if outer in _OUTER:
+            return f"{_OUTER[outer]}.weight"
+        case ["blk", number, inner, "weight"] if inner in _NAMES:
+            return f"model.layers.{number}.{_NAMES[inner]}.weight"
+    return ""
 
 
 def _weight(name: str, stored: Mapping[str, Any], config: Mapping[str, Any]) -> Any:

@@ -87,6 +87,16 @@ def test_a_gguf_file_that_is_cut_off_is_not_converted(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize("weight", ["rope_freqs.weight", "blk.0.ffn_gate_inp.weight", "blk.0.attn_q.bias"])
+def test_a_gguf_file_of_another_llama_than_mlx_lm_s_is_unsupported_and_says_why(weight: str, tmp_path: Path) -> None:
+    import mlx.core as mx
+
+    file, about = tmp_path / "other.gguf", {"general.architecture": "llama", "tokenizer.ggml.model": "gpt2"}
+    mx.save_gguf(str(file), {"token_embd.weight": mx.zeros((32, 32)), weight: mx.zeros((32,))}, about)
+    with pytest.raises(ModelFailure, match=f"unsupported.*{weight}"):
+        MLXModel(str(file))("?")
+
+
 def test_a_folder_of_quantised_weights_is_loaded_as_it_is(tmp_path: Path) -> None:
     import mlx.nn as nn
     import tiny_mlx
