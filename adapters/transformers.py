@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -152,9 +152,10 @@ class TransformersModel(LocalModel):
             phase = "generating"
             criteria = [*call.pop("stopping_criteria", ()), answer]
             output = self._runtime.batch(loaded).generate({**prompt, **call, "stopping_criteria": criteria}, cancelled)
-            answer.take(output if hasattr(output, "shape") else output.sequences)
-            last = int((output if hasattr(output, "shape") else output.sequences)[0, answer.read - 1])
-            reason = FinishReason.STOP if last in call.get("eos_token_id", ()) else FinishReason.LENGTH
+            ends = call.get("eos_token_id", ())
+            ids = _first(output if hasattr(output, "shape") else output.sequences, size, ends)
+            answer.take(ids)
+            reason = FinishReason.STOP if int(ids[0, answer.read - 1]) in ends else FinishReason.LENGTH
             return answer.over(reason, self.model_id)
         except Exception as error:
             return fail(translate(error, self.model_id, phase))
@@ -223,6 +224,14 @@ class _Runtime:
             if self._constraints is None:
                 self._constraints = Constraints(lambda: vocabulary(loaded))
             return self._constraints
+
+
+def _first(sequences: Any, size: int, ends: Sequence[int]) -> Any:
+    """The first answer behind a prompt of this size, without what pads it to the length of others."""
+    if sequences.shape[0] == 1:
+        return sequences
+    tokens = sequences[0, size:].tolist()
+    return sequences[:1, : next((at for at, token in enumerate(tokens, size + 1) if token in ends), None)]
 
 
 def _context(loaded: Loaded) -> int | None:

@@ -186,3 +186,18 @@ def test_the_max_length_of_a_configuration_of_ones_own_counts() -> None:
     usage = tiny(generation_config=config, temperature=0)("안녕").usage
     assert usage is not None
     assert usage.total_tokens == 25
+
+
+def test_the_first_of_several_answers_ends_with_its_own_last_token() -> None:
+    several = {"num_beams": 3, "num_return_sequences": 3, "eos_token_id": list(range(40, 60)), "max_new_tokens": 60}
+    ids = WORDS.apply_chat_template(
+        [{"role": "user", "content": "?"}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    made = LLAMA.generate(**ids, **GREEDY, **several, pad_token_id=40)[0, ids["input_ids"].shape[1] :].tolist()
+    size = 1 + min(at for at, token in enumerate(made) if token in range(40, 60))
+    response = tiny(**GREEDY, **several)("?")
+    assert size < len(made)  # which is padded
+    assert response.usage is not None
+    assert response.usage.output_tokens == size
+    assert response.finish_reason == "stop"
+    assert same(response.content, WORDS.decode(made[:size]))
