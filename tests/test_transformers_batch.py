@@ -509,7 +509,9 @@ print(asyncio.run(main()))
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 def test_a_child_that_is_forked_while_a_call_goes_on_answers_by_itself() -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKS, str(Path(__file__).parent)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env={"OMP_NUM_THREADS": "1"})
+    said = subprocess.run(
+        command, capture_output=True, text=True, timeout=240, check=True, env={"OMP_NUM_THREADS": "1"}
+    )
     assert said.stdout == "0\n"
 
 
