@@ -11,8 +11,10 @@ from returns.result import Result
 from ..domain.capability import Capabilities, missing
 from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import Event, Failed, settle
+from ..domain.frozen import FrozenDict
 from ..domain.request import Request
 from ..domain.response import Response
+from ..domain.secrecy import is_secret
 from .calling import Calling
 
 
@@ -23,6 +25,13 @@ class LocalModel(Calling, ABC):
 
     model_id: str
     capabilities: Capabilities
+    options: FrozenDict
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model_id!r}{self._given()})"
+
+    def _given(self) -> str:
+        return "".join(f", {name}={'***' if is_secret(name) else value!r}" for name, value in self.options.items())
 
     @property
     @abstractmethod

@@ -88,7 +88,7 @@ class _Answer(LocalAnswer):
         return self.finish(self._reason, Usage(self._read, self._written, cached_tokens=cached), model_id)
 
 
-@attrs.frozen(init=False, eq=False)
+@attrs.frozen(init=False, eq=False, repr=False)
 class MLXModel(LocalModel):
     """A model that mlx-lm runs: a name on the hub, a folder, or `default` for the embedded one.
 
@@ -100,13 +100,13 @@ class MLXModel(LocalModel):
     model_id: str
     options: FrozenDict
     capabilities: Capabilities
-    trust_remote_code: bool = attrs.field(repr=False)
-    load_kwargs: FrozenDict = attrs.field(repr=False)
-    apply_chat_template_kwargs: FrozenDict = attrs.field(repr=False)
-    prompt_cache_bytes: int = attrs.field(repr=False)
-    _model: Any = attrs.field(repr=False)
-    _tokenizer: Any = attrs.field(repr=False)
-    _runtime: _Runtime = attrs.field(repr=False)
+    trust_remote_code: bool
+    load_kwargs: FrozenDict
+    apply_chat_template_kwargs: FrozenDict
+    prompt_cache_bytes: int
+    _model: Any
+    _tokenizer: Any
+    _runtime: _Runtime
 
     def __init__(
         self,

@@ -166,8 +166,7 @@ class OpenVINOModel(LocalModel):
 
     def __repr__(self) -> str:
         device = "" if self.device == "CPU" else f", device={self.device!r}"
-        given = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return f"OpenVINOModel({self.model_id!r}{device}{given})"
+        return f"OpenVINOModel({self.model_id!r}{device}{self._given()})"
 
     def _answer(
         self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event

@@ -41,7 +41,7 @@ CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, g
 """What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
 
 
-@attrs.frozen(init=False, eq=False)
+@attrs.frozen(init=False, eq=False, repr=False)
 class TransformersModel(LocalModel):
     """A model that transformers runs: a name on the hub, a folder, or `default` for the embedded one.
 
@@ -52,17 +52,17 @@ class TransformersModel(LocalModel):
     model_id: str
     options: FrozenDict
     capabilities: Capabilities
-    device_map: Any = attrs.field(repr=False)
-    dtype: Any = attrs.field(repr=False)
-    trust_remote_code: bool = attrs.field(repr=False)
-    model_kwargs: FrozenDict = attrs.field(repr=False)
-    apply_chat_template_kwargs: FrozenDict = attrs.field(repr=False)
-    custom_role_conversions: FrozenDict = attrs.field(repr=False)
-    flatten_messages_as_text: bool = attrs.field(repr=False)
-    _model: Any = attrs.field(repr=False)
-    _tokenizer: Any = attrs.field(repr=False)
-    _processor: Any = attrs.field(repr=False)
-    _runtime: _Runtime = attrs.field(repr=False)
+    device_map: Any
+    dtype: Any
+    trust_remote_code: bool
+    model_kwargs: FrozenDict
+    apply_chat_template_kwargs: FrozenDict
+    custom_role_conversions: FrozenDict
+    flatten_messages_as_text: bool
+    _model: Any
+    _tokenizer: Any
+    _processor: Any
+    _runtime: _Runtime
 
     def __init__(
         self,

@@ -94,10 +94,6 @@ class VLLMModel(LocalModel):
         """The same, without keeping the event loop waiting."""
         await asyncio.to_thread(self.close)
 
-    def __repr__(self) -> str:
-        given = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return f"VLLMModel({self.model_id!r}{given})"
-
     async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
         try:
             engine, ready = await self._runtime.ready()

@@ -8,15 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("mlx_lm")
 
-from stop_table import CASES
-
-from modelport import Model, ModelFailure
+from modelport import ModelFailure
 from modelport.adapters import gguf, weights
 from modelport.adapters.mlx import MLXModel
 from modelport.adapters.mlx_gguf import convert
@@ -50,23 +47,6 @@ def test_it_keeps_a_form_that_it_would_not_have_by_itself(model: MLXModel) -> No
 
 def test_the_page_s_own_example_stops_before_its_syllable(model: MLXModel) -> None:
     assert "이" not in model("좋아!", stop_sequences=["이"]).content
-
-
-NAMED = ("a stop inside a token", "no room in the middle of a character", "of two that begin together the longer")
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.name in NAMED], ids=str)
-def test_awkward_stops_give_the_answer_of_every_runtime(model: Model, case: Any) -> None:
-    response = model(case.messages, case.stops, max_tokens=case.max_tokens)  # type: ignore[operator]
-    assert (response.content, response.finish_reason, response.stopped_by) == (
-        case.content,
-        case.finish_reason,
-        case.stopped_by,
-    )
-    assert (response.usage.input_tokens, response.usage.output_tokens) == (
-        case.usage.input_tokens,
-        case.usage.output_tokens,
-    )
 
 
 def test_a_gguf_file_of_a_llama_is_a_model_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
