@@ -97,13 +97,18 @@ def test_closing_the_generator_ends_the_call_before_it_returns():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="signals go to the main thread in another way there")
 def test_ctrl_c_cancels_a_waiting_call():
     script = """
-import asyncio, os, signal, threading
+import asyncio, os, signal, sys, threading
 from modelport import Capabilities, compose
+
+def waiting():
+    return sys._current_frames()[threading.main_thread().ident].f_code.co_name == "wait"
 
 class Endless:
     capabilities = Capabilities()
     async def generate(self, request):
         try:
+            while not waiting():
+                await asyncio.sleep(0)
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.Event().wait()
         except asyncio.CancelledError:

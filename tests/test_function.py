@@ -124,16 +124,17 @@ def test_a_plain_function_does_not_block_the_loop() -> None:
 
 
 def test_a_cancelled_call_returns_while_its_function_runs_on() -> None:
-    go_on, over = threading.Event(), threading.Event()
+    begun, go_on, over = threading.Event(), threading.Event(), threading.Event()
 
     def answer(messages: object) -> str:
+        begun.set()
         go_on.wait(20)
         over.set()
         return "nobody hears it"
 
     async def main() -> None:
         task = asyncio.ensure_future(from_function(answer).generate(ASK))
-        await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(begun.wait, 20)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
