@@ -100,6 +100,8 @@ def test_ctrl_c_cancels_a_waiting_call():
 import asyncio, os, signal, sys, threading
 from modelport import Capabilities, compose
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background wouldn't have
+
 def waiting():
     return sys._current_frames()[threading.main_thread().ident].f_code.co_name == "wait"
 
