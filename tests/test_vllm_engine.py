@@ -273,7 +273,10 @@ def test_a_program_that_ends_while_the_engine_starts_kills_it(folder: Path, tmp_
 
 
 INTERRUPTED = """
+import signal
 import sys
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background wouldn't have
 
 from modelport.adapters.vllm import VLLMModel
 
