@@ -93,7 +93,7 @@ async def pieces(threads: Threads, produce: Producer[T], *, patience: float = 10
         cancelled.set()
         job.cancel()
         if not job.done():
-            await _ended(job, news, patience)
+            await until_ended(job, news, patience)
 
 
 async def answering(
@@ -111,7 +111,8 @@ async def answering(
             yield event
 
 
-async def _ended(job: Future[None], news: asyncio.Event, patience: float) -> None:
+async def until_ended(job: Future[None], news: asyncio.Event, patience: float) -> None:
+    """Wait until the job has ended, as `news` tells, whoever cancels the waiting; for `patience` at most."""
     again: asyncio.CancelledError | None = None
     loop = asyncio.get_running_loop()
     end = loop.time() + patience

@@ -20,8 +20,9 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Final, Protocol, TypeVar
 
-import anyio
 import attrs
+
+from .generation_thread import until_ended
 
 T = TypeVar("T")
 Work = Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]
@@ -145,7 +146,7 @@ class Engine:
         finally:
             if not done.done():
                 self._call_soon(cancel, done)
-                await _over(done, news)
+                await until_ended(done, news, _PATIENCE)
 
     def _call_soon(self, function: Callable[[], object], done: Future[None]) -> None:
         try:
@@ -246,26 +247,6 @@ def _settle(done: Future[None], task: asyncio.Task[None]) -> None:
 def _fail(done: Future[None]) -> None:
     with contextlib.suppress(InvalidStateError):
         done.set_exception(Closed())
-
-
-async def _over(done: Future[None], news: asyncio.Event) -> None:
-    """Wait until the work has ended, whoever cancels the waiting meanwhile, for a while at most."""
-    again: asyncio.CancelledError | None = None
-    loop = asyncio.get_running_loop()
-    end = loop.time() + _PATIENCE
-    with anyio.CancelScope(shield=True):
-        while True:
-            news.clear()
-            if done.done() or loop.time() >= end:
-                break
-            try:
-                await asyncio.wait_for(news.wait(), end - loop.time())
-            except TimeoutError:
-                break
-            except asyncio.CancelledError as error:
-                again = error
-    if again is not None:
-        raise again
 
 
 _alive: set[Engine] = set()
