@@ -8,27 +8,21 @@ from typing import Final
 import attrs
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from .local_errors import COMMON, Meaning, names
 
 PROVIDER: Final = "mlx"
 
 _K = ErrorKind
-_Meaning = tuple[ErrorKind, Scope, Sent]
 
 # By the name of the exception or of one that it came from; the first that is found, from the outermost inwards.
-_BY_NAME: Final[Mapping[str, _Meaning]] = {
-    "ModuleNotFoundError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
+_BY_NAME: Final[Mapping[str, Meaning]] = {
+    **COMMON,
     "ImportError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
     "MemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
-    "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
     "NotWhole": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
-    "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "UndefinedError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
 }
 # Where no name says more: what went on when it was raised.
-_BY_PHASE: Final[Mapping[tuple[str, type[Exception]], _Meaning]] = {
+_BY_PHASE: Final[Mapping[tuple[str, type[Exception]], Meaning]] = {
     ("loading", OSError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
     ("loading", Exception): (_K.SERVER, Scope.MODEL, Sent.NO),
     ("reading", Exception): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
@@ -37,7 +31,7 @@ _BY_PHASE: Final[Mapping[tuple[str, type[Exception]], _Meaning]] = {
     ("generating", Exception): (_K.SERVER, Scope.REQUEST, Sent.YES),
 }
 # MLX's own exceptions are RuntimeErrors and ValueErrors, told apart by what they say, in any phase or in one.
-_BY_WORDS: Final[tuple[tuple[str, str, _Meaning], ...]] = (
+_BY_WORDS: Final[tuple[tuple[str, str, Meaning], ...]] = (
     ("", "unable to allocate", _BY_NAME["MemoryError"]),
     ("", "bad_alloc", _BY_NAME["MemoryError"]),
     ("", "cannot allocate memory", _BY_NAME["MemoryError"]),
@@ -66,17 +60,12 @@ def translate(error: Exception, model_id: str | None = None, phase: str = "gener
     return ModelError(kind, message, scope=scope, sent=sent, provider=PROVIDER, model_id=model_id)
 
 
-def _meaning(error: Exception, phase: str) -> _Meaning:
+def _meaning(error: Exception, phase: str) -> Meaning:
     said = str(error).lower()
     for when, words, meaning in _BY_WORDS:
         if when in ("", phase) and words in said:
             return meaning
-    link: BaseException | None = error
-    seen: set[int] = set()
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        for base in type(link).__mro__:
-            if base.__name__ in _BY_NAME:
-                return _BY_NAME[base.__name__]
-        link = link.__cause__ or link.__context__
-    return next(meant for (when, kind), meant in _BY_PHASE.items() if when == phase and isinstance(error, kind))
+    named = next((_BY_NAME[name] for name in names(error) if name in _BY_NAME), None)
+    return named or next(
+        meant for (when, kind), meant in _BY_PHASE.items() if when == phase and isinstance(error, kind)
+    )

@@ -267,7 +267,7 @@ def _streamer() -> Any:
 
     status = openvino_genai.StreamingStatus
 
-    class Streamer(openvino_genai.StreamerBase):  # type: ignore[misc]
+    class Streamer(openvino_genai.StreamerBase):  # type: ignore[misc]  # OpenVINO has no types
         def __init__(self, take: Callable[[list[int]], bool]) -> None:
             super().__init__()
             self._take = take

@@ -9,40 +9,26 @@ from typing import Final
 import attrs
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from .local_errors import COMMON, Meaning, names
 
 PROVIDER = "transformers"
 
 _K = ErrorKind
 
 # By the name of the exception or of one that it came from; the first that is found, from the outermost inwards.
-_BY_NAME: Mapping[str, tuple[ErrorKind, Scope, Sent]] = {
-    "ModuleNotFoundError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
+_BY_NAME: Mapping[str, Meaning] = {
+    **COMMON,
     "ImportError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
     "OutOfMemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
     "MemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.YES),
-    "GatedRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "DisabledRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "RepositoryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "RevisionNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "HFValidationError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
     "RemoteEntryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "LocalEntryNotFoundError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "OfflineModeIsEnabled": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
     "ReadTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
-    "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
-    "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "UndefinedError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
     "NotWhole": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
     "SafetensorError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
     "UnpicklingError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
 }
 # Where no name says more: what went on when it was raised.
-_BY_PHASE: Mapping[tuple[str, type[Exception]], tuple[ErrorKind, Scope, Sent]] = {
+_BY_PHASE: Mapping[tuple[str, type[Exception]], Meaning] = {
     ("loading", OSError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
     ("loading", EOFError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
     ("loading", UnicodeDecodeError): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
@@ -84,22 +70,17 @@ def out_of_memory(error: Exception) -> bool:
     return _meaning(error, "generating")[0] is _K.OVERLOADED
 
 
-def _meaning(error: Exception, phase: str) -> tuple[ErrorKind, Scope, Sent]:
+def _meaning(error: Exception, phase: str) -> Meaning:
     said = str(error)
     if any(words in said for words in _NO_MEMORY):
         return _BY_NAME["OutOfMemoryError"]
     of_loading = next((kind for words, kind in _OF_LOADING.items() if phase == "loading" and words in said), None)
     if of_loading is not None:
         return of_loading, Scope.MODEL, Sent.NO
-    link: BaseException | None = error
-    seen: set[int] = set()
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        for base in type(link).__mro__:
-            if base.__name__ in _BY_NAME:
-                return _BY_NAME[base.__name__]
-        link = link.__cause__ or link.__context__
-    return next(meant for (when, kind), meant in _BY_PHASE.items() if when == phase and isinstance(error, kind))
+    named = next((_BY_NAME[name] for name in names(error) if name in _BY_NAME), None)
+    return named or next(
+        meant for (when, kind), meant in _BY_PHASE.items() if when == phase and isinstance(error, kind)
+    )
 
 
 def _with_its_fix(error: Exception) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from .local_errors import COMMON, Meaning, names
 
 PROVIDER: Final = "vllm"
 _RECORD: Final = "\x1e"
@@ -52,11 +53,10 @@ def cause(log: str) -> str:
 
 
 _K = ErrorKind
-_Meaning = tuple[ErrorKind, Scope, Sent]
 
 # By the name of the exception or of one that it came from; the first that is found, from the outermost inwards.
-_BY_NAME: Mapping[str, _Meaning] = {
-    "ModuleNotFoundError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
+_BY_NAME: Mapping[str, Meaning] = {
+    **COMMON,
     "Closed": (_K.INTERRUPTED, Scope.MODEL, Sent.YES),
     "EngineDeadError": (_K.SERVER, Scope.MODEL, Sent.YES),
     "QueueOverflowError": (_K.OVERLOADED, Scope.MODEL, Sent.NO),
@@ -64,25 +64,11 @@ _BY_NAME: Mapping[str, _Meaning] = {
     "OutOfMemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.NO),
     "MemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.NO),
     "SafetensorError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "GatedRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "DisabledRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "RepositoryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "RevisionNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "HFValidationError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "LocalEntryNotFoundError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "OfflineModeIsEnabled": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
-    "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
     "LoRAAdapterNotFoundError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
     "VLLMValidationError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "UndefinedError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
 }
 # Where no name says more: what went on when it was raised.
-_BY_PHASE: Mapping[tuple[str, str], _Meaning] = {
+_BY_PHASE: Mapping[tuple[str, str], Meaning] = {
     ("loading", "ImportError"): (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
     ("loading", "OSError"): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
     ("loading", "TypeError"): (_K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
@@ -138,18 +124,12 @@ def translate(error: Exception, model_id: str | None = None, phase: str = "gener
     return ModelError(kind, message, scope=scope, sent=sent, provider=PROVIDER, model_id=model_id)
 
 
-def _meaning(error: Exception, name: str, said: str, phase: str) -> _Meaning:
+def _meaning(error: Exception, name: str, said: str, phase: str) -> Meaning:
     if phase == "loading" and (kind := _by_words(said)) is not None:
         return kind, Scope.MODEL, Sent.NO
-    names = [name]
-    link: BaseException | None = error
-    seen: set[int] = set()
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        names += [base.__name__ for base in type(link).__mro__]
-        link = link.__cause__ or link.__context__
-    known = [_BY_NAME[base] for base in names if base in _BY_NAME]
-    known += [_BY_PHASE[phase, base] for base in names if (phase, base) in _BY_PHASE]
+    called = [name, *names(error)]
+    known = [_BY_NAME[base] for base in called if base in _BY_NAME]
+    known += [_BY_PHASE[phase, base] for base in called if (phase, base) in _BY_PHASE]
     return known[0] if known else (ErrorKind.SERVER, Scope.MODEL if phase == "loading" else Scope.REQUEST, Sent.YES)
 
 

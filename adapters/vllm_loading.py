@@ -133,5 +133,5 @@ def _hide_main() -> None:
             data.pop("init_main_from_path", None)
         return data
 
-    prepared.hides_main = True  # type: ignore[attr-defined]
+    prepared.hides_main = True  # type: ignore[attr-defined]  # a mark on the function, so that it is wrapped once
     spawn.get_preparation_data = prepared

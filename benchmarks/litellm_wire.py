@@ -82,7 +82,7 @@ async def measure(url: str) -> dict[str, tuple[float, float]]:
         lambda **more: litellm.acompletion(model="openai/m", num_retries=0, max_retries=0, **where, **more),
     )
     deployments = [{"model_name": "m", "litellm_params": {"model": "openai/m", **where}}]
-    router = litellm.Router(model_list=deployments, num_retries=0, disable_cooldowns=True)  # type: ignore[arg-type]
+    router = litellm.Router(model_list=deployments, num_retries=0, disable_cooldowns=True)  # type: ignore[arg-type]  # dicts do
     ours = LiteLLMRouterModel("m", model_list=deployments)
     return found | await compare("the Router", ours, lambda **more: router.acompletion(model="m", **more))
 
