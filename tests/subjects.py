@@ -22,6 +22,7 @@ from chat_provider import ChatProvider
 from conformance import PICTURE, SEEN_PICTURE, Exchange, Provider
 from laws import TEXT, Case
 from loopback import Loopback
+from tiny_words import TEMPLATE
 
 from modelport import (
     Break,
@@ -251,17 +252,6 @@ class OpenVINO:
         runtime = Counting(pipeline, broken)
         model = self.make("default", pipeline=runtime)
         return Case(model, lambda: runtime.open, lambda: runtime.asked, options)
-
-
-TEMPLATE = (
-    "{% if tools %}<tools>{{ tools | tojson }}\n{% endif %}"
-    "{% for m in messages %}<{{ m['role'] }}>"
-    "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m['content'] }}"
-    "{% for call in m.tool_calls or [] %}<call>{{ call.id }} {{ call.function | tojson }}{% endfor %}"
-    "{% if m.tool_call_id %} for {{ m.tool_call_id }}{% endif %}\n{% endfor %}"
-    "{% if add_generation_prompt %}<assistant>{% endif %}"
-)
-"""A chat template that leaves nothing out."""
 
 
 class Saying:

@@ -14,7 +14,8 @@ from typing import Any
 import attrs
 from conformance import Exchange
 from laws import Case
-from subjects import TEMPLATE, unsigned, written
+from subjects import unsigned, written
+from tiny_words import TEMPLATE
 
 from modelport import Response
 from modelport.adapters.vllm import VLLMModel
