@@ -1,0 +1,71 @@
+"""What is leaned on inside a library, beyond its public face: named, tested, and said once where it is gone.
+
+A provider's `sdk.py` lists its own as `INSIDES`. A test asks each of them whether it still stands, so that a newer release
+is noticed here; where a user has it before us, a warning says what no longer works.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from importlib import import_module, metadata
+from typing import Any
+
+import attrs
+
+
+class LibraryChanged(UserWarning):
+    """A library no longer has something that was leaned on: the warning says what is lost without it."""
+
+
+@attrs.frozen
+class Inside:
+    """A name inside a library: its distribution, the module or class that has it, and what a user loses without it.
+
+    `owner` is written `package.module` or `package.module:Class`. `lost` ends the sentence "... is gone: `lost`".
+    """
+
+    package: str
+    owner: str
+    name: str
+    lost: str
+
+    def of(self, holder: Any, default: Any = None) -> Any:
+        """The attribute of this name that `holder` has; where it has none, `default`, and one warning."""
+        value = getattr(holder, self.name, self)
+        if value is not self:
+            return value
+        self.gone()
+        return default
+
+    def gone(self) -> None:
+        """Warn, once in a process."""
+        if self not in _said:
+            _said.add(self)
+            warnings.warn(
+                f"{self.package} {_version(self.package)} has no {self.owner}.{self.name} any more: {self.lost}",
+                LibraryChanged,
+                stacklevel=3,
+            )
+
+    def stands(self) -> bool:
+        """Whether the installed release has it: as an attribute, or where its class or module assigns or defines it."""
+        module, _, qualname = self.owner.partition(":")
+        owner: Any = import_module(module)
+        for part in qualname.split(".") if qualname else ():
+            owner = getattr(owner, part)
+        if hasattr(owner, self.name):
+            return True
+        told = [cls for cls in inspect.getmro(owner)[:-1]] if inspect.isclass(owner) else [owner]
+        return any(re.search(rf"\b{re.escape(self.name)}\b", inspect.getsource(each)) for each in told)
+
+
+_said: set[Inside] = set()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "(of an unknown version)"
