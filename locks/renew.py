@@ -1,10 +1,10 @@
 """Renews the locks: exact versions, with hashes, of all that `make` installs from PyPI.
 
     python locks/renew.py            every lock beside this file, from pyproject.toml (`make lock`)
-    python locks/renew.py FOLDER     the newest of everything, past the ends of our own ranges, into FOLDER (`make latest`)
+    python locks/renew.py FOLDER     the newest of everything, past the ends of our ranges, into FOLDER (`make latest`)
 
-It runs uv, which its own lock brings. A lock holds for each Python and platform that is supported. Of PyTorch it has PyPI's
-builds and, beside them, those for a CPU that this machine is told of (PIP_FIND_LINKS): pip then takes either.
+It runs uv, which its own lock brings. A lock holds for each Python and platform that is supported. Of PyTorch it has
+PyPI's builds and, beside them, those for a CPU that this machine is told of (PIP_FIND_LINKS): pip then takes either.
 """
 
 import os
@@ -20,8 +20,8 @@ LOCKS = Path(__file__).parent
 PROJECT = LOCKS.parent / "pyproject.toml"
 FOUND = {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
 
-# What each lock is made of: an extra, or requirements. Those before `mlx` may share an environment, so that each takes its
-# versions from `dev`.
+# What each lock is made of: an extra, or requirements. Those before `mlx` may share an environment, so that each takes
+# its versions from `dev`.
 LOCKED: dict[str, str | list[str]] = {
     "dev": "dev",
     "default": "default",
@@ -63,15 +63,27 @@ def renew(folder: Path) -> None:
 
 def _compiled(wanted: str | list[str], place: Path, arguments: list[str], environment: dict[str, str]) -> list[str]:
     """What uv resolves, a block for each package: its version, its hashes, and what wants it."""
-    inputs, text = (["pyproject.toml", "--extra", wanted], "") if isinstance(wanted, str) else (["-"], "\n".join(wanted))
+    inputs, text = (
+        (["pyproject.toml", "--extra", wanted], "") if isinstance(wanted, str) else (["-"], "\n".join(wanted))
+    )
+    how = ["--quiet", "--universal", "--python-version", "3.11", "--no-header", "--generate-hashes"]
     done = subprocess.run(
-        [Path(sys.executable).with_name("uv"), "pip", "compile", *inputs, *arguments, "--excludes", "unwanted.txt"]
-        + ["--quiet", "--universal", "--python-version", "3.11", "--no-header", "--generate-hashes"],
+        [
+            Path(sys.executable).with_name("uv"),
+            "pip",
+            "compile",
+            *inputs,
+            *how,
+            "--excludes",
+            "unwanted.txt",
+            *arguments,
+        ],
         cwd=place,
         env=os.environ | environment,
         input=text,
         capture_output=True,
         text=True,
+        check=False,
     )
     if done.returncode:
         sys.exit(f"{wanted}: {done.stderr}")

@@ -1,6 +1,5 @@
 """What is leaned on inside of libraries: each still stands in the release that is installed, and is missed aloud."""
 
-import importlib.util
 import warnings
 from types import SimpleNamespace
 
@@ -8,10 +7,8 @@ import pytest
 
 from modelport.adapters.inside import Inside, LibraryChanged
 
-SDKS = {
-}
-INSIDES = [
-]
+SDKS = {}
+INSIDES = []
 
 
 def test_what_is_there_is_given_in_silence():
@@ -23,7 +20,9 @@ def test_what_is_there_is_given_in_silence():
 
 def test_what_is_gone_is_said_once_with_the_release_and_what_is_lost():
     inside = Inside("attrs", "attr:Nobody", "second", "answers are no longer counted")
-    with pytest.warns(LibraryChanged, match=r"attrs \S+ has no attr:Nobody.second any more: answers are no longer counted"):
+    with pytest.warns(
+        LibraryChanged, match=r"attrs \S+ has no attr:Nobody.second any more: answers are no longer counted"
+    ):
         assert inside.of(SimpleNamespace(), 2) == 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,6 +1,6 @@
 """`OpenAIModel` against a server that this project didn't write, so that the two can't share a misreading.
 
-aimock comes from npm: `npm install --prefix .venv/aimock @copilotkit/aimock@1.43.0`; AIMOCK names another folder.
+aimock comes from npm, as `make .venv/node/installed` has it; AIMOCK names another folder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,13 @@ from modelport.domain.request import Request
 from modelport.domain.response import FinishReason
 from modelport.domain.tool import Tool
 
-FOLDER = Path(os.environ.get("AIMOCK") or Path(__file__).parent.parent / ".venv" / "aimock")
+FOLDER = Path(os.environ.get("AIMOCK") or Path(__file__).parent.parent / ".venv" / "node")
 COMMAND = FOLDER / "node_modules" / ".bin" / "llmock"
-NODE = shutil.which("node")
+NODE = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 
 pytestmark = pytest.mark.skipif(
     NODE is None or not COMMAND.exists(),
-    reason=f"needs node and aimock: npm install --prefix {FOLDER} @copilotkit/aimock@1.43.0",
+    reason="needs node and aimock: make .venv/node/installed",
 )
 
 
