@@ -169,7 +169,7 @@ def _keep(said: Mapping[str, Any], kept: dict[str, Any]) -> None:
     for name in _KEPT:
         value = said.get(name) or own.get(name)
         if name == "thinking_blocks":
-            for block in value or ():
+            for block in value or ():  # only a stream's have an index
                 _think({key: it for key, it in block.items() if key != "index"}, kept.setdefault(name, []))
         elif isinstance(value, list):
             kept[name] = [*kept.get(name, ()), *value]

@@ -230,6 +230,7 @@ def test_a_call_of_a_tool_keeps_what_its_provider_wants_back() -> None:
     with Loopback(whole()) as server:
         answered_once = model(server)(history, tools=TOOLS)
     assert answered_once.content == "Hello!"
+    assert set(server.requests[0].json) == {"model", "messages", "tools"}  # and nothing that is meant for litellm
     assert (
         server.requests[0].json["messages"][1]["tool_calls"][0]["provider_specific_fields"]
         == own["provider_specific_fields"]
