@@ -128,6 +128,15 @@ def test_a_fallback_is_in_the_ledger_whole_and_streamed() -> None:
             ]
 
 
+def test_where_a_fallback_fails_too_the_first_failure_is_told() -> None:
+    """Of the other's, litellm tells nothing."""
+    with Loopback(error(503)) as one, Loopback(error(429)) as other:
+        deployments = deployment(one, "one"), deployment(other, "other", "spare")
+        found, last, _ = failed(router(*deployments, client_kwargs={"fallbacks": [{"group": ["spare"]}]}))
+    assert (found.kind, last.error.kind, len(other.requests)) == ("overloaded", "overloaded", 2)
+    assert ledger(found.attempts) == ledger(last.error.attempts) == [("openai/gpt-4o", "overloaded", "one")]
+
+
 def test_a_stream_is_not_begun_again_after_its_first_content() -> None:
     with Loopback(streamed(chunk({"content": "Hel"}), then="cut")) as bad, Loopback(saying("Hello!")) as good:
         deployments = deployment(bad, "bad"), deployment(good, "good", "other")
