@@ -17,6 +17,15 @@ from ..domain.message import Message
 from ..domain.response import Response
 from .chat_answers import Arriving, Malformed, decode_answer
 from .chat_answers import decode_event as decode_plain
+from .litellm_sdk import (
+    ADOPTED,
+    ANSWERING_MODEL,
+    CHUNKS,
+    HIDDEN_PARAMS,
+    INTERMITTENT_REASON,
+    RECEIVED_REASON,
+    STREAM_MODEL,
+)
 
 PROVIDER: Final = "litellm"
 
@@ -63,12 +72,12 @@ class Hearing:
         arriving = self.arriving
         if self.last is not None and _was_counted(stream):
             decode_plain({"usage": _usage(self.last)}, arriving)
-        arriving.model_id = _named(stream) or arriving.model_id
+        arriving.model_id = STREAM_MODEL.of(stream) or arriving.model_id
         *events, last = arriving.finish()
         assert isinstance(last, Finished)
         response = last.response
         message = _keeping(response.message, _signed(self.kept)) if self.kept else response.message
-        return [*events, Finished(attrs.evolve(response, message=message, raw=getattr(stream, "chunks", None)))]
+        return [*events, Finished(attrs.evolve(response, message=message, raw=CHUNKS.of(stream)))]
 
 
 def decode_event(chunk: Any, hearing: Hearing) -> Sequence[Event]:
@@ -94,7 +103,7 @@ def decode_event(chunk: Any, hearing: Hearing) -> Sequence[Event]:
 
 def said_why(stream: Any) -> bool:
     """Whether the provider gave a reason for the end of its stream, which litellm ends with `stop` in any case."""
-    if not _shows_all(stream) or stream.received_finish_reason or getattr(stream, "intermittent_finish_reason", None):
+    if not _shows_all(stream) or RECEIVED_REASON.of(stream, True) or INTERMITTENT_REASON.of(stream):
         return True
     return any(chunk.choices and chunk.choices[0].finish_reason for chunk in stream.chunks)
 
@@ -107,21 +116,15 @@ def _was_counted(stream: Any) -> bool:
 def _shows_all(stream: Any) -> bool:
     """Whether it holds the provider's chunks; else litellm is believed.
 
-    The Router's streams of old hold none, and where it went on with another deployment they are those of the first.
+    Where the Router went on with another deployment they are those of the first.
     """
-    adopted = getattr(stream, "fallback_headers_adopted", None)
-    plain = adopted is None and type(stream).__name__ == "CustomStreamWrapper"
-    return (plain or adopted is False) and hasattr(stream, "received_finish_reason") and hasattr(stream, "chunks")
+    if type(stream).__name__ != "CustomStreamWrapper" and ADOPTED.of(stream, True):
+        return False
+    return CHUNKS.of(stream) is not None
 
 
 def _answering_model(answer: Any) -> str | None:
-    hidden = getattr(answer, "_hidden_params", None)
-    return hidden.get("provider_response_model") if isinstance(hidden, Mapping) else None
-
-
-def _named(stream: Any) -> str | None:
-    name = getattr(stream, "_provider_response_model", None)
-    return name if isinstance(name, str) else None
+    return (HIDDEN_PARAMS.of(answer) or {}).get(ANSWERING_MODEL.name)
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -166,8 +169,8 @@ def _keep(said: Mapping[str, Any], kept: dict[str, Any]) -> None:
     for name in _KEPT:
         value = said.get(name) or own.get(name)
         if name == "thinking_blocks":
-            for block in value or ():
-                _think(dict(block), kept.setdefault(name, []))
+            for block in value or ():  # only a stream's have an index
+                _think({key: it for key, it in block.items() if key != "index"}, kept.setdefault(name, []))
         elif isinstance(value, list):
             kept[name] = [*kept.get(name, ()), *value]
         elif value is not None:

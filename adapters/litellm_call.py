@@ -187,7 +187,7 @@ class LiteLLMCall(ApiModel):
             limit = 0  # litellm would refuse the call, and they are enforced here
         body = wire_body(request, self.model_id, options, max_stops=limit, stream=stream, provider=PROVIDER)
         if request.tools:
-            body["_skip_mcp_handler"] = True  # else it wants the mcp package, whatever the tools are
+            body[litellm_sdk.SKIP_MCP.name] = True  # else it wants the mcp package, whatever the tools are
         return {**body, **arguments}
 
     def _translated(self, error: Exception, request: Request, outer: BaseException | None) -> ModelError:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.frozen import FrozenDict
 from . import chat_errors, http_errors
+from .litellm_sdk import ALL_COOLING, BROKEN, FORBIDDEN, NO_HEALTHY, NO_PROVIDER, NONE_AVAILABLE, REPEATING
 from .secret import hidden
 
 _K, _S = ErrorKind, Sent
@@ -78,11 +79,12 @@ BENEATH: Final[http_errors.Meanings] = FrozenDict(
 """The same for what lies beneath, httpx2 under the name of httpx; the deepest that is known counts."""
 
 WORDS: Final = (
-    (re.compile(r"LLM Provider NOT provided|no healthy deployments|There is no 'model_name'"), (_K.NOT_FOUND, _S.NO)),
-    (re.compile("Forbidden control character"), (_K.INVALID_REQUEST, _S.NO)),  # a header that HTTP can't carry
-    (re.compile("repeating the same chunk"), (_K.SERVER, _S.YES)),
-    (re.compile(r"All deployments .{0,40}in cooldown"), (_K.CIRCUIT_OPEN, _S.NO)),
-    (re.compile("No deployments available"), (_K.RATE_LIMITED, _S.NO)),
+    (NO_PROVIDER, (_K.NOT_FOUND, _S.NO)),
+    (NO_HEALTHY, (_K.NOT_FOUND, _S.NO)),
+    (FORBIDDEN, (_K.INVALID_REQUEST, _S.NO)),  # a header that HTTP can't carry
+    (REPEATING, (_K.SERVER, _S.YES)),
+    (ALL_COOLING, (_K.CIRCUIT_OPEN, _S.NO)),
+    (NONE_AVAILABLE, (_K.RATE_LIMITED, _S.NO)),
 )
 """What litellm says in words alone."""
 
@@ -160,17 +162,22 @@ def _meaning(
     if refusal is not None:
         return chat_errors.kind_of(status, body), _S.YES
     for words, means in WORDS:
-        if kind is not None and any(words.search(str(each)) for each in told):
+        if kind is not None and any(words.name in str(each) for each in told):
             return means
     for each in reversed(told):
         beneath = http_errors.meaning(each, BENEATH) if _package(each) != "litellm" else None
         if beneath is not None:
             return beneath[0] or chat_errors.kind_of(None, body), beneath[1]
     if kind is not None:
-        return kind, sent
+        return (_K.INTERRUPTED, _S.PERHAPS) if _broke_a_stream(exception) else (kind, sent)
     if _package(exception) == "litellm" or _raised_in_litellm(exception):
         return _K.INVALID_REQUEST, _S.PERHAPS
     raise exception
+
+
+def _broke_a_stream(exception: BaseException) -> bool:
+    """Whether the Router has taken it out of the `MidStreamFallbackError` that held it, which is its cause now."""
+    return getattr(exception.__cause__, "original_exception", None) is exception
 
 
 def _raised_in_litellm(exception: BaseException) -> bool:
@@ -225,7 +232,7 @@ def _said(told: tuple[BaseException, ...], status: int | None) -> str:
         text = spoken(str(each))
         if isinstance(each, ImportError):
             return f"{text}; pip install 'modelport[litellm]'"
-        if text and text != "Connection error.":
+        if text and text != f"{BROKEN.name}.":
             return text
     if status is not None:
         return f"HTTP status {status}, and nothing else"
@@ -238,7 +245,7 @@ def _of_the_environment() -> list[str]:
 
 def kind_noted(name: str, text: str) -> ErrorKind:
     """What an exception of litellm means of which only its name and its words are left."""
-    if "Connection error" in text:
+    if BROKEN.name in text:
         return _K.INTERRUPTED
     named = _NOTED.get(name) or (EXCEPTIONS.get(f"litellm.{name}") or (None, None))[0]
     return named or _K.SERVER

@@ -6,7 +6,6 @@ where `client_kwargs` say so, and not otherwise.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -28,7 +27,7 @@ from .limiter import Limiter
 from .litellm_answers import PROVIDER
 from .litellm_call import Ledger, LiteLLMCall, capabilities_of, taken
 from .litellm_errors import kind_noted, spoken
-from .litellm_sdk import endless, unobserved
+from .litellm_sdk import FAILED_DEPLOYMENT, HIDDEN_PARAMS, PREVIOUS_MODELS, TIMING_WINDOWS, endless, unobserved
 from .per_loop import PerLoop
 from .secret import hidden, revealed, secrets_in
 
@@ -123,7 +122,7 @@ class LiteLLMRouterModel(LiteLLMCall):
         )
 
     async def _ask(self, sdk: Any, arguments: dict[str, Any]) -> Any:
-        router = self._client or await self._routers.get(partial(self._made, sdk), _discard)
+        router = self._client or await self._routers.get(partial(self._made, sdk), _retire)
         with unobserved() if arguments["no-log"] else nullcontext():
             return await router.acompletion(**arguments)
 
@@ -131,6 +130,9 @@ class LiteLLMRouterModel(LiteLLMCall):
         own: dict[str, Any] = {"num_retries": 0, "timeout": endless() if self.timeout is None else self.timeout}
         if _COOLDOWNS.isdisjoint(self._client_kwargs):
             own["disable_cooldowns"] = True
+        allowed = self._client_kwargs.get("allowed_fails")
+        if allowed is not None:  # by itself it would count for nothing where a group has one deployment alone
+            own["allowed_fails_policy"] = dict.fromkeys(sdk.router.AllowedFailsPolicy.model_fields, allowed)
         return sdk.Router(**{**own, **revealed(self._client_kwargs), "model_list": revealed(self._model_list)})
 
     def _arguments(self, sdk: Any, options: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +173,7 @@ class Deployments(Ledger):
 
     def answered(self, response: Response, answer: Any) -> Response:
         """The response; its last attempt is the one that answered."""
-        found = _hidden(answer)
+        found = HIDDEN_PARAMS.of(answer) or {}
         failures = self._failures()
         model = found.get("litellm_model_name")
         where = self._where(found.get("model_id"), found.get("api_base"))
@@ -183,7 +185,7 @@ class Deployments(Ledger):
         """The error; where nothing was sent, there is no attempt."""
         failures, windows, noted = self._failures(), self._windows(), self._previous()
         latest = self._notes.get("model_info") or {}
-        deployment = getattr(exception, "failed_deployment_id", None)
+        deployment = getattr(exception, FAILED_DEPLOYMENT.name, None)
         if noted and noted[-1].get("deployment_id") == deployment and len(noted) >= len(windows):
             return attrs.evolve(error, attempts=failures)
         if windows or deployment:
@@ -212,13 +214,13 @@ class Deployments(Ledger):
         return tuple(attempts)
 
     def _previous(self) -> list[Mapping[str, Any]]:
-        noted = self._notes.get("previous_models")
+        noted = self._notes.get(PREVIOUS_MODELS.name)
         if not isinstance(noted, (list, tuple)):
             return []
         return [note for note in noted if isinstance(note, Mapping) and "exception_type" in note]
 
     def _windows(self) -> list[tuple[float, float]]:
-        windows = self._notes.get("llm_api_timing_windows")
+        windows = self._notes.get(TIMING_WINDOWS.name)
         return [(begin, end) for begin, end in windows] if isinstance(windows, (list, tuple)) else []
 
     def _start(self, failures: tuple[Attempt, ...]) -> float:
@@ -240,23 +242,9 @@ class Deployments(Ledger):
         return hidden(" ".join(filter(None, (named, at))), self._secrets)
 
 
-def _hidden(answer: Any) -> Mapping[str, Any]:
-    found = getattr(answer, "_hidden_params", None)
-    return found if isinstance(found, Mapping) else {}
-
-
-_LISTS: Final = ("callbacks", "input_callback", "service_callback", "success_callback", "failure_callback")
-
-
-async def _discard(router: Any) -> None:
-    """Take it out of litellm's lists of callbacks, which would keep it for ever, and what it has routed with too."""
-    router.discard()
-    own = {id(value) for value in vars(router).values()}
-    sdk = sys.modules.get("litellm")
-    for name in (*_LISTS, "_async_success_callback", "_async_failure_callback"):
-        listed = getattr(sdk, name, None)
-        if isinstance(listed, list):
-            listed[:] = [each for each in listed if id(each) not in own]
+async def _retire(router: Any) -> None:
+    """Take it out of litellm's lists of callbacks, which would keep it for ever."""
+    router.retire()
 
 
 def _deployments(given: Sequence[Mapping[str, Any]] | None, where: str) -> tuple[FrozenDict, ...]:

@@ -1,15 +1,13 @@
 """What a call through litellm costs the client's CPU: ours against litellm used by hand.
 
-    .venv/litellm/bin/python benchmarks/litellm_wire.py
+    .venv/bin/python benchmarks/litellm_wire.py
 
 One run, both sides by turns against one fast server in a process of its own, microseconds of `time.process_time`.
-litellm runs in the second environment (`make test-litellm` makes it); where it isn't, there is nothing to measure.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import itertools
 import multiprocessing
 import os
@@ -89,9 +87,6 @@ async def measure(url: str) -> dict[str, tuple[float, float]]:
 
 def main() -> None:
     """Print the table."""
-    if importlib.util.find_spec("litellm") is None:
-        print("litellm isn't in this environment; see make test-litellm")
-        return
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)

@@ -428,7 +428,6 @@ _LAYERED: dict[str, Callable[[], AbstractContextManager[Provider]]] = {
     ),
 }
 ELSEWHERE = {
-    "litellm": "runs in the second environment: make test-litellm",
     "mlx_lm": "runs in an environment of its own: make test-mlx",
     "vllm": "runs in an environment of its own: make test-vllm",
 }
@@ -438,7 +437,7 @@ TELLABLE = [name for name in NAMES if name not in ("OpenVINOModel", "VLLMModel")
 
 def each(names: Iterable[str]) -> list[Any]:
     """These names as parameters of a test; what litellm and vLLM warn of, of their own code, is not ours to mend."""
-    ignored = pytest.mark.filterwarnings("ignore")
+    ignored = pytest.mark.filterwarnings("ignore", "error::modelport.adapters.inside.LibraryChanged")
     return [pytest.param(name, marks=ignored) if "LLM" in name else name for name in names]
 
 

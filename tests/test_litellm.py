@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import pickle
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
 import attrs
 import pytest
-from litellm_calls import HI, KEY, QUIET, answered, asked, failed, model
+from litellm_calls import HI, KEY, QUIET, answered, asked, deployment, failed, model, router
 from loopback import DONE, Answer, Loopback, Seen, body, chunk, error, saying, streamed, whole
 
 from modelport import Audio, Image, as_request
 from modelport.adapters.litellm import LiteLLMModel
+from modelport.adapters.litellm_call import LiteLLMCall
 from modelport.adapters.secret import Env
 from modelport.domain.capability import Capabilities
 from modelport.domain.event import TextDelta
@@ -263,15 +266,25 @@ def test_connections_and_clients_end_with_their_event_loop() -> None:
     """Litellm would keep a client, its connections and the loop itself for each loop that there ever was."""
     import litellm
 
-    async def clients(subject: LiteLLMModel) -> int:
+    async def call(subject: LiteLLMCall) -> weakref.ref[asyncio.AbstractEventLoop]:
         await subject.generate(HI)
-        return len(litellm.in_memory_llm_clients_cache.cache_dict)
+        assert [event async for event in subject.stream(HI)]
+        return weakref.ref(asyncio.get_running_loop())
+
+    def held() -> tuple[set[str], set[str]]:
+        cache = litellm.in_memory_llm_clients_cache
+        return set(cache.cache_dict), set(cache.ttl_dict)
 
     with Loopback(saying("x")) as server:
-        subject = model(server)
-        counts = [asyncio.run(clients(subject)) for _ in range(4)]
-        assert server.until(lambda seen: seen.connections == 4)
-    assert len(set(counts)) == 1
+        for subject in (model(server), router(deployment(server, "one"))):
+            asyncio.run(call(subject))
+            before = held()
+            loops = [asyncio.run(call(subject)) for _ in range(4)]
+            gc.collect()
+            assert held() == before
+            assert [loop() for loop in loops[:-1]] == [None] * 3
+        assert server.until(lambda seen: seen.open == 0)
+        assert server.connections == 10
 
 
 def test_a_connection_serves_the_next_call_after_a_stream() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ sys.addaudithook(watch)
 def run(code: str, tmp_path: Path, **environment: str) -> tuple[Any, str, str]:
     """What a fresh process says in its last line, all else that it prints, and what goes to its other stream."""
     own = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONWARNINGS": "ignore", **environment}
+    own["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
     command = [sys.executable, "-c", f"{WATCH}{code}"]
     done = subprocess.run(command, capture_output=True, text=True, env=own, timeout=240, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -37,52 +39,43 @@ def run(code: str, tmp_path: Path, **environment: str) -> tuple[Any, str, str]:
     return json.loads(last), "\n".join(printed), done.stderr
 
 
-def test_it_is_imported_with_the_first_call_and_contacts_the_given_endpoint_alone(tmp_path: Path) -> None:
-    with Loopback(saying("Hi")) as server:
+def test_it_is_imported_with_the_first_call_and_contacts_the_given_endpoints_alone(tmp_path: Path) -> None:
+    """Anthropic's wire wants a table of headers from the network, unless told not to. Nothing inside is missed."""
+    with Loopback(saying("Hi")) as server, Loopback(error(400)) as other:
         code = f"""
+import asyncio, warnings
 from modelport.adapters import LiteLLMModel, LiteLLMRouterModel
+from modelport.adapters.inside import LibraryChanged
+warnings.simplefilter("always", LibraryChanged)
 where = {{"api_base": {server.url!r}, "api_key": "k"}}
 plain = LiteLLMModel("openai/gpt-4o", **where)
 router = LiteLLMRouterModel("g", model_list=[{{"model_name": "g", "litellm_params": {{"model": "openai/x", **where}}}}])
+claude = LiteLLMModel("anthropic/claude-sonnet-4-5", api_base={other.url!r}, api_key={KEY!r})
 before = "litellm" in sys.modules
 from modelport import as_request, blocking
 said = [model("hi").content for model in (plain, router)]
 last = [type(list(blocking(model).stream(as_request("hi")))[-1]).__name__ for model in (plain, router)]
-print(json.dumps([before, "litellm" in sys.modules, said, last, sorted(set(contacts)), sorted(set(names))]))
+kinds = [asyncio.run(claude.generate(as_request("hi"))).failure().kind for _ in range(2)]
+print(json.dumps([before, "litellm" in sys.modules, said, last, kinds, sorted(set(contacts)), sorted(set(names))]))
 """
-        (before, after, said, last, contacts, names), printed, errors = run(code, tmp_path)
+        (before, after, said, last, kinds, contacts, names), printed, errors = run(code, tmp_path)
     assert (before, after, said, last) == (False, True, ["Hi", "Hi"], ["Finished", "Finished"])
-    assert contacts == [str(("127.0.0.1", server.port))]
+    assert kinds == ["invalid_request"] * 2
+    assert contacts == sorted(str(("127.0.0.1", port)) for port in (server.port, other.port))
     assert set(names) <= {"127.0.0.1"}
-    assert (printed, errors) == ("", "")
+    assert (printed, errors) == ("", "")  # nor does it ask for feedback, or quote anything
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_another_wire_of_it_contacts_the_given_endpoint_alone(tmp_path: Path) -> None:
-    """Anthropic's wants a table of headers from the network, unless it is told not to."""
-    with Loopback(error(400)) as server:
-        code = f"""
-from modelport import as_request, blocking
-from modelport.adapters import LiteLLMModel
-model = LiteLLMModel("anthropic/claude-sonnet-4-5", api_base={server.url!r}, api_key={KEY!r})
-kind = blocking(model).generate(as_request("hi")).failure().kind
-print(json.dumps([kind, sorted(set(contacts)), sorted(set(names))]))
-"""
-        (kind, contacts, names), printed, errors = run(code, tmp_path)
-    assert kind == "invalid_request"
-    assert contacts == [str(("127.0.0.1", server.port))]
-    assert set(names) <= {"127.0.0.1"}
-    assert (printed, errors) == ("", "")  # nor does it ask for feedback, or quote anything
-
-
-def test_its_callbacks_are_not_called_and_an_application_may_ask_for_them(tmp_path: Path) -> None:
-    with Loopback(saying("Hi")) as server:
+def test_its_callbacks_are_not_called_and_an_applications_own_settings_stand(tmp_path: Path) -> None:
+    """An application may ask for the callbacks. Its retries don't stand: an adapter makes one attempt."""
+    with Loopback(saying("Hi")) as server, Loopback(error(500)) as broken:
         code = f"""
 import os
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import asyncio, litellm
 from litellm.integrations.custom_logger import CustomLogger
-from modelport import as_request
+from modelport import as_request, blocking
 from modelport.adapters import LiteLLMModel
 heard = []
 class Told(CustomLogger):
@@ -98,30 +91,18 @@ async def ask(**options):
     return len(heard)
 async def main():
     return [await ask(), await ask(**{{"no-log": False}})]
-print(json.dumps(asyncio.run(main())))
-"""
-        (quiet, told), _, _ = run(code, tmp_path)
-    assert (quiet, told) == (0, 2)
-
-
-def test_an_applications_own_settings_stand(tmp_path: Path) -> None:
-    """Its retries don't: an adapter makes one attempt. Nothing of its module is changed."""
-    with Loopback(error(500)) as server:
-        code = f"""
-import os
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-import litellm
+told = asyncio.run(main())
 litellm.num_retries = 3
 litellm.drop_params = True
-from modelport import as_request, blocking
-from modelport.adapters import LiteLLMModel
-model = LiteLLMModel("openai/gpt-4o", api_base={server.url!r}, api_key="k")
+model = LiteLLMModel("openai/gpt-4o", api_base={broken.url!r}, api_key="k")
 kind = blocking(model).generate(as_request("hi")).failure().kind
 litellm.model_fallbacks = ["openai/other"]
 refused = blocking(model).generate(as_request("hi")).failure()
-print(json.dumps([kind, litellm.num_retries, litellm.drop_params, litellm.suppress_debug_info, refused.message]))
+settings = [litellm.num_retries, litellm.drop_params, litellm.suppress_debug_info]
+print(json.dumps([told, kind, settings, refused.message]))
 """
-        (kind, retries, drop, suppressed, refused), _, _ = run(code, tmp_path)
-    assert (kind, retries, drop, suppressed) == ("server", 3, True, False)
+        (told, kind, settings, refused), _, _ = run(code, tmp_path)
+    assert told == [0, 2]
+    assert (kind, settings) == ("server", [3, True, False])
     assert "model_fallbacks" in refused
-    assert len(server.requests) == 1
+    assert len(broken.requests) == 1

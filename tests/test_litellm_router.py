@@ -128,6 +128,15 @@ def test_a_fallback_is_in_the_ledger_whole_and_streamed() -> None:
             ]
 
 
+def test_where_a_fallback_fails_too_the_first_failure_is_told() -> None:
+    """Of the other's, litellm tells nothing."""
+    with Loopback(error(503)) as one, Loopback(error(429)) as other:
+        deployments = deployment(one, "one"), deployment(other, "other", "spare")
+        found, last, _ = failed(router(*deployments, client_kwargs={"fallbacks": [{"group": ["spare"]}]}))
+    assert (found.kind, last.error.kind, len(other.requests)) == ("overloaded", "overloaded", 2)
+    assert ledger(found.attempts) == ledger(last.error.attempts) == [("openai/gpt-4o", "overloaded", "one")]
+
+
 def test_a_stream_is_not_begun_again_after_its_first_content() -> None:
     with Loopback(streamed(chunk({"content": "Hel"}), then="cut")) as bad, Loopback(saying("Hello!")) as good:
         deployments = deployment(bad, "bad"), deployment(good, "good", "other")
@@ -149,6 +158,46 @@ def test_a_cooldown_that_was_asked_for_is_an_open_circuit() -> None:
     assert (found.kind, last.error.kind, last.error.sent) == ("server", "circuit_open", "no")
     assert (last.error.retry_after, last.error.scope, last.error.attempts) == (30.0, "model", ())
     assert len(server.requests) == 1
+
+
+def test_a_group_of_two_cools_down_one_after_the_other() -> None:
+    with Loopback(error(500)) as server:
+        deployments = deployment(server, "one"), deployment(server, "two")
+        found, last, _ = failed(router(*deployments, client_kwargs={"allowed_fails": 0, "cooldown_time": 30}))
+        assert (found.kind, last.error.kind) == ("server", "server")
+        subject = router(*deployments, client_kwargs={"allowed_fails": 0, "cooldown_time": 30})
+        kinds = asyncio.run(several(subject, 3))
+    assert kinds == ["server", "server", "circuit_open"]
+    assert len(server.requests) == 4
+
+
+async def several(subject: LiteLLMRouterModel, calls: int) -> list[str]:
+    """The kinds of so many failures, one after the other."""
+    return [(await subject.generate(HI)).failure().kind.value for _ in range(calls)]
+
+
+def test_what_its_router_says_in_words_alone_is_of_this_kind() -> None:
+    async def main(server: Loopback) -> tuple[list[str], list[str]]:
+        import litellm
+
+        busy: Any = deployment(server, "one", rpm=1)
+        own = litellm.Router(model_list=[busy], num_retries=0, routing_strategy="usage-based-routing-v2")
+        unknown = await several(LiteLLMRouterModel("nobody", client=own), 1)
+        subject = LiteLLMRouterModel("group", client=own)
+        (await subject.generate(HI)).unwrap()
+        kinds = await several(subject, 1)
+        own.retire()
+        return unknown, kinds
+
+    with Loopback(saying("Hello!")) as server:
+        assert asyncio.run(main(server)) == (["not_found"], ["rate_limited"])
+        assert len(server.requests) == 1
+
+
+def test_a_connection_that_broke_and_was_tried_again_is_in_the_ledger_as_interrupted() -> None:
+    with Loopback(Answer(0, then="reset"), saying("Hello!")) as server:
+        found = asyncio.run(router(deployment(server, "one"), client_kwargs={"num_retries": 1}).generate(HI)).unwrap()
+    assert ledger(found.attempts) == [("openai/gpt-4o", "interrupted", "one"), ("openai/gpt-4o", "answered", "one")]
 
 
 def test_a_group_whose_models_take_no_stops_gets_none() -> None:
@@ -191,7 +240,7 @@ def test_a_router_of_the_applications_own_is_used() -> None:
 
         own = litellm.Router(model_list=[deployment(server, "one")], num_retries=0)  # type: ignore[arg-type]
         found = (await LiteLLMRouterModel("group", client=own).generate(HI)).unwrap()
-        own.discard()
+        own.retire()
         return found
 
     with Loopback(saying("Hello!")) as server:
