@@ -42,7 +42,7 @@ from modelport import (
     with_timeout,
 )
 from modelport.adapters import OpenAIModel, deadline
-from modelport.composition.cache import Cached, bypass_cache, with_cache
+from modelport.composition.cache import Cache, bypass_cache, with_cache
 from modelport.composition.flight import Flights
 from modelport.composition.stores import DiskStore, MemoryStore
 
@@ -512,7 +512,7 @@ def test_a_copy_of_a_stack_begins_with_an_empty_cache():
     stack = compose(OpenAIModel("m", base_url="http://127.0.0.1:1/v1"), with_cache())
     for again in (copy.copy(stack.policy.kept), pickle.loads(pickle.dumps(stack.policy.kept))):
         assert repr(again) == "MemoryStore(67108864)"
-    assert isinstance(pickle.loads(pickle.dumps(stack)), Cached)
+    assert isinstance(pickle.loads(pickle.dumps(stack)).policy, Cache)
 
 
 # Whose answers
@@ -522,13 +522,13 @@ def test_one_store_tells_models_apart():
     store = MemoryStore()
     one, other = (compose(OpenAIModel(name, base_url="http://127.0.0.1:1/v1"), with_cache(store)) for name in "ab")
     same = compose(OpenAIModel("a", base_url="http://127.0.0.1:1/v1"), with_cache(store))
-    assert one._prefix != other._prefix
-    assert one._prefix == same._prefix
+    assert one.policy.prefix != other.policy.prefix
+    assert one.policy.prefix == same.policy.prefix
 
 
 def test_options_layers_and_candidates_below_count():
     def prefix(model, *layers):
-        return compose(model, *layers, with_cache())._prefix
+        return compose(model, *layers, with_cache()).policy.prefix
 
     bare, warm = OpenAIModel("a", api_key="none"), OpenAIModel("a", api_key="none", temperature=1)
     prefixes = [prefix(bare), prefix(warm), prefix(bare, with_fallback(warm)), prefix(bare, with_retry(2))]
@@ -538,7 +538,7 @@ def test_options_layers_and_candidates_below_count():
 def test_a_layer_s_function_is_told_apart_by_its_name_and_not_by_where_it_lies_in_memory():
     def prefix():
         model = OpenAIModel("a", api_key="none")
-        return compose(model, with_retry(on=lambda error: True), with_cache())._prefix
+        return compose(model, with_retry(on=lambda error: True), with_cache()).policy.prefix
 
     prefixes = [prefix() for _ in range(3)]
     assert prefixes[0] == prefixes[1] == prefixes[2]
@@ -547,7 +547,7 @@ def test_a_layer_s_function_is_told_apart_by_its_name_and_not_by_where_it_lies_i
 
 def test_a_layer_s_options_count_whatever_is_written_in_them():
     model = OpenAIModel("a", api_key="none")
-    one, other = (compose(model, with_defaults(user=user), with_cache())._prefix for user in ("<one>", "<other>"))
+    one, other = (compose(model, with_defaults(user=user), with_cache()).policy.prefix for user in ("<one>", "<other>"))
     assert one != other
 
 
@@ -561,7 +561,7 @@ def test_a_store_that_outlasts_the_process_wants_a_name_for_them(tmp_path):
     model = from_function(lambda _: "Hi")
     with pytest.raises(ValueError, match=r"give its answers a name of their own: with_cache\(\.\.\., name='\.\.\.'\)"):
         compose(model, with_cache(tmp_path / "answers.db"))
-    assert compose(model, with_cache(tmp_path / "answers.db", name="mine"))._prefix == "mine"
+    assert compose(model, with_cache(tmp_path / "answers.db", name="mine")).policy.prefix == "mine"
 
 
 # The file
