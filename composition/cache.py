@@ -157,8 +157,10 @@ class Cached(Decorated):
             try:
                 while flight.is_flying() and self.clock.now() < until:
                     await flight.more(len(flight.events), self.clock, until)
-            finally:
-                await cache.flights.leave(flight, self.clock, journal)
+            except BaseException:
+                await cache.flights.leave(flight, self.clock, journal, cut_short=True)
+                raise
+            await cache.flights.leave(flight, self.clock, journal)
             last = self._last(flight, first, until, 0, journal)
         return settle((last,))
 
@@ -189,8 +191,10 @@ class Cached(Decorated):
                         yield events_so_far[shown - 1]
                     if not over:
                         await flight.more(shown, self.clock, until)
-            finally:
-                await cache.flights.leave(flight, self.clock, journal)
+            except BaseException:
+                await cache.flights.leave(flight, self.clock, journal, cut_short=True)
+                raise
+            await cache.flights.leave(flight, self.clock, journal)
             last = self._last(flight, first, until, shown, journal)
         if isinstance(last, Finished) and not shown:  # it was asked for as a whole
             for event in replay(last.response):
