@@ -174,8 +174,10 @@ class _Cached(Between):
             try:
                 while flight.is_flying() and cache.clock.now() < until:
                     await flight.more(len(flight.events), cache.clock, until)
-            finally:
-                await cache.flights.leave(flight, cache.clock, journal)
+            except BaseException:
+                await cache.flights.leave(flight, cache.clock, journal, cut_short=True)
+                raise
+            await cache.flights.leave(flight, cache.clock, journal)
             last = self._last(flight, first, until, 0, journal)
         return settle((last,))
 
@@ -200,8 +202,10 @@ class _Cached(Between):
                         yield events_so_far[shown - 1]
                     if not over:
                         await flight.more(shown, cache.clock, until)
-            finally:
-                await cache.flights.leave(flight, cache.clock, journal)
+            except BaseException:
+                await cache.flights.leave(flight, cache.clock, journal, cut_short=True)
+                raise
+            await cache.flights.leave(flight, cache.clock, journal)
             last = self._last(flight, first, until, shown, journal)
         if isinstance(last, Finished) and not shown:  # it was asked for as a whole
             for event in replay(last.response):

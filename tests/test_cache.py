@@ -44,6 +44,7 @@ from modelport import (
 from modelport.adapters import OpenAIModel, deadline
 from modelport.composition.cache import Cache, bypass_cache, with_cache
 from modelport.composition.flight import Flights
+from modelport.composition.journal import Journal, entered, keeping
 from modelport.composition.stores import DiskStore, MemoryStore
 
 REQUEST, OTHER = as_request("Hello!"), as_request("Good bye!")
@@ -252,6 +253,62 @@ def test_a_shared_call_that_is_cut_short_is_in_the_ledger_of_the_last_who_waited
     assert [error.kind for error in errors] == ["deadline_exceeded"] * 3
     assert [[attempt.outcome for attempt in error.attempts] for error in errors] == [[], [], ["deadline_exceeded"]]
     assert (len(model.requests), clock.now()) == (1, 6.0)
+
+
+def test_a_call_that_lands_as_the_time_of_those_who_wait_runs_out_is_in_the_ledger_of_one_of_them():
+    model, clock = late(after=1, seconds=5.0)
+    stack = compose(model, with_cache(clock=clock), with_timeout(total=5, clock=clock))
+
+    async def main():
+        return await asyncio.gather(laws.listen(stack, REQUEST), laws.listen(stack, REQUEST))
+
+    errors = [events[-1].error for events in clock.run(main())]
+    assert [error.kind for error in errors] == ["deadline_exceeded"] * 2
+    assert [attempt.outcome for error in errors for attempt in error.attempts] == ["answered"]
+    assert (len(model.requests), clock.now()) == (1, 5.0)
+
+
+@pytest.mark.parametrize(("kept", "seen"), [(Journal(), 0), (None, 1)])
+def test_a_call_that_lands_as_its_first_asker_is_cancelled_is_in_the_journal_of_who_cancels_or_in_the_next_ledger(
+    kept, seen
+):
+    askers = []
+
+    async def reply(request):
+        await asyncio.sleep(0)  # both have asked
+        askers[0].cancel()
+        return "Hi!"
+
+    clock = VirtualClock()
+    stack = entered(compose(from_function(reply), with_cache(clock=clock)), clock)
+
+    async def first():
+        with keeping(kept):
+            await stack.generate(REQUEST)
+
+    async def main():
+        askers.extend((asyncio.create_task(first()), asyncio.create_task(stack.generate(REQUEST))))
+        return await asyncio.gather(*askers, return_exceptions=True)
+
+    cancelled, second = clock.run(main())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert len(second.unwrap().attempts) == seen
+    assert kept is None or [attempt.outcome for attempt in kept.attempts] == ["answered"]
+
+
+def test_a_stream_that_is_closed_before_its_landed_end_is_seen_is_in_the_ledger_of_the_layer_that_closed_it():
+    model, clock = late("Hello", after=4, seconds=0.0)
+    stack = compose(model, with_cache(clock=clock))
+    journal = Journal()
+
+    async def main():
+        async with aclosing(entered(stack, clock).stream(REQUEST)) as events:
+            await anext(events)
+            await asyncio.sleep(1)
+
+    with keeping(journal):
+        clock.run(main())
+    assert [attempt.outcome for attempt in journal.attempts] == ["answered"]
 
 
 def test_an_error_in_flight_is_everybody_s_and_in_one_ledger():
