@@ -44,7 +44,7 @@ from modelport import (
 from modelport.adapters import OpenAIModel, deadline
 from modelport.composition.cache import Cache, bypass_cache, with_cache
 from modelport.composition.flight import Flights
-from modelport.composition.journal import Journal, entered, keeping
+from modelport.composition.journal import Journal, journaled, keeping
 from modelport.composition.stores import DiskStore, MemoryStore
 
 REQUEST, OTHER = as_request("Hello!"), as_request("Good bye!")
@@ -280,7 +280,7 @@ def test_a_call_that_lands_as_its_first_asker_is_cancelled_is_in_the_journal_of_
         return "Hi!"
 
     clock = VirtualClock()
-    stack = entered(compose(from_function(reply), with_cache(clock=clock)), clock)
+    stack = journaled(compose(from_function(reply), with_cache(clock=clock)), clock)
 
     async def first():
         with keeping(kept):
@@ -302,7 +302,7 @@ def test_a_stream_that_is_closed_before_its_landed_end_is_seen_is_in_the_ledger_
     journal = Journal()
 
     async def main():
-        async with aclosing(entered(stack, clock).stream(REQUEST)) as events:
+        async with aclosing(journaled(stack, clock).stream(REQUEST)) as events:
             await anext(events)
             await asyncio.sleep(1)
 
