@@ -84,6 +84,16 @@ class Limiter:
         self._lock = threading.Lock()
         forgets(self)
 
+    def arguments(self) -> dict[str, Any]:
+        """What `Limiter` is to be called with to make one like it."""
+        return {
+            "rpm": self.pace.rpm,
+            "tpm": self.tpm,
+            "burst": self.pace.burst,
+            "max_wait": None if self.max_wait == math.inf else self.max_wait,
+            "clock": self.clock,
+        }
+
     def __repr__(self) -> str:
         tokens = "" if self.tpm is None else f", tpm={self.tpm}"
         burst = f", burst={self.pace.burst}" if self.pace.burst > 1 else ""

@@ -7,7 +7,7 @@ replaced or thrown away too. One budget serves threads, tasks and event loops at
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -26,9 +26,11 @@ from ..domain.request import Request
 from ..domain.response import Response
 from ..domain.usage import Usage
 from .compose import Layer
-from .ending import Ending, watched
 from .journal import CANCELLED
-from .policy import Call, Decorated, T
+from .layer_policy import LayerPolicy, passed_as
+from .opened import T, Told, heard
+from .policy import Call, Decorated
+from .walk import leaves
 
 _PAID = frozenset({"answered", CANCELLED, ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT, ErrorKind.MALFORMED_RESPONSE})
 """The outcomes of attempts that a provider may have charged, although it didn't say how much."""
@@ -57,6 +59,10 @@ class Purse:
     def forget(self) -> None:
         """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
         self._spending, self._lock = Spending(self._spending.tokens, self._spending.money), threading.Lock()
+
+    def arguments(self) -> dict[str, Any]:
+        """What `Purse` is to be called with to make one like it, with nothing spent."""
+        return {"usd": self.limits.usd, "tokens": self.limits.tokens}
 
     @property
     def spent_usd(self) -> float:
@@ -103,28 +109,22 @@ class _Purchase:
 
 
 @attrs.frozen(repr=False)
-class Budget:
-    """The policy of `with_budget`, which see. `paid` are the ids of the models that a call may be answered by."""
+class Budget(LayerPolicy):
+    """What `with_budget` does on each call. `paid` are the ids of the models that a call may be answered by."""
 
-    purse: Purse
+    purse: Purse = passed_as("usd")
     prices: Mapping[str, Price] | Prices | None = None
     estimate: Estimate | None = None
-    paid: tuple[str | None, ...] = ()
-    price_of: Prices | None = attrs.field(default=None, repr=False)
-    guess: Estimate = attrs.field(default=estimated, repr=False)
+    paid: tuple[str | None, ...] = attrs.field(default=(), kw_only=True)
+    price_of: Prices | None = attrs.field(default=None, kw_only=True)
 
-    def __repr__(self) -> str:
-        return repr(self.purse).replace("Purse", "Budget")
+    def arguments(self) -> dict[str, Any]:
+        """Without what the model below has brought."""
+        return {name: value for name, value in super().arguments().items() if name not in ("paid", "price_of")}
 
-    @property
-    def usd(self) -> float | None:
-        """The most dollars that may be spent."""
-        return self.purse.limits.usd
-
-    @property
-    def tokens(self) -> int | None:
-        """The most tokens that may be taken."""
-        return self.purse.limits.tokens
+    def shown(self) -> dict[str, Any]:
+        """What the purse says of itself."""
+        return {"": repr(self.purse).removeprefix("Purse(").removesuffix(")")}
 
     def money(self, model_id: str | None, usage: Usage) -> int:
         """The picodollars that this usage costs; what has no price by its own name costs what the dearest does."""
@@ -138,22 +138,13 @@ class Budget:
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call, if there is enough left for what it may cost."""
-        usage = self.guess(request)
+        usage = (self.estimate or estimated)(request)
         money = 0 if self.price_of is None else max([self.money(model_id, usage) for model_id in self.paid])
         reserved = Cost(usage.total_tokens, money)
         refusal = self.purse.reserve(reserved)
         if refusal is not None:
             return Failure(refusal)
-        return await watched(call(model, request), _Purchase(self, usage, reserved).ended)
-
-
-def _models(model: Model) -> Iterator[Model]:
-    """Every model in a stack that may answer."""
-    if not isinstance(model, Decorated):
-        yield model
-        return
-    for inner in (model.inner, *getattr(model.policy, "models", ())):
-        yield from _models(inner)
+        return await heard(call(model, request), Told(_Purchase(self, usage, reserved).ended))
 
 
 def with_budget(
@@ -181,17 +172,17 @@ def with_budget(
             purse = Purse(usd, tokens)
         except ValueError as error:
             raise ValueError(f"with_budget: {error}") from None
-    guess = as_estimate(estimate, "with_budget: estimate")
+    as_estimate(estimate, "with_budget: estimate")
     price_of = None if purse.limits.usd is None else as_prices(prices, "with_budget: prices")
 
     def layer(model: Model) -> Model:
-        paid = tuple(dict.fromkeys(getattr(leaf, "model_id", None) for leaf in _models(model)))
+        paid = tuple(dict.fromkeys(getattr(leaf, "model_id", None) for leaf in leaves(model)))
         for model_id in paid:
             if price_of is not None and price_of(model_id, Usage(1, 1)) is None:
                 name = model_id or "*"
                 raise ValueError(
                     f"with_budget: there is no price for {model_id!r}; say it: prices={{{name!r}: Price(2.5, 10.0)}}"
                 )
-        return Ending(model, Budget(purse, prices, estimate, paid, price_of, guess), clock)
+        return Decorated(model, Budget(purse, prices, estimate, paid=paid, price_of=price_of), clock)
 
     return layer

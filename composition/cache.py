@@ -15,7 +15,7 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -32,8 +32,11 @@ from ..domain.response import FinishReason, Response
 from .compose import Layer
 from .flight import Flight, Flights
 from .journal import Journal, open_journal
-from .policy import Decorated, Direct
+from .layer_policy import LayerPolicy, Rehearsal
+from .opened import T, drained
+from .policy import Between, Call, Decorated, Opening, Whole
 from .stores import DiskStore, MemoryStore, Store
+from .walk import below
 
 GOOD: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 """How an answer ends that is kept; others were cut off, filtered, or ended nobody knows why."""
@@ -69,12 +72,6 @@ class bypass_cache:
         _bypass.set(self._before)
 
 
-def _only_changes(cache: Cache) -> str:
-    fields = [field for field in attrs.fields(Cache) if field.repr]
-    changed = [field for field in fields if getattr(cache, field.name) != field.default]
-    return ", ".join(f"{field.name}={getattr(cache, field.name)!r}" for field in changed)
-
-
 def _made(cache: Cache) -> Store:
     store, room = cache.store, cache.max_bytes
     if store is None:
@@ -89,16 +86,17 @@ def _made(cache: Cache) -> Store:
 
 
 @attrs.frozen(repr=False)
-class Cache:
-    """The policy of `with_cache`, which see."""
+class Cache(LayerPolicy):
+    """What `with_cache` does on each call; `prefix` stands before the keys of the model that it is over."""
 
     store: Store | str | os.PathLike[str] | None = None
     max_bytes: int | None = None
     ttl: float | None = None
     name: str | None = None
-    clock: Clock = attrs.field(default=SYSTEM_CLOCK, repr=False)
-    kept: Store = attrs.field(init=False, repr=False, eq=False, default=attrs.Factory(_made, takes_self=True))
-    flights: Flights = attrs.field(init=False, repr=False, eq=False, factory=Flights)
+    clock: Clock = SYSTEM_CLOCK
+    prefix: str = attrs.field(default="", kw_only=True, eq=False)
+    kept: Store = attrs.field(default=attrs.Factory(_made, takes_self=True), kw_only=True, eq=False)
+    flights: Flights = attrs.field(factory=Flights, kw_only=True, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.ttl is not None and not isinstance(self.ttl, (int, float)):
@@ -106,11 +104,33 @@ class Cache:
         if self.ttl is not None and not self.ttl > 0:
             raise ValueError(f"with_cache: ttl must be more than 0 seconds, not {self.ttl!r}")
 
-    def __repr__(self) -> str:
-        return f"Cache({_only_changes(self)})"
+    def arguments(self) -> dict[str, Any]:
+        """Without what was made of them."""
+        return {name: value for name, value in super().arguments().items() if name in _ARGUMENTS}
 
-    def prefix(self, model: Model) -> str:
-        """What stands before the fingerprint, so that each model has answers of its own."""
+    def rehearsed(self, at: Rehearsal) -> Cache:
+        """One in memory, whatever its store: what is on the disk is of another time."""
+        return Cache(None, self.max_bytes, self.ttl, self.name, at.clock, prefix=self.prefix)
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """A kept answer, or that of the call that all who ask the same share."""
+        key = self._key(request)
+        return await call(model if key is None else _Cached(model, self, key), request)
+
+    def over(self, model: Model) -> Cache:
+        """The same cache for this model, whose answers have keys of their own."""
+        return attrs.evolve(self, prefix=self._prefix(model), kept=self.kept, flights=self.flights)
+
+    def _key(self, request: Request) -> str | None:
+        """The key of the answer; None for a call that goes by the cache."""
+        if _bypass.get() is False:
+            return None
+        try:
+            return f"{self.prefix}|{fingerprint(request)}"
+        except ValueError:  # it holds what can't be told from what is nearly the same
+            return None
+
+    def _prefix(self, model: Model) -> str:
         if self.name is not None:
             return self.name
         try:
@@ -122,75 +142,70 @@ class Cache:
             raise ValueError(f"with_cache: it can't be told which model this is, so {fix} ({unsaid})") from unsaid
 
 
+_ARGUMENTS: Final = ("store", "max_bytes", "ttl", "name", "clock")
+
+
 def _told(model: Model) -> list[Any]:
     """What shapes the model's answers, the same in each process. Raises ValueError where that can't be said."""
     if not isinstance(model, Decorated):
         from .to_dict import to_dict  # it knows all layers, this one too
 
         return [to_dict(model)]
-    below = [_told(inner) for inner in (model.inner, *getattr(model.policy, "models", ()))]
-    return [_ADDRESS.sub("", repr(model.policy)), *below]
+    return [_ADDRESS.sub("", repr(model.policy)), *map(_told, below(model))]
 
 
-@attrs.frozen(repr=False)
-class Cached(Decorated):
-    """A model under a cache: the port again."""
+@attrs.frozen
+class _Cached(Between):
+    """A model whose answer to one request may be known, or on its way."""
 
-    _prefix: str = ""
-    _source: Decorated = attrs.field(
-        init=False, eq=False, default=attrs.Factory(lambda self: entered(self.inner, self.clock), takes_self=True)
-    )
+    cache: Cache
+    key: str
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer: a kept one, or that of the call that all who ask the same share."""
-        key = self._key(request)
-        if key is None:
-            return await self._source.generate(request)
-        cache = self._cache
-        kept = None if _bypass.get() else await cache.kept.get(key)
+        cache = self.cache
+        kept = None if _bypass.get() else await cache.kept.get(self.key)
         if kept is not None:
             return Success(kept)
         last, journal = None, open_journal()
         while last is None:
-            flight, first = cache.flights.board(key, self._whole_flight(key, request))
+            flight, first = cache.flights.board(self.key, self._whole_flight(request))
             until = self._until(first)
             try:
-                while flight.is_flying() and self.clock.now() < until:
-                    await flight.more(len(flight.events), self.clock, until)
-            finally:
-                await cache.flights.leave(flight, self.clock, journal)
+                while flight.is_flying() and cache.clock.now() < until:
+                    await flight.more(len(flight.events), cache.clock, until)
+            except BaseException:
+                await cache.flights.leave(flight, cache.clock, journal, cut_short=True)
+                raise
+            await cache.flights.leave(flight, cache.clock, journal)
             last = self._last(flight, first, until, 0, journal)
         return settle((last,))
 
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives; one that is kept arrives at once."""
-        key = self._key(request)
-        if key is None:
-            async with aclosing(self._source.stream(request)) as events:
-                async for event in events:
-                    yield event
-            return
-        cache = self._cache
-        kept = None if _bypass.get() else await cache.kept.get(key)
+        cache = self.cache
+        kept = None if _bypass.get() else await cache.kept.get(self.key)
         if kept is not None:
             for event in replay(kept):
                 yield event
             return
         last, shown, journal = None, 0, open_journal()
         while last is None:
-            flight, first = cache.flights.board(key, self._stream_flight(key, request))
+            flight, first = cache.flights.board(self.key, self._stream_flight(request))
             until = self._until(first)
             events_so_far, over = flight.events, False
             try:
                 while not over:
-                    over = not flight.is_flying() or self.clock.now() >= until
+                    over = not flight.is_flying() or cache.clock.now() >= until
                     while shown < len(events_so_far):
                         shown += 1
                         yield events_so_far[shown - 1]
                     if not over:
-                        await flight.more(shown, self.clock, until)
-            finally:
-                await cache.flights.leave(flight, self.clock, journal)
+                        await flight.more(shown, cache.clock, until)
+            except BaseException:
+                await cache.flights.leave(flight, cache.clock, journal, cut_short=True)
+                raise
+            await cache.flights.leave(flight, cache.clock, journal)
             last = self._last(flight, first, until, shown, journal)
         if isinstance(last, Finished) and not shown:  # it was asked for as a whole
             for event in replay(last.response):
@@ -198,23 +213,10 @@ class Cached(Decorated):
         else:
             yield last
 
-    @property
-    def _cache(self) -> Cache:
-        return cast(Cache, self.policy)
-
-    def _key(self, request: Request) -> str | None:
-        """The key of the answer; None for a call that goes by the cache."""
-        if _bypass.get() is False:
-            return None
-        try:
-            return f"{self._prefix}|{fingerprint(request)}"
-        except ValueError:  # it holds what can't be told from what is nearly the same
-            return None
-
     def _until(self, first: bool) -> float:
         """How long this call waits for another's. Its own call is an attempt, which a deadline lets end."""
         left = math.inf if first else deadline.left()
-        return math.inf if left == math.inf else self.clock.now() + left
+        return math.inf if left == math.inf else self.cache.clock.now() + left
 
     def _last(
         self, flight: Flight, first: bool, until: float, shown: int, journal: Journal | None
@@ -229,7 +231,7 @@ class Cached(Decorated):
             if not first and not shown and last.error.kind is ErrorKind.DEADLINE_EXCEEDED:
                 return None  # that was the first one's deadline
             return last if flight.claim(journal) else Failed(attrs.evolve(last.error, attempts=()), last.partial)
-        if self.clock.now() < until:  # the loop of the first one is gone
+        if self.cache.clock.now() < until:  # the loop of the first one is gone
             return cut_off(flight.events[:shown]) if shown else None
         message = "an identical call in flight didn't end before the deadline"
         return Failed(
@@ -237,45 +239,41 @@ class Cached(Decorated):
             cut_off(flight.events[:shown]).partial,
         )
 
-    def _whole_flight(self, key: str, request: Request) -> Callable[[Flight], Awaitable[None]]:
+    def _whole_flight(self, request: Request) -> Callable[[Flight], Awaitable[None]]:
         async def ask(flight: Flight) -> None:
-            if not await self._is_kept(flight, key):
-                result = await self._source.generate(request)
-                last = Failed(result.failure()) if isinstance(result, Failure) else Finished(result.unwrap())
-                await self._land(flight, key, last)
+            if not await self._is_kept(flight):
+                result = await Whole(self.cache.clock)(self.inner, request)
+                await self._land(
+                    flight, Failed(result.failure()) if isinstance(result, Failure) else Finished(result.unwrap())
+                )
 
         return ask
 
-    def _stream_flight(self, key: str, request: Request) -> Callable[[Flight], Awaitable[None]]:
+    def _stream_flight(self, request: Request) -> Callable[[Flight], Awaitable[None]]:
         async def ask(flight: Flight) -> None:
-            if await self._is_kept(flight, key):
+            if await self._is_kept(flight):
                 return
-            async with aclosing(self._source.stream(request)) as events:
+            async with aclosing(drained(Opening(self.cache.clock), self.inner, request)) as events:
                 async for event in events:
                     if isinstance(event, (Finished, Failed)):
-                        await self._land(flight, key, event)
+                        await self._land(flight, event)
                     else:
                         flight.tell(event)
 
         return ask
 
-    async def _is_kept(self, flight: Flight, key: str) -> bool:
+    async def _is_kept(self, flight: Flight) -> bool:
         """Whether an answer has come since the first look; it ends the flight."""
-        kept = None if _bypass.get() else await self._cache.kept.get(key)
+        kept = None if _bypass.get() else await self.cache.kept.get(self.key)
         if kept is not None:
-            self._cache.flights.land(flight, Finished(kept))
+            self.cache.flights.land(flight, Finished(kept))
         return kept is not None
 
-    async def _land(self, flight: Flight, key: str, last: Finished | Failed) -> None:
+    async def _land(self, flight: Flight, last: Finished | Failed) -> None:
         if isinstance(last, Finished) and last.response.finish_reason in GOOD:
             kept = attrs.evolve(last.response, attempts=())
-            await self._cache.kept.put(key, kept, self._cache.ttl)
-        self._cache.flights.land(flight, last)
-
-
-def entered(model: Model, clock: Clock) -> Decorated:
-    """The model as one that enters its calls into the ledger."""
-    return model if isinstance(model, Decorated) else Decorated(model, Direct(), clock)
+            await self.cache.kept.put(self.key, kept, self.cache.ttl)
+        self.cache.flights.land(flight, last)
 
 
 def with_cache(
@@ -294,4 +292,4 @@ def with_cache(
     that makes no sense.
     """
     cache = Cache(store, max_bytes, ttl, name, clock)
-    return lambda model: Cached(model, cast(Any, cache), clock, None, cache.prefix(model))
+    return lambda model: Decorated(model, cache.over(model), clock)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from returns.result import Failure, Result
 
 from ..adapters.clock import SYSTEM_CLOCK, Clock
+from ..domain.bounds import Bounds
 from ..domain.capability import Capabilities
 from ..domain.chaos import Fate, Plan, fate
 from ..domain.error import ErrorKind, ModelError, Sent
@@ -23,7 +24,9 @@ from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
 from .compose import Layer
-from .policy import Call, Decorated, T
+from .layer_policy import LayerPolicy
+from .opened import T
+from .policy import Call, Decorated
 
 _CUT = ModelError(ErrorKind.INTERRUPTED, "the answer was cut off, as planned", sent=Sent.YES)
 
@@ -61,8 +64,10 @@ def _plan(plan: Plan | Mapping[str, Any]) -> Plan:
 
 
 @attrs.frozen(repr=False)
-class Chaos:
-    """The policy of `with_chaos`, which see."""
+class Chaos(LayerPolicy):
+    """What `with_chaos` does on each call."""
+
+    plays_model: ClassVar = True
 
     planned: Plan = attrs.field(converter=_plan, alias="plan")
     clock: Clock = SYSTEM_CLOCK
@@ -73,8 +78,18 @@ class Chaos:
         """What goes wrong, by name."""
         return self.planned.said()
 
-    def __repr__(self) -> str:
-        return f"Chaos({', '.join(f'{name}={value!r}' for name, value in self.plan.items())})"
+    def arguments(self) -> dict[str, Any]:
+        """The plan by name."""
+        return {"plan": self.plan, **({} if self.clock is SYSTEM_CLOCK else {"clock": self.clock})}
+
+    def shown(self) -> dict[str, Any]:
+        """What goes wrong."""
+        return self.plan
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """With the planned delay."""
+        del others
+        return below.works(self.planned.delay if self.planned.slow else 0.0)
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call, with what is planned for it."""

@@ -19,14 +19,18 @@ from returns.result import Failure, Result, Success
 from ..adapters import deadline
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Attempt
+from ..domain.bounds import Bounds
 from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import Delta, Event, Failed, Finished, cut_off
 from ..domain.frozen import FrozenDict, freeze_mapping, thaw
 from ..domain.message import Message, Role, as_json
+from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
 from .compose import Layer
-from .policy import Decorated, Direct, after
+from .layer_policy import LayerPolicy
+from .opened import T, after, drained
+from .policy import Between, Call, Decorated, Opening, Whole
 
 Checked = Mapping[str, Any] | type | Callable[[Response], object]
 """What an answer must be: a JSON schema, a class with `model_validate_json`, or a function of the response."""
@@ -90,11 +94,12 @@ def _frozen(check: Any) -> Any:
 
 
 @attrs.frozen(repr=False)
-class Check:
-    """The policy of `with_check`, which see."""
+class Check(LayerPolicy):
+    """What `with_check` does on each call."""
 
     check: Checked = attrs.field(converter=_frozen)
     repair: int = 1
+    clock: Clock = SYSTEM_CLOCK
     judge: Callable[[Response], object] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -104,9 +109,18 @@ class Check:
             raise ValueError(f"with_check: repair must be at least 0 (no second question), not {self.repair!r}")
         object.__setattr__(self, "judge", _judge(self.check))
 
-    def __repr__(self) -> str:
-        repair = f", repair={self.repair}" if self.repair != 1 else ""
-        return f"Check({self._name()}{repair})"
+    def shown(self) -> dict[str, Any]:
+        """What is checked, in a word."""
+        return {"": self._name(), **({"repair": self.repair} if self.repair != 1 else {})}
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """Once more for each repair."""
+        del others
+        return below.times(self.repair + 1)
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """The first answer that passes."""
+        return await call(_Checked(model, self, self.clock), request)
 
     def _name(self) -> str:
         if isinstance(self.check, FrozenDict):
@@ -160,16 +174,19 @@ class _Trial:
         return None
 
 
-@attrs.frozen(repr=False)
-class CheckedModel(Decorated):
-    """A model whose answers are checked: the port again."""
+@attrs.frozen
+class _Checked(Between):
+    """A model whose answers are checked before anybody sees them."""
+
+    check: Check
+    clock: Clock
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The first answer that passes."""
-        trial = self._trial(request)
+        trial = _Trial(self.check, request, self.check.repair)
         verdict = None
         while verdict is None:
-            result = await self._whole(self.inner, trial.request)
+            result = await Whole(self.clock)(self.inner, trial.request)
             if isinstance(result, Failure):
                 return after(trial.earlier, result)
             verdict = trial.verdict(result.unwrap())
@@ -177,14 +194,13 @@ class CheckedModel(Decorated):
 
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The first answer that passes, once it has."""
-        trial = self._trial(request)
-        source = Decorated(self.inner, Direct(), self.clock)
+        trial = _Trial(self.check, request, self.check.repair)
         shown: list[Delta] = []
         last: Finished | Failed | None = None
         while last is None:
             shown = []
             end: Finished | Failed = cut_off(())
-            async with aclosing(source.stream(trial.request)) as events:
+            async with aclosing(drained(Opening(self.clock), self.inner, trial.request)) as events:
                 async for event in events:
                     if isinstance(event, (Finished, Failed)):
                         end = event
@@ -202,10 +218,6 @@ class CheckedModel(Decorated):
             yield delta
         yield last
 
-    def _trial(self, request: Request) -> _Trial:
-        check = cast(Check, self.policy)
-        return _Trial(check, request, check.repair)
-
 
 def with_check(check: Checked, *, repair: int = 1, clock: Clock = SYSTEM_CLOCK) -> Layer:
     """A layer that gives an answer only when it is what it must be, and asks up to `repair` times for a better one.
@@ -214,5 +226,5 @@ def with_check(check: Checked, *, repair: int = 1, clock: Clock = SYSTEM_CLOCK) 
     True for a good one, and False or the reason (or raises ValueError with it) for a bad one. When none was good the
     error is `malformed_response`. Raises ValueError or TypeError on a check that can't be one.
     """
-    policy = Check(check, repair)
-    return lambda model: CheckedModel(model, cast(Any, policy), clock)
+    policy = Check(check, repair, clock)
+    return lambda model: Decorated(model, policy, clock)

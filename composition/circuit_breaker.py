@@ -23,9 +23,10 @@ from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
 from .compose import Layer
-from .ending import Ending, watched
 from .kinds import On, acts_on, as_on
-from .policy import Call, Opened, T
+from .layer_policy import LayerPolicy, passed_as
+from .opened import Opened, T, Told, heard
+from .policy import Call, Decorated
 
 COUNTED = frozenset(kind for kind, meaning in MEANING.items() if meaning.breaks_circuit)
 """The kinds that count against a model unless `on=` says otherwise."""
@@ -57,7 +58,10 @@ class Breaker:
         forgets(self)
 
     def __repr__(self) -> str:
-        return f"Breaker({_changed(self.tolerance)})"
+        fields = attrs.fields(Tolerance)
+        held = {field.name: getattr(self.tolerance, field.name) for field in fields}
+        changed = (f"{f.name}={held[f.name]!r}" for f in fields if held[f.name] != f.default)
+        return f"Breaker({', '.join(changed)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process, or as a copy, it begins anew: what failed here says nothing there."""
@@ -66,6 +70,10 @@ class Breaker:
     def forget(self) -> None:
         """In a forked child: the probes on their way are the parent's, and so may be whoever holds the lock."""
         self._circuit, self._lock = attrs.evolve(self._circuit, out=0), threading.Lock()
+
+    def arguments(self) -> dict[str, Any]:
+        """What `Breaker` is to be called with to make one like it."""
+        return {**attrs.asdict(self.tolerance), "clock": self.clock}
 
     @property
     def mode(self) -> Mode:
@@ -119,12 +127,6 @@ def _breaker(tolerance: Tolerance, clock: Clock) -> Breaker:
     return Breaker(**attrs.asdict(tolerance), clock=clock)
 
 
-def _changed(tolerance: Tolerance) -> str:
-    fields = attrs.fields(Tolerance)
-    changed = [field.name for field in fields if getattr(tolerance, field.name) != field.default]
-    return ", ".join(f"{name}={getattr(tolerance, name)!r}" for name in changed)
-
-
 def _refused(circuit: Circuit, now: float) -> ModelError:
     wait = steps.wait(circuit, now)
     why = {
@@ -152,40 +154,17 @@ class _Turn:
 
 
 @attrs.frozen(repr=False)
-class CircuitBreaker:
-    """The policy of `with_circuit_breaker`, which see."""
+class CircuitBreaker(LayerPolicy):
+    """What `with_circuit_breaker` does on each call."""
 
-    breaker: Breaker
+    breaker: Breaker = passed_as("ratio")
     on: On = COUNTED
-    clock: Clock = attrs.field(default=SYSTEM_CLOCK, repr=False)
+    clock: Clock = SYSTEM_CLOCK
 
-    def __repr__(self) -> str:
-        return f"CircuitBreaker({_changed(self.breaker.tolerance)})"
-
-    @property
-    def ratio(self) -> float:
-        """The share of failures that opens it."""
-        return self.breaker.tolerance.ratio
-
-    @property
-    def window(self) -> float:
-        """The seconds that are looked at."""
-        return self.breaker.tolerance.window
-
-    @property
-    def minimum(self) -> int:
-        """How many calls must have been seen."""
-        return self.breaker.tolerance.minimum
-
-    @property
-    def pause(self) -> float:
-        """The seconds for which it stays open."""
-        return self.breaker.tolerance.pause
-
-    @property
-    def probes(self) -> int:
-        """How many calls must go well before it closes."""
-        return self.breaker.tolerance.probes
+    def shown(self) -> dict[str, Any]:
+        """What the breaker says of itself."""
+        said = repr(self.breaker).removeprefix("Breaker(").removesuffix(")")
+        return {"": said} if said else {}
 
     def refusal(self, max_wait: float = math.inf) -> ModelError | None:
         """Why a call would be refused now; for a route that looks before it chooses."""
@@ -198,7 +177,7 @@ class CircuitBreaker:
         if isinstance(era, ModelError):
             return Failure(era)
         turn = _Turn(self, era)
-        result = await watched(call(model, request), turn.ended)
+        result = await heard(call(model, request), Told(turn.ended))
         if not isinstance(result, Failure) and isinstance(result.unwrap(), Opened):
             turn.era = self.breaker.opened(era)
         return result
@@ -229,9 +208,9 @@ def with_circuit_breaker(
             raise TypeError(
                 "with_circuit_breaker: window, minimum, pause and probes belong to the Breaker; set them there"
             )
-        return lambda model: Ending(model, CircuitBreaker(shared, counted, clock), clock)
+        return lambda model: Decorated(model, CircuitBreaker(shared, counted, clock), clock)
     try:
         tolerance = Tolerance(ratio, window, minimum, pause, probes)
     except ValueError as error:
         raise ValueError(f"with_circuit_breaker: {error}") from None
-    return lambda model: Ending(model, CircuitBreaker(_breaker(tolerance, clock), counted, clock), clock)
+    return lambda model: Decorated(model, CircuitBreaker(_breaker(tolerance, clock), counted, clock), clock)

@@ -8,7 +8,8 @@ from itertools import count
 from typing import Any, Literal
 
 from ..domain.model import Model
-from .policy import Decorated, Direct
+from .policy import Decorated, Direct, is_unseen
+from .walk import below
 
 Layer = Callable[[Model], Model]
 """Makes a better model of another one."""
@@ -69,35 +70,31 @@ def describe(model: Model, form: Literal["text", "mermaid"] = "text") -> str:
 
 def _nodes(model: Model, numbers: Iterator[int]) -> Iterator[str]:
     """The lines of a diagram; the first of them is of the model itself."""
-    if isinstance(model, Decorated) and isinstance(model.policy, Direct):
+    if is_unseen(model):
         yield from _nodes(model.inner, numbers)
         return
     name = f"n{next(numbers)}"
     label = repr(model.policy) if isinstance(model, Decorated) else _name(model)
     left, right = ("[", "]") if isinstance(model, Decorated) else ("([", "])")
     yield f'    {name}{left}"{label.replace(chr(34), "#quot;")}"{right}'
-    for number, inner in enumerate(_below(model)):
+    for number, inner in enumerate(below(model)):
         first, *others = _nodes(inner, numbers)
         arrow = "-->" if number == 0 else "-. then .->"
         yield f"    {name} {arrow} {first.strip()}"
         yield from others
 
 
-def _below(model: Model) -> tuple[Model, ...]:
-    return (model.inner, *getattr(model.policy, "models", ())) if isinstance(model, Decorated) else ()
-
-
 def _lines(model: Model) -> Iterator[str]:
     if not isinstance(model, Decorated):
         yield _name(model)
         return
-    if isinstance(model.policy, Direct):
+    if is_unseen(model):
         yield from _lines(model.inner)
         return
     yield repr(model.policy)
-    below = _below(model)
-    for number, inner in enumerate(below, 1):
-        last = number == len(below)
+    under = below(model)
+    for number, inner in enumerate(under, 1):
+        last = number == len(under)
         first, *others = _lines(inner)
         yield ("└─ " if last else "├─ ") + first
         yield from (("   " if last else "│  ") + line for line in others)

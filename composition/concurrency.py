@@ -16,17 +16,20 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+from returns.result import Failure, Result
 
 from ..adapters import deadline
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Wait
+from ..domain.bounds import Bounds
 from ..domain.concurrency import Crowd, Room, Verdict, arrive, give_up, leave
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
-from ..domain.event import Delta
 from ..domain.model import Model
 from ..domain.request import Request
 from .compose import Layer
-from .holding import Said, held
+from .layer_policy import LayerPolicy, passed_as
+from .opened import Said, T, heard
+from .policy import Call, Decorated
 
 _Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
 
@@ -44,7 +47,7 @@ class Slots:
         self._waiting: dict[int, _Waiting] = {}
         self._lock = threading.Lock()
         self._back: deque[int] = deque()
-        self._parent_s = 0
+        self._of_parent = 0
         _all.add(self)
 
     def __repr__(self) -> str:
@@ -54,6 +57,10 @@ class Slots:
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process, or as a copy, all slots are free: the calls in progress are here."""
         return (_slots, (self.room, self.clock))
+
+    def arguments(self) -> dict[str, Any]:
+        """What `Slots` is to be called with to make the like."""
+        return {"n": self.room.n, "max_queue": self.room.max_queue, "clock": self.clock}
 
     @property
     def taken(self) -> int:
@@ -120,7 +127,7 @@ class Slots:
 
         Safe in a garbage collection, which may strike while this very thread holds the lock: then it is done after.
         """
-        if ticket > self._parent_s:
+        if ticket > self._of_parent:
             self._back.append(ticket)
             self._settle()
 
@@ -146,8 +153,8 @@ class Slots:
 
     def _forget(self) -> None:
         """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
-        self._parent_s = self._crowd.tickets
-        self._crowd = Crowd(tickets=self._parent_s)
+        self._of_parent = self._crowd.tickets
+        self._crowd = Crowd(tickets=self._of_parent)
         self._waiting, self._back, self._lock = {}, deque(), threading.Lock()
 
 
@@ -179,9 +186,6 @@ class Slot:
     ticket: int
     waited: float = 0.0
 
-    def saw(self, event: Delta, /) -> None:
-        """A piece is no business of a slot."""
-
     def ended(self, said: Said, /) -> Said:
         """The same, with the wait in its ledger."""
         return said.waited(Wait("concurrency", self.waited)) if self.waited else said
@@ -192,30 +196,37 @@ class Slot:
 
 
 @attrs.frozen(repr=False)
-class Concurrency:
-    """The holder of `with_concurrency`, which see."""
+class Concurrency(LayerPolicy):
+    """What `with_concurrency` does on each call."""
 
-    n: int | Slots
-    max_queue: int | None = None
+    slots: Slots = passed_as("n")
     priority: Callable[[Request], float] | None = None
-    slots: Slots = attrs.field(kw_only=True)
 
-    def __repr__(self) -> str:
-        shown = repr(self.slots).removeprefix("Slots(").removesuffix(")")
-        return f"Concurrency({shown}{'' if self.priority is None else f', priority={self.priority!r}'})"
+    def shown(self) -> dict[str, Any]:
+        """What the slots say of themselves."""
+        named = {"": repr(self.slots).removeprefix("Slots(").removesuffix(")")}
+        return named if self.priority is None else {**named, "priority": self.priority}
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """After a wait that nobody knows, unless nobody may wait."""
+        del others
+        most = self.slots.room.max_queue
+        return below if most == 0 else below.waits(math.inf, math.inf if most is None else most)
 
     def refusal(self, max_wait: float = math.inf) -> ModelError | None:
         """What a call would be refused with now. How long one would wait for a slot nobody knows."""
         return self.slots.refusal()
 
-    async def hold(self, model: Model, request: Request, /, *, streamed: bool) -> Slot | ModelError:
-        """A slot, once one is free; or a refusal."""
-        if self.priority is None:
-            return await self.slots.take()
-        priority = self.priority(request)
-        if not isinstance(priority, (int, float)) or math.isnan(priority):
-            raise TypeError(f"with_concurrency: priority(request) must give a number, not {priority!r}")
-        return await self.slots.take(priority)
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """One call, once a slot is free; or a refusal."""
+        slot = await self.slots.take(0.0 if self.priority is None else self._priority(self.priority, request))
+        return Failure(slot) if isinstance(slot, ModelError) else await heard(call(model, request), slot)
+
+    def _priority(self, priority: Callable[[Request], float], request: Request) -> float:
+        number = priority(request)
+        if not isinstance(number, (int, float)) or math.isnan(number):
+            raise TypeError(f"with_concurrency: priority(request) must give a number, not {number!r}")
+        return number
 
 
 def with_concurrency(
@@ -239,5 +250,5 @@ def with_concurrency(
         slots = Slots(n, max_queue=max_queue, clock=clock)
     if priority is not None and not callable(priority):
         raise TypeError(f"with_concurrency: priority must be a function of the request, not {priority!r}")
-    holder = Concurrency(n, max_queue, priority, slots=slots)
-    return lambda model: held(model, holder, clock)
+    policy = Concurrency(slots, priority)
+    return lambda model: Decorated(model, policy, clock)

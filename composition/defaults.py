@@ -17,19 +17,22 @@ from ..domain.option import canonical, merge
 from ..domain.request import Request
 from ..domain.secrecy import shown
 from .compose import Layer
-from .policy import Call, Decorated, T
+from .layer_policy import LayerPolicy
+from .opened import T
+from .policy import Call, Decorated
 
 _FIELDS = tuple(field.name for field in attrs.fields(Request) if field.name != "options")
 
 
 @attrs.frozen(repr=False)
-class Defaults:
-    """The policy of `with_defaults`, which see."""
+class Defaults(LayerPolicy):
+    """What `with_defaults` does on each call."""
 
     options: FrozenDict
 
-    def __repr__(self) -> str:
-        return f"Defaults({shown(self.options)})"
+    def shown(self) -> dict[str, Any]:
+        """The options, without their secrets."""
+        return {"": shown(self.options)}
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The call, with these options where it names none of its own."""

@@ -16,8 +16,8 @@ from returns.result import Failure, Result, Success
 from ..adapters import deadline
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Attempt
+from ..domain.bounds import Bounds, one_after_another
 from ..domain.error import ErrorKind, ModelError
-from ..domain.event import Finished
 from ..domain.frozen import FrozenDict
 from ..domain.model import Model
 from ..domain.option import canonical, merge
@@ -28,12 +28,14 @@ from ..domain.shortcoming import Bad, Shortcoming, found_bad
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
 from .compose import Layer
 from .kinds import On, acts_on, as_on
-from .policy import Call, Decorated, Opened, T, after
+from .layer_policy import LayerPolicy
+from .opened import Opened, T, after
+from .policy import Call, Decorated
 
 
 @attrs.frozen(repr=False)
-class Fallback:
-    """The policy of `with_fallback`, which see."""
+class Fallback(LayerPolicy):
+    """What `with_fallback` does on each call."""
 
     models: tuple[Model, ...]
     on: On = REPLACED
@@ -41,13 +43,14 @@ class Fallback:
     options: tuple[FrozenDict, ...] = ()
     clock: Clock = SYSTEM_CLOCK
 
-    def __repr__(self) -> str:
-        changed = [f"on={_shown(self.on)}"] if self.on != REPLACED else []
-        if self.on_response is not None:
-            changed.append(f"on_response={_shown(self.on_response)}")
-        if self.options:
-            changed.append(f"options={shown(list(self.options))}")
-        return f"Fallback({', '.join(changed)})"
+    def shown(self) -> dict[str, Any]:
+        """Without the candidates, which stand below it, and without secrets."""
+        named = {name: value for name, value in super().shown().items() if name != "models"}
+        return {"": ", ".join(f"{name}={_shown(value)}" for name, value in named.items())} if named else {}
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """One candidate after the other."""
+        return one_after_another((below, *others))
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The first good answer; the first error that no other model could mend; or `exhausted`, with every error."""
@@ -73,19 +76,10 @@ class Fallback:
         """The result, or a failure where its answer is a bad one; and whether it is."""
         if self.on_response is None or isinstance(result, Failure):
             return result, False
-        outcome: Any = result.unwrap()
-        if isinstance(outcome, Opened):
-            if not isinstance(outcome.first, Finished):
-                return result, False  # content is shown already
-            await outcome.rest.aclose()  # nothing more will come
-            outcome = outcome.ended(outcome.first, self.clock.now())
-            response: Response = outcome.response
-        else:
-            response = outcome
-        error = found_bad(self.on_response, request, response)
-        if error is None:
-            return result, False
-        return Failure(_thrown_away(error)), True
+        outcome = result.unwrap()
+        response = await outcome.empty() if isinstance(outcome, Opened) else outcome
+        error = None if response is None else found_bad(self.on_response, request, response)
+        return (result, False) if error is None else (Failure(_thrown_away(error)), True)
 
 
 def _thrown_away(error: ModelError) -> ModelError:
@@ -96,6 +90,8 @@ def _thrown_away(error: ModelError) -> ModelError:
 
 
 def _shown(chosen: Any) -> str:
+    if isinstance(chosen, tuple):
+        return shown(list(chosen))
     return repr(sorted(map(str, chosen))) if isinstance(chosen, frozenset) else repr(chosen)
 
 

@@ -132,32 +132,42 @@ class Flights:
             flight.last, flight.landed = last, True
             flight.wake()
 
-    async def leave(self, flight: Flight, clock: Clock, journal: Journal | None = None) -> None:
-        """One less waits. When nobody does any more, the call is cancelled, and this waits until it has let go.
+    async def leave(
+        self, flight: Flight, clock: Clock, journal: Journal | None = None, *, cut_short: bool = False
+    ) -> None:
+        """One caller less waits. When nobody does any more, the call is cancelled, and this waits until it has let go.
 
-        What was called by then is the last one's, and is entered into his journal.
+        What was called by then belongs in the journal of the last one. A caller that is `cut_short` in the instant in
+        which the call lands never sees its answer, so the call belongs in its journal as well, unless another has it.
         """
         with self._lock:
             flight.riders -= 1
-            if flight.riders or flight.landed:
-                return
-            self._strike(flight)
-        assert flight.task is not None
-        if flight.loop is asyncio.get_running_loop():
-            flight.task.cancel()
-        else:
-            try:
-                flight.loop.call_soon_threadsafe(flight.task.cancel)
-            except RuntimeError:  # that loop has closed, and the call with it
-                return
-        while flight.is_flying():
-            await flight.more(len(flight.events), clock)
-        if journal is not None:
+            abandoned = not flight.riders and not flight.landed
+            if abandoned:
+                self._strike(flight)
+        if abandoned and not await _cancelled(flight, clock):
+            return
+        if journal is not None and (abandoned or (cut_short and flight.landed)):
             flight.claim(journal)
 
     def _strike(self, flight: Flight) -> None:
         if self._open.get(flight.key) is flight:
             del self._open[flight.key]
+
+
+async def _cancelled(flight: Flight, clock: Clock) -> bool:
+    """Cancels the call and waits until it has let go; False when its loop has closed, and the call with it."""
+    assert flight.task is not None
+    if flight.loop is asyncio.get_running_loop():
+        flight.task.cancel()
+    else:
+        try:
+            flight.loop.call_soon_threadsafe(flight.task.cancel)
+        except RuntimeError:
+            return False
+    while flight.is_flying():
+        await flight.more(len(flight.events), clock)
+    return True
 
 
 async def _fly(flight: Flight, ask: Callable[[Flight], Awaitable[None]]) -> None:

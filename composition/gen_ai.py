@@ -19,7 +19,6 @@ from ..domain.option import resolve
 from ..domain.request import Request
 from ..domain.response import FinishReason, Response
 from ..domain.response_format import JsonObject, JsonSchema
-from .policy import Decorated
 
 OPERATION: Final = "chat"
 DURATION: Final = "gen_ai.client.operation.duration"
@@ -36,13 +35,6 @@ _FINISH: Final = {FinishReason.TOOL_CALLS: "tool_call"}
 _MODALITY: Final[Mapping[type, str]] = {Image: "image", Audio: "audio", Document: "document"}
 
 Attributes = dict[str, Any]
-
-
-def leaf(model: Model) -> Model:
-    """The model at the bottom of a stack: the one that is asked first."""
-    while isinstance(model, Decorated):
-        model = model.inner
-    return model
 
 
 def is_local(provider: str | None) -> bool:

@@ -17,14 +17,17 @@ from returns.result import Failure, Result, Success
 from ..adapters import deadline
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Attempt, Wait
+from ..domain.bounds import Bounds
 from ..domain.error import ModelError
 from ..domain.hedge import Hedging, Seen, delay_of, earn, saw, spend
 from ..domain.model import Model
 from ..domain.request import Request
 from .compose import Layer
 from .interrupt import Interrupt
-from .journal import CANCELLED, Journal, entered, keeping, open_journal
-from .policy import Call, Decorated, Opened, Opening, T, after, waited
+from .journal import CANCELLED, Journal, journaled, keeping, open_journal
+from .layer_policy import LayerPolicy
+from .opened import T, after, close, waited
+from .policy import Call, Decorated, Opening
 
 _NOT_AN_ERROR = frozenset({CANCELLED, "answered"})
 
@@ -58,24 +61,25 @@ class _Memory:
 
 
 @attrs.frozen(repr=False)
-class Hedge:
-    """The policy of `with_hedge`, which see."""
+class Hedge(LayerPolicy):
+    """What `with_hedge` does on each call."""
 
     delay: float | None = None
     percentile: float | None = None
     share: float = 0.1
-    clock: Clock = attrs.field(default=SYSTEM_CLOCK, kw_only=True)
+    clock: Clock = SYSTEM_CLOCK
     _memory: _Memory = attrs.field(
-        kw_only=True,
+        init=False,
         eq=False,
         default=attrs.Factory(lambda self: _Memory(Hedging(self.delay, self.percentile, self.share)), True),
     )
 
-    def __repr__(self) -> str:
-        names = (field.name for field in attrs.fields(Hedge) if field.name in ("delay", "percentile", "share"))
-        usual = {"delay": None, "percentile": None, "share": 0.1}
-        changed = (f"{name}={getattr(self, name)!r}" for name in names if getattr(self, name) != usual[name])
-        return f"Hedge({', '.join(changed)})"
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """Two calls; the second begins after the delay, which by percentile is no longer than a call."""
+        del others
+        delay = self.delay or 0.0
+        longest = delay if self.percentile is None else max(delay, below.seconds)
+        return attrs.evolve(below.waits(longest), calls=below.calls * 2)
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The first answer of one request or two; or the error, when none came."""
@@ -97,7 +101,8 @@ class _Race(Generic[T]):
     __slots__ = ("_call", "_delay", "_interrupt", "_journals", "_loop", "_memory", "_model", "_request", "_second")
 
     def __init__(self, call: Call[T], model: Model, request: Request, memory: _Memory, delay: float) -> None:
-        self._call, self._model, self._request = call, model, request
+        self._call: Call[T] = call
+        self._model, self._request = model, request
         self._memory, self._delay = memory, delay
         self._loop = asyncio.get_running_loop()
         self._interrupt = Interrupt(self._loop)
@@ -126,7 +131,7 @@ class _Race(Generic[T]):
                 second = await self._outcome_of_second(self._second, first)
         except BaseException:
             await self._end()
-            await _close(first)
+            await close(first)
             for journal in self._journals:
                 journal.close(outer, *map(_discarded, journal.attempts))
             raise
@@ -173,14 +178,9 @@ class _Race(Generic[T]):
             except asyncio.CancelledError as cancelled:
                 interrupted = cancelled
         if not second.cancelled() and second.exception() is None:
-            await _close(second.result())
+            await close(second.result())
         if interrupted is not None:
             raise interrupted
-
-
-async def _close(result: Result[Any, ModelError] | None) -> None:
-    if isinstance(result, Success) and isinstance(result.unwrap(), Opened):
-        await result.unwrap().rest.aclose()
 
 
 def _is_refusal(result: Result[Any, ModelError]) -> bool:
@@ -209,4 +209,4 @@ def with_hedge(
         policy = Hedge(delay, percentile, share, clock=clock)
     except ValueError as mistake:
         raise ValueError(f"with_hedge: {mistake}") from None
-    return lambda model: Decorated(entered(model, clock), policy, clock)
+    return lambda model: Decorated(journaled(model, clock), policy, clock)

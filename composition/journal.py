@@ -6,9 +6,9 @@ say, keeps a journal, into which every model below enters what became of its cal
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import ClassVar
 
 import attrs
 from returns.result import Failure, Result
@@ -16,16 +16,16 @@ from returns.result import Failure, Result
 from ..adapters.clock import Clock
 from ..domain.attempt import Attempt
 from ..domain.error import ModelError
-from ..domain.event import Event, Failed, Finished, cut_off
 from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
-from .policy import Decorated, Direct
+from .layer_policy import Rehearsal
+from .opened import Opened, Said, T, heard
+from .policy import Call, Decorated
+from .walk import first_leaf, with_each
 
 CANCELLED = "cancelled"
 """The outcome of a physical call that was cut short."""
-
-_BROKEN_OFF = cut_off(())
 
 
 class Journal:
@@ -79,95 +79,80 @@ class keeping:
 
 def is_bare(model: Model) -> bool:
     """Whether calls of this model are physical ones: no layer stands on it, or one that plays the model itself."""
-    if not isinstance(model, Decorated):
-        return True
-    from .chaos import Chaos
-    from .replay import Replay
-
-    return isinstance(model.policy, (Chaos, Replay))
+    return not isinstance(model, Decorated) or getattr(model.policy, "plays_model", False)
 
 
-def physical_call(model: Model, outcome: str, started: float, now: float, **rest: Any) -> Attempt:
-    """One entry about this model."""
-    provider, model_id = names_of(model)
-    return Attempt(provider, model_id, outcome, started, now - started, **rest)
+@attrs.frozen
+class Journaled:
+    """Enters each call of a bare model into the journal of a layer above. It is no layer, and isn't shown as one."""
 
+    clock: Clock
+    enters: ClassVar = True
+    unseen: ClassVar = True
 
-def names_of(model: Model) -> tuple[str | None, str | None]:
-    """The provider and the id of a bare model."""
-    while isinstance(model, Decorated):
-        model = model.inner
-    return getattr(model, "provider", None), getattr(model, "model_id", None)
-
-
-@attrs.frozen(repr=False)
-class Entered(Decorated):
-    """A model that enters its calls into the journal of a layer above. It is no layer, and isn't described as one."""
-
-    async def generate(self, request: Request, /) -> Result[Response, ModelError]:
-        """The whole answer."""
-        journal = _open.get()
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """That call."""
+        journal = open_journal()
         if journal is None:
-            return await self._whole(self.inner, request)
-        started = self.clock.now()
-        try:
-            result = await self._whole(self.inner, request)
-        except BaseException:
-            journal.enter(physical_call(self.inner, CANCELLED, started, self.clock.now()))
-            raise
-        journal.enter(*(result.failure() if isinstance(result, Failure) else result.unwrap()).attempts)
+            return await call(model, request)
+        line = Line(journal, model, self.clock)
+        return line.opened(await heard(call(model, request), line))
+
+    def rehearsed(self, at: Rehearsal) -> Journaled:
+        """The same in another time."""
+        return Journaled(at.clock)
+
+
+class Line:
+    """One call in a journal."""
+
+    __slots__ = ("_clock", "_journal", "_model", "_said", "first_event", "started")
+
+    def __init__(self, journal: Journal, model: Model, clock: Clock) -> None:
+        self._journal, self._model, self._clock = journal, model, clock
+        self._said: Response | ModelError | None = None
+        self.started = clock.now()
+        self.first_event: float | None = None
+
+    def opened(self, result: Result[T, ModelError]) -> Result[T, ModelError]:
+        """The same, once it is known when a stream began."""
+        if not isinstance(result, Failure) and isinstance(stream := result.unwrap(), Opened):
+            self.first_event = stream.first_event
         return result
 
-    async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
-        """The answer while it arrives."""
-        journal, started, first_event = _open.get(), self.clock.now(), None
-        try:
-            result = await self._opening(self.inner, request)
-            if isinstance(result, Failure):
-                last: Finished | Failed = Failed(result.failure())
-            else:
-                opened = result.unwrap()
-                event = opened.first
-                try:
-                    if not isinstance(event, (Finished, Failed)):
-                        first_event = opened.entry.first_event
-                        yield event
-                        event = _BROKEN_OFF
-                        async for piece in opened.rest:
-                            kind = type(piece)
-                            if kind is Finished or kind is Failed:
-                                event = piece
-                                break
-                            yield piece
-                finally:
-                    await opened.rest.aclose()
-                last = opened.ended(event, self.clock.now())
-        except BaseException:
-            if journal is not None:
-                cut = physical_call(self.inner, CANCELLED, started, self.clock.now(), first_event=first_event)
-                journal.enter(cut)
-            raise
-        if journal is not None:
-            journal.enter(*(last.response if isinstance(last, Finished) else last.error).attempts)
-        yield last
+    def ended(self, said: Said, /) -> Said:
+        """The same."""
+        self._said = said
+        return said
 
-    def __repr__(self) -> str:
-        return repr(self.inner)
+    def release(self) -> None:
+        """It is over."""
+        self._journal.enter(*((self.attempt(CANCELLED),) if self._said is None else self._said.attempts))
+
+    def attempt(self, outcome: str, message: str | None = None) -> Attempt:
+        """The entry of a call that came to this just now."""
+        now, leaf = self._clock.now(), first_leaf(self._model)
+        provider, model_id = getattr(leaf, "provider", None), getattr(leaf, "model_id", None)
+        seconds = now - self.started
+        return Attempt(provider, model_id, outcome, self.started, seconds, self.first_event, message=message)
 
 
-def entered(model: Model, clock: Clock) -> Model:
+def journaled(model: Model, clock: Clock) -> Model:
     """The same stack, whose models enter their calls into a journal."""
-    return at_each_model(model, lambda bare: bare if isinstance(bare, Entered) else Entered(bare, Direct(), clock))
+    return at_each_model(model, lambda bare: bare if _enters(bare) else Decorated(bare, Journaled(clock), clock))
 
 
 def at_each_model(model: Model, make: Callable[[Model], Model]) -> Model:
-    """The same stack, with what `make` makes of each bare model, candidates too; an `Entered` one counts as bare."""
-    if not isinstance(model, Decorated) or is_bare(model.inner if isinstance(model, Entered) else model):
+    """The same stack, with what `make` makes of each bare model, or of one that only enters its calls."""
+    if not isinstance(model, Decorated) or is_bare(model.inner if _enters(model) else model):
         return make(model)
-    candidates = getattr(model.policy, "models", ())
-    made = tuple(at_each_model(each, make) for each in candidates)
-    inner = at_each_model(model.inner, make)
-    policy: Any = model.policy
-    if any(new is not old for new, old in zip(made, candidates, strict=True)):
-        policy = attrs.evolve(policy, models=made)
-    return model if inner is model.inner and policy is model.policy else attrs.evolve(model, inner=inner, policy=policy)
+    return with_each(model, lambda inner: at_each_model(inner, make))
+
+
+def without_journal(model: Model) -> Model:
+    """The bare model, where it is only kept in a journal."""
+    return model.inner if isinstance(model, Decorated) and isinstance(model.policy, Journaled) else model
+
+
+def _enters(model: Model) -> bool:
+    return isinstance(model, Decorated) and getattr(model.policy, "enters", False)

@@ -12,7 +12,7 @@ import attrs
 
 from ..adapters.secret import secrets_in
 from ..domain.model import Model
-from .policy import Decorated
+from .walk import leaves
 
 _NAMED: Final = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTH)\Z", re.IGNORECASE)
 _SHORTEST: Final = 8
@@ -21,7 +21,8 @@ _NO_WORD: Final = 16
 
 def known_secrets(model: Model) -> tuple[str, ...]:
     """Their texts, the longest first; what may be a plain word is left out."""
-    found = {*_of(model), *(text for name, text in os.environ.items() if _NAMED.search(name))}
+    of_models = chain.from_iterable(_of(leaf) for leaf in leaves(model))
+    found = {*of_models, *(text for name, text in os.environ.items() if _NAMED.search(name))}
     return tuple(sorted(filter(_is_no_word, found), key=lambda text: (-len(text), text)))
 
 
@@ -30,10 +31,6 @@ def _is_no_word(text: str) -> bool:
 
 
 def _of(model: Any) -> Iterator[str]:
-    if isinstance(model, Decorated):
-        for inner in (model.inner, *getattr(model.policy, "models", ())):
-            yield from _of(inner)
-        return
     fields = attrs.fields(type(model)) if attrs.has(type(model)) else ()
     slots = (getattr(kind, "__slots__", ()) for kind in type(model).__mro__)
     names = {*(field.name for field in fields), *getattr(model, "__dict__", ()), *chain.from_iterable(slots)}

@@ -1,49 +1,57 @@
-"""Every layer of this package, by its policy and by its name."""
+"""Every layer of this package, by the name that a configuration has for it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from .budget import Budget, with_budget
-from .cache import Cache, with_cache
-from .chaos import Chaos, with_chaos
-from .check import Check, with_check
-from .circuit_breaker import CircuitBreaker, with_circuit_breaker
+from .budget import with_budget
+from .cache import with_cache
+from .chaos import with_chaos
+from .check import with_check
+from .circuit_breaker import with_circuit_breaker
 from .compose import Layer
-from .concurrency import Concurrency, with_concurrency
-from .defaults import Defaults, with_defaults
-from .fallback import Fallback, with_fallback
-from .hedge import Hedge, with_hedge
-from .log import Log, with_log
-from .rate_limit import RateLimit, with_rate_limit
-from .recording import Recording, with_recording
-from .replay import Replay, with_replay
-from .retry import Retry, with_retry
-from .route import Route, with_route
-from .timeout import Timeout, with_timeout
-from .trace import Trace, with_trace
+from .concurrency import with_concurrency
+from .defaults import with_defaults
+from .fallback import with_fallback
+from .hedge import with_hedge
+from .log import with_log
+from .rate_limit import with_rate_limit
+from .recording import with_recording
+from .replay import with_replay
+from .retry import with_retry
+from .route import with_route
+from .timeout import with_timeout
+from .trace import with_trace
 
-LAYERS: Final[Mapping[type, Callable[..., Layer]]] = {
-    Budget: with_budget,
-    Cache: with_cache,
-    Chaos: with_chaos,
-    Check: with_check,
-    CircuitBreaker: with_circuit_breaker,
-    Concurrency: with_concurrency,
-    Defaults: with_defaults,
-    Fallback: with_fallback,
-    Hedge: with_hedge,
-    Log: with_log,
-    RateLimit: with_rate_limit,
-    Recording: with_recording,
-    Replay: with_replay,
-    Retry: with_retry,
-    Route: with_route,
-    Timeout: with_timeout,
-    Trace: with_trace,
+BY_NAME: Final[Mapping[str, Callable[..., Layer]]] = {
+    make.__name__: make
+    for make in (
+        with_budget,
+        with_cache,
+        with_chaos,
+        with_check,
+        with_circuit_breaker,
+        with_concurrency,
+        with_defaults,
+        with_fallback,
+        with_hedge,
+        with_log,
+        with_rate_limit,
+        with_recording,
+        with_replay,
+        with_retry,
+        with_route,
+        with_timeout,
+        with_trace,
+    )
 }
-"""What makes the layer of each policy."""
+"""What makes a layer, by its name."""
 
-BY_NAME: Final[Mapping[str, Callable[..., Layer]]] = {make.__name__: make for make in LAYERS.values()}
-"""The same by the name that it is written with."""
+
+def name_of(policy: object) -> str | None:
+    """The name of the layer whose policy this is: `with_rate_limit` for `RateLimit`; None for one of your own."""
+    name = "with" + re.sub("(?=[A-Z])", "_", type(policy).__name__).lower()
+    make = BY_NAME.get(name)
+    return name if make is not None and make.__module__ == type(policy).__module__ else None

@@ -18,10 +18,11 @@ from .cache import Cache
 from .circuit_breaker import CircuitBreaker
 from .fallback import Fallback
 from .hedge import Hedge
-from .policy import Decorated, Direct
+from .policy import Decorated, is_unseen
 from .rate_limit import RateLimit
 from .retry import Retry
 from .timeout import Timeout
+from .walk import below
 
 
 @attrs.frozen
@@ -64,9 +65,9 @@ def _ways(model: Model) -> Iterator[Way]:
     if not isinstance(model, Decorated):
         yield (model,)
         return
-    for inner in (model.inner, *getattr(model.policy, "models", ())):
+    for inner in below(model):
         for way in _ways(inner):
-            yield way if isinstance(model.policy, Direct) else (model.policy, *way)
+            yield way if is_unseen(model) else (model.policy, *way)
 
 
 def _pairs(way: Way, outer: type, inner: type) -> Iterator[tuple[Any, Any]]:

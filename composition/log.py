@@ -10,6 +10,7 @@ import logging
 from typing import Any
 
 import attrs
+from returns.result import Result
 
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.error import ModelError
@@ -20,8 +21,10 @@ from ..domain.redaction import redacted
 from ..domain.request import Request
 from ..domain.response import Response
 from .compose import Layer
-from .holding import Hold, Said, held
 from .known_secrets import known_secrets
+from .layer_policy import LayerPolicy, Rehearsal
+from .opened import Said, T, heard
+from .policy import Call, Decorated, Opening
 
 _CUT_SHORT = "cut_short"
 
@@ -36,35 +39,14 @@ class _Line:
         return as_json(self.fields)
 
 
-class _Unheard:
-    """What is held when the log is off."""
-
-    def saw(self, event: Delta, /) -> None:
-        """Nobody asked."""
-
-    def ended(self, said: Said, /) -> Said:
-        return said
-
-    def release(self) -> None:
-        """Nothing is held."""
-
-
-_UNHEARD = _Unheard()
-
-
-def _only_changes(log: Log) -> str:
-    changed = [f for f in attrs.fields(Log) if f.repr and getattr(log, f.name) != f.default]
-    return ", ".join(f"{field.name}={getattr(log, field.name)!r}" for field in changed)
-
-
 @attrs.frozen(repr=False)
-class Log:
-    """The holder of `with_log`, which see."""
+class Log(LayerPolicy):
+    """What `with_log` does on each call."""
 
     logger: str = "modelport"
     level: int = logging.INFO
     content: bool = False
-    clock: Clock = attrs.field(default=SYSTEM_CLOCK, repr=False)
+    clock: Clock = SYSTEM_CLOCK
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.logger, str):
@@ -72,15 +54,16 @@ class Log:
         if isinstance(self.level, bool) or not isinstance(self.level, int):
             raise TypeError(f"with_log: level is a number, such as logging.INFO, not {self.level!r}")
 
-    def __repr__(self) -> str:
-        return f"Log({_only_changes(self)})"
+    def rehearsed(self, at: Rehearsal) -> None:
+        """Nothing is told of a rehearsal."""
 
-    async def hold(self, model: Model, request: Request, /, *, streamed: bool) -> Hold:
-        """The line of this call, while it is made."""
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """One call, and its line in the log when it is over."""
         logger = logging.getLogger(self.logger)
         if not logger.isEnabledFor(max(self.level, logging.WARNING)):
-            return _UNHEARD
-        return _Call(self, logger, model, request, streamed)
+            return await call(model, request)
+        line = _Call(self, logger, model, request, isinstance(call, Opening))
+        return await heard(call(model, request), line)
 
 
 class _Call:
@@ -164,4 +147,4 @@ def with_log(
     messages and the answer are in it. Raises TypeError on what is no name and no level.
     """
     log = Log(logger, level, content, clock)
-    return lambda model: held(model, log, clock)
+    return lambda model: Decorated(model, log, clock)

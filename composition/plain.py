@@ -16,12 +16,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
+from ..adapters.limiter import Limiter
 from ..adapters.secret import Env
 from ..domain.capability import Capabilities
 from ..domain.option import OMIT
 from ..domain.price import Price
 from ..domain.secrecy import is_secret
-from .machines import MACHINES
+from .budget import Purse
+from .circuit_breaker import Breaker
+from .concurrency import Slots
 
 # Words that stand where a key is asked for and none is needed.
 _NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})
@@ -53,8 +56,8 @@ class Writer:
         word = _WORDS.get(type(value))
         if word is not None:
             return {word: attrs.asdict(value, filter=lambda field, item: item != field.default)}
-        if type(value) in MACHINES:
-            return {MACHINES[type(value)].word: self.machine(value, where)}
+        if is_machine(value):
+            return dict((self.machine(value, where),))
         if isinstance(value, (frozenset, set)):
             return sorted(self.write(item, where, secret=secret) for item in value)
         if isinstance(value, (list, tuple)):
@@ -68,18 +71,19 @@ class Writer:
             return items if plain else {"map": [[name, item] for name, item in items.items()]}
         raise ValueError(f"{where}: a configuration can't hold a {type(value).__name__}; leave it out and pass it anew")
 
-    def machine(self, machine: Any, where: str) -> dict[str, Any]:
-        """What a machine is made of; `shared` is its number, where it stands in the stack more than once."""
+    def machine(self, machine: Any, where: str) -> tuple[str, dict[str, Any]]:
+        """Its word, and what it is made of; `shared` is its number, where it stands in the stack more than once."""
         key = id(machine)
         self._met[key] = self._met.get(key, 0) + 1
-        kind = MACHINES[type(machine)]
-        parameters = inspect.signature(kind.make).parameters
+        parameters = inspect.signature(type(machine)).parameters
         written = {
             name: self.write(value, f"{where}: {name}")
-            for name, value in kind.arguments(machine).items()
+            for name, value in machine.arguments().items()
             if value != parameters[name].default
         }
-        return {**written, "shared": self._shared.index(key) + 1} if key in self._shared else written
+        if key in self._shared:
+            written["shared"] = self._shared.index(key) + 1
+        return _WORD_OF[type(machine)], written
 
 
 def _text(text: str, where: str, secret: bool) -> Any:
@@ -154,9 +158,9 @@ class Reader:
         if not isinstance(number, int | None):
             _unreadable(number, f"{where}.shared", "a number")
         if number is None:
-            return _made(_BY_WORD[word].make, where, **given)
+            return _made(_BY_WORD[word], where, **given)
         if (word, number) not in self._made:
-            self._made[word, number] = given, _made(_BY_WORD[word].make, where, **given)
+            self._made[word, number] = given, _made(_BY_WORD[word], where, **given)
         first, machine = self._made[word, number]
         if given not in ({}, first):
             raise Misconfigured(
@@ -165,7 +169,13 @@ class Reader:
         return machine
 
 
-_BY_WORD: Final = {machine.word: machine for machine in MACHINES.values()}
+def is_machine(value: object) -> bool:
+    """Whether it keeps a layer's state, and may be shared by several."""
+    return type(value) in _WORD_OF
+
+
+_WORD_OF: Final[Mapping[type, str]] = {Breaker: "breaker", Limiter: "limiter", Purse: "purse", Slots: "slots"}
+_BY_WORD: Final[Mapping[str, type]] = {word: machine for machine, word in _WORD_OF.items()}
 _VALUES: Final[Mapping[str, type]] = {"capabilities": Capabilities, "price_per_million": Price}
 _WORDS: Final[Mapping[type, str]] = {made: word for word, made in _VALUES.items()}
 _TAGS: Final = frozenset({"env", "map", "omit", *_VALUES, *_BY_WORD})

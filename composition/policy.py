@@ -9,44 +9,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator
-from typing import Any, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeGuard, TypeVar
 
 import attrs
 from returns.result import Failure, Result, Success
 
 from ..adapters.calling import Calling
 from ..adapters.clock import SYSTEM_CLOCK, Clock
-from ..domain.attempt import Attempt, Wait
 from ..domain.capability import Capabilities
-from ..domain.error import ErrorKind, ModelError
+from ..domain.error import ModelError
 from ..domain.event import Event, Failed, Finished, ToolCallDelta, cut_off
 from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
+from .opened import Entry, Opened, T, drained
 
-_REFUSALS = frozenset(
-    {ErrorKind.LIMITER_FULL, ErrorKind.CIRCUIT_OPEN, ErrorKind.BUDGET_EXCEEDED, ErrorKind.DEADLINE_EXCEEDED}
-)
-"""What only layers say, without a physical call to enter into the ledger."""
-
-_BROKEN_OFF = cut_off(())
-"""How a stream ends that just stops, against the law, without saying how."""
-
-
-class Outcome(Protocol):
-    """What a call can come to: something that keeps a ledger."""
-
-    def after(self, *earlier: Attempt) -> Any:
-        """The same, with what was tried before put first in its ledger."""
-        ...
-
-    def waited(self, wait: Wait) -> Any:
-        """The same, its first attempt having waited first."""
-        ...
-
-
-T = TypeVar("T", bound=Outcome)
-C = TypeVar("C", bound=Outcome, covariant=True)
+C = TypeVar("C", Response, Opened, covariant=True)
 
 
 class Call(Protocol[C]):
@@ -61,73 +39,16 @@ class Policy(Protocol):
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]: ...
 
 
-def after(earlier: tuple[Attempt, ...], result: Result[T, ModelError]) -> Result[T, ModelError]:
-    """The same result, with what was tried before put first in its ledger."""
-    if not earlier:
-        return result
-    return result.map(lambda outcome: outcome.after(*earlier)).alt(lambda error: error.after(*earlier))
-
-
-def waited(wait: Wait, result: Result[T, ModelError]) -> Result[T, ModelError]:
-    """The same result, its first attempt having waited first."""
-    return result.map(lambda outcome: outcome.waited(wait)).alt(lambda error: error.waited(wait))
-
-
 @attrs.frozen
-class _Entry:
-    """A physical call that has been started."""
+class Between:
+    """A model that a layer puts before the one below, and that answers for it: its calls are no physical ones."""
 
-    model: Model
-    started: float
-    first_event: float | None = None
+    inner: Model
 
-    def answered(self, response: Response, now: float) -> Response:
-        if response.attempts or isinstance(self.model, Decorated):
-            return response
-        ledger = (self._attempt("answered", now, usage=response.usage),)
-        r = response  # every call that succeeds comes through here, and attrs.evolve costs more than twice as much
-        return Response(r.message, r.finish_reason, r.stopped_by, r.usage, r.model_id, r.response_id, ledger, r.raw)
-
-    def failed(self, error: ModelError, now: float) -> ModelError:
-        if error.attempts or error.kind in _REFUSALS or isinstance(self.model, Decorated):
-            return error
-        attempt = self._attempt(error.kind.value, now, message=error.message)
-        return attrs.evolve(error, attempts=(attempt,))
-
-    def _attempt(self, outcome: str, now: float, **rest: Any) -> Attempt:
-        provider = getattr(self.model, "provider", None)
-        model_id = getattr(self.model, "model_id", None)
-        return Attempt(provider, model_id, outcome, self.started, now - self.started, self.first_event, **rest)
-
-
-@attrs.frozen(eq=False)
-class Opened:
-    """A stream whose first event has arrived; `past` is what its ledger says of the time before."""
-
-    first: Event
-    rest: AsyncGenerator[Event]
-    entry: _Entry
-    past: tuple[Attempt | Wait, ...] = ()
-
-    def after(self, *earlier: Attempt) -> Opened:
-        """The same stream, with what was tried before put first in its ledger."""
-        return attrs.evolve(self, past=(*self.past, *reversed(earlier)))
-
-    def waited(self, wait: Wait) -> Opened:
-        """The same stream, its first attempt having waited first."""
-        return attrs.evolve(self, past=(*self.past, wait))
-
-    def ended(self, event: Event, now: float) -> Finished | Failed:
-        """The last event, with the whole ledger in it."""
-        if isinstance(event, Finished):
-            return Finished(self._remember(self.entry.answered(event.response, now)))
-        failed = event if isinstance(event, Failed) else _BROKEN_OFF
-        return Failed(self._remember(self.entry.failed(failed.error, now)), failed.partial)
-
-    def _remember(self, outcome: Any) -> Any:
-        for moment in self.past:
-            outcome = outcome.waited(moment) if isinstance(moment, Wait) else outcome.after(moment)
-        return outcome
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the model below."""
+        return self.inner.capabilities
 
 
 @attrs.frozen
@@ -138,16 +59,19 @@ class Whole:
 
     async def __call__(self, model: Model, request: Request, /) -> Result[Response, ModelError]:
         """The answer, with this call in its ledger."""
+        if isinstance(model, Decorated):
+            return await model.policy(model.whole, model.inner, request)
         started = self.clock.now()
         result = await model.generate(request)
         if isinstance(result, Success):
             response = result.unwrap()
-            if response.attempts:
+            if response.attempts or isinstance(model, Between):
                 return result
-            return Success(_Entry(model, started).answered(response, self.clock.now()))
+            return Success(Entry(model, started).ended(response, self.clock.now()))
         if not isinstance(result, Failure):
             raise _unlawful(model, "generate", result, "Success(Response) or Failure(ModelError)")
-        return Failure(_Entry(model, started).failed(result.failure(), self.clock.now()))
+        entry = Entry(model, started, not isinstance(model, Between))
+        return Failure(entry.ended(result.failure(), self.clock.now()))
 
 
 def _unlawful(model: Model, member: str, gave: object, due: str) -> TypeError:
@@ -164,7 +88,9 @@ class Opening:
 
     async def __call__(self, model: Model, request: Request, /) -> Result[Opened, ModelError]:
         """The opened stream; or the error, when it failed before any content."""
-        started = self.clock.now()
+        if isinstance(model, Decorated):
+            return await model.policy(model.opening, model.inner, request)
+        entry = Entry(model, self.clock.now(), not isinstance(model, Between))
         stream = model.stream(request)
         if not hasattr(stream, "aclose"):
             raise _unlawful(model, "stream", stream, "an asynchronous generator of events")
@@ -173,15 +99,14 @@ class Opening:
                 if isinstance(event, Failed):
                     break
                 if isinstance(event, (Finished, ToolCallDelta)) or event.text:
-                    first_event = None if isinstance(event, Finished) else self.clock.now() - started
-                    return Success(Opened(event, stream, _Entry(model, started, first_event)))
+                    return Success(Opened(event, stream, entry, self.clock.now))
             else:
-                event = _BROKEN_OFF
+                event = cut_off(())
         except BaseException:
             await stream.aclose()
             raise
         await stream.aclose()
-        return Failure(_Entry(model, started).failed(event.error, self.clock.now()))
+        return Failure(entry.ended(event.error, self.clock.now()))
 
 
 @attrs.frozen(repr=False)
@@ -192,8 +117,8 @@ class Decorated(Calling):
     policy: Policy
     clock: Clock = SYSTEM_CLOCK
     declared: Capabilities | None = None
-    _whole: Whole = attrs.field(init=False, eq=False, default=attrs.Factory(lambda self: Whole(self.clock), True))
-    _opening: Opening = attrs.field(init=False, eq=False, default=attrs.Factory(lambda self: Opening(self.clock), True))
+    whole: Whole = attrs.field(init=False, eq=False, default=attrs.Factory(lambda self: Whole(self.clock), True))
+    opening: Opening = attrs.field(init=False, eq=False, default=attrs.Factory(lambda self: Opening(self.clock), True))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -202,37 +127,26 @@ class Decorated(Calling):
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
-        return await self.policy(self._whole, self.inner, request)
+        return await self.policy(self.whole, self.inner, request)
 
-    async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
+    def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives."""
-        result = await self.policy(self._opening, self.inner, request)
-        if isinstance(result, Failure):
-            yield Failed(result.failure())
-            return
-        opened = result.unwrap()
-        last: Event = opened.first
-        try:
-            if not isinstance(last, (Finished, Failed)):
-                yield last
-                last = _BROKEN_OFF
-                async for event in opened.rest:
-                    kind = type(event)
-                    if kind is Finished or kind is Failed:
-                        last = event
-                        break
-                    yield event
-        finally:
-            await opened.rest.aclose()
-        yield opened.ended(last, self.clock.now())
+        return drained(self.policy, self.opening, self.inner, request)
 
     def __repr__(self) -> str:
-        return f"{self.policy!r}({self.inner!r})"
+        return repr(self.inner) if is_unseen(self) else f"{self.policy!r}({self.inner!r})"
+
+
+def is_unseen(model: Model) -> TypeGuard[Decorated]:
+    """Whether it only makes the ledger's entries of the model below, and is shown as that one."""
+    return isinstance(model, Decorated) and "unseen" in vars(type(model.policy))
 
 
 @attrs.frozen
 class Direct:
-    """The policy that changes nothing: one call, entered into the ledger."""
+    """The policy that changes nothing: one call, entered into the ledger. It isn't shown as a layer."""
+
+    unseen: ClassVar = True
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """That call."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 from returns.result import Failure, Result
@@ -20,13 +20,15 @@ from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..adapters.limiter import Limiter, Permit
 from ..adapters.rate_headers import listening
 from ..domain.attempt import Wait
+from ..domain.bounds import Bounds
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.estimate import Estimate, as_estimate, estimated
 from ..domain.model import Model
 from ..domain.request import Request
 from .compose import Layer
-from .ending import Ending, watched
-from .policy import Call, T, waited
+from .layer_policy import LayerPolicy, Rehearsal, passed_as
+from .opened import T, Told, heard, waited
+from .policy import Call, Decorated
 
 
 @runtime_checkable
@@ -39,18 +41,28 @@ class Acquirer(Protocol):
 
 
 @attrs.frozen(repr=False)
-class RateLimit:
-    """The policy of `with_rate_limit`, which see."""
+class RateLimit(LayerPolicy):
+    """What `with_rate_limit` does on each call."""
 
-    limiter: Limiter | Acquirer
+    limiter: Limiter | Acquirer = passed_as("rpm")
     estimate: Estimate | None = None
     clock: Clock = SYSTEM_CLOCK
 
-    def __repr__(self) -> str:
-        shown = repr(self.limiter)
-        return (
-            f"RateLimit({shown.removeprefix('Limiter(').removesuffix(')') if shown.startswith('Limiter(') else shown})"
-        )
+    def shown(self) -> dict[str, Any]:
+        """What the limiter says of itself."""
+        said = repr(self.limiter)
+        return {"": said.removeprefix("Limiter(").removesuffix(")") if isinstance(self.limiter, Limiter) else said}
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """After the longest wait for a permit."""
+        del others
+        return paced(self.limiter, below)
+
+    def rehearsed(self, at: Rehearsal) -> RateLimit:
+        """With a limiter of that time. Raises TypeError for one of the application's."""
+        if not isinstance(self.limiter, Limiter):
+            raise TypeError(f"{self!r} is a limiter of the application, which waits in its own time")
+        return attrs.evolve(self, limiter=at.machine(self.limiter), clock=at.clock)
 
     def refusal(self, max_wait: float = math.inf) -> ModelError | None:
         """Why a call would be refused now; for a route that looks before it chooses."""
@@ -63,20 +75,20 @@ class RateLimit:
             tokens = 0 if limiter.tpm is None else (self.estimate or estimated)(request).total_tokens
             permit = await limiter.admit(tokens)
         else:
-            permit = await self._application_s(limiter)
+            permit = await self._from_application(limiter)
         if isinstance(permit, ModelError):
             return Failure(permit)
         calling: Awaitable[Result[T, ModelError]] = call(model, request)
         if isinstance(limiter, Limiter):
             with listening(limiter.learn):
-                result = await (watched(calling, partial(limiter.ended, permit)) if permit.tokens else calling)
+                result = await (heard(calling, Told(partial(limiter.ended, permit))) if permit.tokens else calling)
             if isinstance(result, Failure):
                 limiter.heard(result.failure())
         else:
             result = await calling
         return waited(Wait("rate_limit", permit.waited), result) if permit.waited else result
 
-    async def _application_s(self, limiter: Acquirer) -> Permit | ModelError:
+    async def _from_application(self, limiter: Acquirer) -> Permit | ModelError:
         began = self.clock.now()
         left = deadline.left()
         if left == math.inf:
@@ -90,6 +102,14 @@ class RateLimit:
             message = "the application's limiter gave no permit before the deadline"
             return ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO)
         return Permit(0, waited=self.clock.now() - began)
+
+
+def paced(limiter: object, below: Bounds) -> Bounds:
+    """The bounds of what waits for this limiter first."""
+    longest = getattr(limiter, "max_wait", math.inf)
+    if longest == math.inf or not isinstance(limiter, Limiter):
+        return below.waits(math.inf, math.inf)
+    return below.waits(longest, math.floor(longest * limiter.pace.rpm / 60) + limiter.pace.burst)
 
 
 def with_rate_limit(
@@ -119,4 +139,4 @@ def with_rate_limit(
             "with_rate_limit: tpm, burst and max_wait belong to the limiter that was passed; set them there"
         )
     policy = RateLimit(rpm, estimate, clock)
-    return lambda model: Ending(model, policy, clock)
+    return lambda model: Decorated(model, policy, clock)

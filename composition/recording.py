@@ -15,16 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from returns.result import Result
 
 from ..adapters.clock import SYSTEM_CLOCK, Clock
+from ..domain.error import ModelError
 from ..domain.event import Delta
 from ..domain.fingerprint import fingerprint
 from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.tape import Take, is_same, line_of, request_of
 from .compose import Layer
-from .holding import Said, held
 from .known_secrets import known_secrets
+from .layer_policy import LayerPolicy, Rehearsal
+from .opened import Said, T, heard
+from .policy import Call, Decorated, Opening
 
 _LOG = logging.getLogger("modelport.recording")
 _writing = threading.Lock()
@@ -56,18 +60,25 @@ def as_path(path: object, where: str) -> str | os.PathLike[str]:
 
 
 @attrs.frozen(repr=False)
-class Recording:
-    """The holder of `with_recording`, which see."""
+class Recording(LayerPolicy):
+    """What `with_recording` does on each call."""
 
     path: str | os.PathLike[str]
     clock: Clock = SYSTEM_CLOCK
     _turns: Turns = attrs.field(init=False, eq=False, factory=Turns)
 
-    def __repr__(self) -> str:
-        return f"Recording({os.fspath(self.path)!r})"
+    def shown(self) -> dict[str, Any]:
+        """Where the tape is."""
+        return {"": repr(os.fspath(self.path))}
 
-    async def hold(self, model: Model, request: Request, /, *, streamed: bool) -> _Take:
-        """What is to be written of this call."""
+    def rehearsed(self, at: Rehearsal) -> None:
+        """Nothing is written of a rehearsal."""
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """One call, written on the tape when it is over."""
+        return await heard(call(model, request), self._take(model, request, isinstance(call, Opening)))
+
+    def _take(self, model: Model, request: Request, streamed: bool) -> _Take:
         try:
             key = fingerprint(request)
         except ValueError as error:
@@ -141,4 +152,4 @@ def with_recording(path: str | os.PathLike[str], *, clock: Clock = SYSTEM_CLOCK)
     a time may write on a tape. Raises TypeError on what is no path.
     """
     recording = Recording(as_path(path, "with_recording"), clock)
-    return lambda model: held(model, recording, clock)
+    return lambda model: Decorated(model, recording, clock)

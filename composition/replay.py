@@ -6,15 +6,17 @@ that isn't on the tape is an error that shows the nearest one that is.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from returns.result import Failure, Result, Success
 
 from ..adapters.clock import SYSTEM_CLOCK, Clock
+from ..domain.bounds import Bounds
 from ..domain.capability import Capabilities
 from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import Event, Failed, cut_off, replay
@@ -24,7 +26,9 @@ from ..domain.request import Request
 from ..domain.response import Response
 from ..domain.tape import Take, nearest, read_line, request_of
 from .compose import Layer
-from .policy import Call, Decorated, T
+from .layer_policy import LayerPolicy, Rehearsal
+from .opened import T
+from .policy import Call, Decorated
 from .recording import Turns, as_path
 
 NOT_ON_TAPE = "not_on_tape"
@@ -59,8 +63,10 @@ class Tape:
 
 
 @attrs.frozen(repr=False)
-class Replay:
-    """The policy of `with_replay`, which see."""
+class Replay(LayerPolicy):
+    """What `with_replay` does on each call."""
+
+    plays_model: ClassVar = True
 
     path: str | os.PathLike[str]
     timed: bool = False
@@ -68,8 +74,17 @@ class Replay:
     _tape: Tape = attrs.field(init=False, eq=False, default=attrs.Factory(lambda self: Tape.read(self.path), True))
     _turns: Turns = attrs.field(init=False, eq=False, factory=Turns)
 
-    def __repr__(self) -> str:
-        return f"Replay({os.fspath(self.path)!r}{', timed=True' if self.timed else ''})"
+    def shown(self) -> dict[str, Any]:
+        """Where the tape is."""
+        return {"": repr(os.fspath(self.path)), **({"timed": True} if self.timed else {})}
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """No call at all, in the time that the tape takes."""
+        del below, others
+        return Bounds(0, 0.0, math.inf if self.timed else 0.0)
+
+    def rehearsed(self, at: Rehearsal) -> None:
+        """A rehearsal has models of its own."""
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """What came of this request when it was recorded."""

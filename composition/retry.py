@@ -17,13 +17,16 @@ from returns.result import Failure, Result
 from ..adapters import deadline as deadlines
 from ..adapters.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
 from ..domain.attempt import Attempt, Wait
+from ..domain.bounds import Bounds
 from ..domain.error import MEANING, ErrorKind, ModelError, ModelFailure, Sent
 from ..domain.frozen import EMPTY, FrozenDict
 from ..domain.model import Model
 from ..domain.request import Request
 from .compose import Layer
 from .kinds import On, acts_on, as_on
-from .policy import Call, Decorated, T, after, waited
+from .layer_policy import LayerPolicy
+from .opened import T, after, waited
+from .policy import Call, Decorated
 
 RETRIED = frozenset(kind for kind, meaning in MEANING.items() if meaning.retry)
 """The kinds that are tried again unless `on=` says otherwise."""
@@ -35,6 +38,9 @@ _REFUSED = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED})
 """The provider has seen these requests, and says that it did nothing."""
 
 _SENT = (Sent.NO, Sent.PERHAPS, Sent.YES)
+
+_GROWN = 1000
+"""How often a pause has doubled when a number can hardly say how long it is."""
 
 
 def _positive(name: str, value: object, *, zero: bool = False) -> None:
@@ -68,19 +74,9 @@ def _as_sent(resend: Sent | str) -> Sent:
         raise ValueError(f"with_retry: resend must be one of {', '.join(Sent)}, not {resend!r}") from None
 
 
-def _only_changes(retry: Retry) -> str:
-    fields = [field for field in attrs.fields(Retry) if field.repr]
-    changed = [field for field in fields if field.name == "attempts" or getattr(retry, field.name) != field.default]
-    return ", ".join(f"{field.name}={_shown(getattr(retry, field.name))}" for field in changed)
-
-
-def _shown(value: object) -> str:
-    return repr(str(value)) if isinstance(value, Sent) else repr(value)
-
-
 @attrs.frozen(repr=False)
-class Retry:
-    """The policy of `with_retry`, which see."""
+class Retry(LayerPolicy):
+    """What `with_retry` does on each call."""
 
     attempts: int = 4
     base: float = 0.5
@@ -112,8 +108,21 @@ class Retry:
         if self.hook is not None and not callable(self.hook):
             raise TypeError(f"with_retry: hook must be a function of error, attempts and wait, not {self.hook!r}")
 
-    def __repr__(self) -> str:
-        return f"Retry({_only_changes(self)})"
+    def shown(self) -> dict[str, Any]:
+        """How many attempts there are, always."""
+        said = {"attempts": self.attempts, **super().shown()}
+        return said | {"resend": str(self.resend)} if "resend" in said else said
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """So many calls, with the longest pauses between them."""
+        del others
+        if self.wait is not None or self.hook is not None:
+            pauses = math.inf if self.attempts > 1 else 0.0
+        else:
+            grown = (min(self.cap, self.base * 2.0 ** min(number, _GROWN)) for number in range(self.attempts - 1))
+            pauses = sum(max(pause, self.max_wait) for pause in grown)
+        found = below.times(self.attempts, pauses)
+        return found if self.deadline is None else found.until(self.deadline, below)
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The first answer, or the last error with all attempts in its ledger."""

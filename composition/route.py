@@ -22,6 +22,7 @@ from ..adapters.fork import forgets
 from ..adapters.prices import Prices, as_prices
 from ..domain import router as steps
 from ..domain.attempt import Attempt, Skipped
+from ..domain.bounds import Bounds, one_after_another
 from ..domain.capability import missing
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.estimate import Estimate, as_estimate, estimated
@@ -35,9 +36,11 @@ from ..domain.router import Asked, By, Routing, Traffic
 from ..domain.usage import Usage
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
 from .compose import Layer
-from .ending import Ending, watched
 from .kinds import On, acts_on, as_on
-from .policy import Call, Decorated, T, after, waited
+from .layer_policy import LayerPolicy
+from .opened import T, Told, after, heard, waited
+from .policy import Call, Decorated
+from .walk import model_id_of
 
 _MEASURED = frozenset({By.LEAST_BUSY, By.LOWEST_LATENCY})
 _BY_CHANCE = frozenset({By.WEIGHTED, By.CANARY})
@@ -71,9 +74,14 @@ class Router:
             self.traffic = step(self.traffic, *what)
 
 
+def _router(route: Route) -> Router:
+    sizes, count = route.sizes or route.windows, len(route.models) + 1
+    return Router(Routing(route.by, count, route.weights, sizes, route.share, route.percentile, route.window))
+
+
 @attrs.frozen(repr=False)
-class Route:
-    """The policy of `with_route`, which see. `models` are the candidates beside the one that it stands over."""
+class Route(LayerPolicy):
+    """What `with_route` does on each call. `models` are the candidates beside the one that it stands over."""
 
     models: tuple[Model, ...]
     by: By
@@ -89,14 +97,23 @@ class Route:
     on: On = REPLACED
     clock: Clock = SYSTEM_CLOCK
     chance: Chance = system_chance
-    router: Router = attrs.field(kw_only=True, eq=False)
+    windows: tuple[int | None, ...] | None = attrs.field(default=None, kw_only=True)
     price_of: Prices | None = attrs.field(default=None, kw_only=True, eq=False)
+    router: Router = attrs.field(init=False, eq=False, default=attrs.Factory(_router, takes_self=True))
 
-    def __repr__(self) -> str:
+    def arguments(self) -> dict[str, Any]:
+        """Without what the models have brought."""
+        return {name: value for name, value in super().arguments().items() if name not in ("windows", "price_of")}
+
+    def shown(self) -> dict[str, Any]:
+        """Without the candidates, which stand below it, and without functions and prices."""
+        named = self.arguments()
         shown = ("by", "weights", "sizes", "share", "percentile", "window", "max_wait")
-        fields = {field.name: field.default for field in attrs.fields(Route)}
-        changed = [f"{name}={_text(getattr(self, name))}" for name in shown if getattr(self, name) != fields[name]]
-        return f"Route({', '.join(changed)})"
+        return {name: str(named[name]) if name == "by" else named[name] for name in shown if name in named}
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """One candidate after the other."""
+        return one_after_another((below, *others))
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The first answer; the first error that no other model could mend; or `exhausted`, with every error."""
@@ -122,7 +139,7 @@ class Route:
                 if not acts_on(self.on, refusal):
                     return Failure(beyond_mending(errors, earlier, refusal))
             if not refusal.attempts:
-                skipped.append(Skipped(refusal.kind.value, model_id=_first_id(candidate)))
+                skipped.append(Skipped(refusal.kind.value, model_id=model_id_of(candidate)))
             errors.append(refusal)
             earlier += refusal.attempts
         return Failure(exhausted(errors))
@@ -150,7 +167,7 @@ class Route:
 
         router.step(steps.began, at)
         started = self.clock.now()
-        result = await watched(call(model, request), ended)
+        result = await heard(call(model, request), Told(ended))
         if self.by is By.LEAST_BUSY:
             return result
         now = self.clock.now()
@@ -196,24 +213,18 @@ def refusal_of(model: Model, max_wait: float = math.inf) -> ModelError | None:
         look = getattr(model.policy, "refusal", None)
         refusal: ModelError | None = look(max_wait) if look is not None else None
         if refusal is not None:
-            return attrs.evolve(refusal, model_id=refusal.model_id or _first_id(model))
+            return attrs.evolve(refusal, model_id=refusal.model_id or model_id_of(model))
         model = model.inner
     return None
 
 
 def _refused(kind: ErrorKind, message: str, model: Model) -> ModelError:
-    return ModelError(kind, message, Scope.REQUEST, Sent.NO, model_id=_first_id(model))
+    return ModelError(kind, message, Scope.REQUEST, Sent.NO, model_id=model_id_of(model))
 
 
 def _cost(price_of: Prices, model: Model, usage: Usage) -> float:
-    cost = price_of(_first_id(model), usage)
+    cost = price_of(model_id_of(model), usage)
     return math.inf if cost is None else cost
-
-
-def _first_id(model: Model) -> str | None:
-    while isinstance(model, Decorated):
-        model = model.inner
-    return getattr(model, "model_id", None)
 
 
 def beginning(request: Request) -> str:
@@ -224,10 +235,6 @@ def beginning(request: Request) -> str:
         if message.role is Role.USER:
             break
     return digest.hexdigest()
-
-
-def _text(value: object) -> str:
-    return repr(str(value)) if isinstance(value, By) else repr(value)
 
 
 def with_route(
@@ -278,12 +285,9 @@ def with_route(
         if any(model is other for other in candidates):
             raise ValueError(f"with_route: {model!r} is a candidate already; each model is tried once")
         for candidate in everyone:
-            if price_of is not None and price_of(_first_id(candidate), Usage(1, 1)) is None:
-                raise ValueError(f"with_route: there is no price for {_first_id(candidate)!r}; say it in prices=")
-        known = routing
-        if by is By.PROMPT_SIZE and sizes is None:
-            windows = tuple(candidate.capabilities.context_window for candidate in everyone)
-            known = attrs.evolve(routing, sizes=windows)
+            if price_of is not None and price_of(model_id_of(candidate), Usage(1, 1)) is None:
+                raise ValueError(f"with_route: there is no price for {model_id_of(candidate)!r}; say it in prices=")
+        windows = tuple(candidate.capabilities.context_window for candidate in everyone)
         policy = Route(
             candidates,
             by,
@@ -299,10 +303,10 @@ def with_route(
             acted_on,
             clock,
             chance,
-            router=Router(known),
+            windows=windows if by is By.PROMPT_SIZE else None,
             price_of=price_of,
         )
-        return Ending(model, policy, clock, together(everyone))
+        return Decorated(model, policy, clock, together(everyone))
 
     return layer
 

@@ -30,7 +30,7 @@ from ..domain.response import Response
 from ..domain.usage import Usage
 from .chaos import with_chaos
 from .compose import compose
-from .rebuild import Rebuild
+from .rehearsal import Rehearsed
 
 EVERYONE = "*"
 """Stands for the id of every model that isn't named."""
@@ -114,7 +114,7 @@ def simulate(
         faults = attrs.evolve(plan, seed=seed + number) if isinstance(plan, Plan) else {"seed": seed + number, **plan}
         return with_chaos(faults, clock=clock)(actor)
 
-    stack = compose(Rebuild(played, clock, random.Random(f"{seed}:chance").random)(model))
+    stack = compose(Rehearsed(played, clock, random.Random(f"{seed}:chance").random).model(model))
     return clock.run(_run(stack, work, clock, random.Random(f"{seed}:arrivals"), prices))
 
 

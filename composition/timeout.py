@@ -12,7 +12,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final, cast
+from typing import ClassVar, Final
 
 import attrs
 from returns.result import Failure, Result
@@ -20,8 +20,9 @@ from returns.result import Failure, Result
 from ..adapters import deadline
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Attempt
+from ..domain.bounds import Bounds
 from ..domain.error import ErrorKind, ModelError, Sent
-from ..domain.event import Delta, Event, Failed, Finished, cut_off, settle
+from ..domain.event import Delta, Event, Failed, cut_off, settle
 from ..domain.model import Model
 from ..domain.request import Request
 from ..domain.response import Response
@@ -29,17 +30,18 @@ from .compose import Layer
 from .interrupt import Interrupt
 from .journal import (
     CANCELLED,
-    Entered,
     Journal,
+    Line,
     at_each_model,
-    entered,
     is_bare,
+    journaled,
     keeping,
-    names_of,
     open_journal,
-    physical_call,
+    without_journal,
 )
-from .policy import Opened
+from .layer_policy import LayerPolicy
+from .opened import Opened, Said, T, drained
+from .policy import Between, Call, Decorated, Opening, Whole
 
 _NAMES: Final = ("total", "attempt", "first_event", "idle")
 _SAID: Final = {
@@ -53,13 +55,15 @@ _MICROSECOND: Final = 1e-6
 
 
 @attrs.frozen(repr=False)
-class Timeout:
-    """What `with_timeout` was told, in seconds."""
+class Timeout(LayerPolicy):
+    """What `with_timeout` does on each call; all limits are in seconds."""
 
     total: float | None = None
     attempt: float | None = None
     first_event: float | None = None
     idle: float | None = None
+    clock: Clock = SYSTEM_CLOCK
+    enters: ClassVar = True
 
     def __attrs_post_init__(self) -> None:
         given = {name: getattr(self, name) for name in _NAMES if getattr(self, name) is not None}
@@ -76,154 +80,208 @@ class Timeout:
                     fix = f"{name} must be below {wide}={given[wide]!r}"
                     raise ValueError(f"with_timeout: {name}={seconds!r} would never strike; {fix}")
 
-    def __repr__(self) -> str:
-        shown = (f"{name}={getattr(self, name)!r}" for name in _NAMES if getattr(self, name) is not None)
-        return f"Timeout({', '.join(shown)})"
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """Within the shorter of the limits of a whole call."""
+        del others
+        limits = [seconds for seconds in (self.total, self.attempt) if seconds is not None]
+        return below.within(min(limits)) if limits else below
 
     @property
     def hears(self) -> bool:
         """Whether there are events to be listened for, in a whole call too."""
         return self.first_event is not None or self.idle is not None
 
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """One call, and what became of it when its time is over.
 
-class _Watch(Interrupt):
-    """The clocks of one call, on its event loop's own timers: interrupts who waits when one of them runs out.
+        Where silence counts a whole call is streamed underneath, so that there is something to hear.
+        """
+        if self.hears and isinstance(call, Whole):
+            return await call(_Streamed(model, self), request)
+        if self.total is not None and deadline.left() <= 0:
+            return Failure(_TOO_LATE)
+        return await _Timed(model, self).made(call, model, request)
 
-    `over` is then the name of that limit, and empty until then.
+
+@attrs.frozen
+class _Streamed(Between):
+    """A model whose whole answers come as streams."""
+
+    timeout: Timeout
+
+    async def generate(self, request: Request, /) -> Result[Response, ModelError]:
+        last: tuple[Event, ...] = ()
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                last = (event,)
+        return settle(last)
+
+    def stream(self, request: Request, /) -> AsyncGenerator[Event]:
+        return drained(self.timeout, Opening(self.timeout.clock), self.inner, request)
+
+
+class _Timed:
+    """One call under its clocks, on its event loop's own timers: ends it when one of them runs out.
+
+    `over_by` is then the name of that limit, and empty until then.
     """
 
-    __slots__ = ("_end", "_of_end", "_of_silence", "_silence", "over", "since", "timer")
+    __slots__ = (
+        "_bare", "_deltas", "_end", "_journal", "_limits", "_line", "_of_end", "_of_silence", "_outer", "_silence",
+        "_since", "_stream", "_timer", "_told", "_wait", "over_by", "saw",
+    )  # fmt: skip
 
-    def __init__(self, limits: Timeout) -> None:
-        super().__init__(asyncio.get_running_loop())
-        self.over = ""
+    def __init__(self, model: Model, limits: Timeout) -> None:
+        self._limits, self._outer = limits, open_journal()
+        # The models below enter their calls; a bare one is entered here.
+        self._journal, self._bare = Journal(), is_bare(model)
+        self._line = Line(self._journal, model, limits.clock)
+        self._deltas: list[Delta] = []
+        self.saw = self._deltas.append
+        self._told = False
+        self._stream: Opened | None = None
+        self._wait = Interrupt(asyncio.get_running_loop())
+        self.over_by = ""
         total, attempt = limits.total or math.inf, limits.attempt or math.inf
-        self.since = self.loop.time()
-        self._end = self.since + min(total, attempt)
+        self._since = self._wait.loop.time()
+        self._end = self._since + min(total, attempt)
         self._of_end = "total" if total <= attempt else "attempt"
         self._of_silence = "idle" if limits.first_event is None else "first_event"
         self._silence = limits.first_event or limits.idle or math.inf
-        self.timer: asyncio.TimerHandle | None = None
-        self.wind()
+        self._timer: asyncio.TimerHandle | None = None
+        self._wind()
 
-    def opened(self, idle: float | None) -> None:
-        """The first event is here: from now on this much silence is allowed."""
-        self._of_silence, self._silence = "idle", idle or math.inf
-        self.since = self.loop.time()
-        self.stop()
-        self.wind()
+    async def made(self, call: Call[T], model: Model, request: Request) -> Result[T, ModelError]:
+        """What the call comes to by itself, or when a clock strikes."""
+        result: Result[T, ModelError] | None = None
+        try:
+            self._wait.begin()
+            result = await self._called(call, model, request)
+        except BaseException as raised:
+            self._stop()
+            if not (self._wait.mine() and isinstance(raised, asyncio.CancelledError)):
+                self._cut_short()
+                raise
+        self._wait.mine()
+        if result is not None and not isinstance(result, Failure):
+            outcome = result.unwrap()
+            if isinstance(outcome, Opened):
+                if not self.over_by or outcome.first_event is not None:
+                    self._follow(outcome)
+                    return result
+                await outcome.close()
+            elif not self.over_by:
+                self._enter(outcome.attempts)
+        elif result is not None and not self.over_by:
+            self._enter(result.failure().attempts)
+        self._stop()
+        # A model may swallow its cancellation, and answer: it is late all the same.
+        return Failure(self._late()) if result is None or self.over_by else result
 
-    def again(self) -> bool:
-        """The current task waits for more; False when the time is over already."""
-        self.since = self.loop.time()
-        if self.timer is None:
-            self.resume()
-        if not self.over:
-            self.begin()
-        return not self.over
+    def ended(self, said: Said, /) -> Said:
+        """It came to this by itself."""
+        self._enter(said.attempts)
+        return said
 
-    def resume(self) -> None:
-        """The timer rang while nobody waited; somebody does again."""
-        if self.since >= self._end:
-            self.over = self._of_end
-        else:
-            self.wind()
-
-    def stop(self) -> None:
+    def release(self) -> None:
         """No clock runs any more."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        self._stop()
+        if not self._told:
+            self._cut_short()
 
-    def wind(self) -> None:
+    def over(self) -> Failed:
+        """How a stream ends when a clock has struck."""
+        self._stop()
+        return Failed(self._late(), cut_off(self._deltas).partial)
+
+    def resumed(self) -> None:
+        """Somebody waits for more: silence counts from now on."""
+        self._since = self._wait.loop.time()
+        if self._timer is None:  # it rang while nobody waited
+            if self._since >= self._end:
+                self._strike(self._of_end)
+            else:
+                self._wind()
+
+    async def _called(self, call: Call[T], model: Model, request: Request) -> Result[T, ModelError]:
+        """The call; the layers below are told of the deadline and of the journal."""
+        if self._bare and self._limits.total is None:
+            return await call(model, request)
+        with keeping(self._journal):
+            if self._limits.total is None:
+                return await call(model, request)
+            with deadline.within(self._limits.total, self._limits.clock):
+                return await call(model, request)
+
+    def _follow(self, stream: Opened) -> None:
+        """The stream has begun: from now on so much silence is allowed as there may be between two events."""
+        self._line.first_event = stream.first_event
+        if stream.first_event is None:
+            self._stop()
+            stream.listen(self)
+            return
+        idle, self._stream = self._limits.idle, stream
+        self._of_silence, self._silence = "idle", idle or math.inf
+        self._since = self._wait.loop.time()
+        self._stop()
+        self._wind()
+        stream.limit(self, hears=idle is not None)
+        if self.over_by:
+            stream.strike(self)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wind(self) -> None:
         """Let the timer ring when the next limit is due."""
-        due = min(self._end, self.since + self._silence)
+        due = min(self._end, self._since + self._silence)
         if due < math.inf:
-            self.timer = self.loop.call_at(due, self._ring)
+            self._timer = self._wait.loop.call_at(due, self._ring)
 
     def _ring(self) -> None:
-        self.timer = None
-        now = self.loop.time() + _MICROSECOND
+        self._timer = None
+        now = self._wait.loop.time() + _MICROSECOND
+        wait = self._wait if self._stream is None else self._stream.interrupt
+        waited_for = wait is not None and wait.waiting is not None
         if now >= self._end:
-            self.over = self._of_end
-        elif self.waiting and now >= self.since + self._silence:
-            self.over = self._of_silence
-        elif self.waiting:
-            self.wind()
-        if self.over:
-            self.strike()
+            self._strike(self._of_end)
+        elif waited_for and now >= self._since + self._silence:
+            self._strike(self._of_silence)
+        elif waited_for:
+            self._wind()
 
+    def _strike(self, limit: str) -> None:
+        self.over_by = limit
+        if self._stream is None:
+            self._wait.strike()
+        else:
+            self._stream.strike(self)
 
-class _Call:
-    """One call while it is made: what the layers below are told, and what is known of it when a clock strikes."""
-
-    __slots__ = (
-        "_clock",
-        "_limits",
-        "_model",
-        "_outer",
-        "_told",
-        "deltas",
-        "first_event",
-        "journal",
-        "started",
-    )
-
-    def __init__(self, model: Model, bare: bool, limits: Timeout, clock: Clock) -> None:
-        self._model, self._limits, self._clock = model, limits, clock
-        self._outer = open_journal()
-        # The models below enter their calls; a bare one is entered here.
-        self.journal = None if bare else Journal()
-        self.started = clock.now()
-        self.first_event: float | None = None
-        self.deltas: list[Delta] = []
-        self._told: list[deadline.within | keeping] = []
-        if limits.total is not None:
-            self._told.append(deadline.within(limits.total, clock))
-        if self.journal is not None:
-            self._told.append(keeping(self.journal))
-
-    def __enter__(self) -> None:
-        """Tells the layers below of the deadline and of the journal."""
-        for each in self._told:
-            each.__enter__()
-
-    def __exit__(self, *raised: object) -> None:
-        for each in self._told:
-            each.__exit__(*raised)
-
-    def came_to(self, result: Result[Response, ModelError]) -> Result[Response, ModelError]:
-        """The call came to this by itself."""
-        self._enter((result.failure() if isinstance(result, Failure) else result.unwrap()).attempts)
-        return result
-
-    def cut_short(self) -> None:
-        """The call was cancelled, or its stream was closed."""
-        self._enter((self._entry(CANCELLED),) if self.journal is None else self.journal.attempts)
-
-    def over(self, name: str) -> ModelError:
-        """What it comes to when the clock of this limit strikes."""
+    def _late(self) -> ModelError:
+        """What it comes to when a clock strikes."""
+        name = self.over_by
         kind = ErrorKind.DEADLINE_EXCEEDED if name == "total" else ErrorKind.TIMEOUT
         message = _SAID[name].format(getattr(self._limits, name))
         attempts: tuple[Attempt, ...]
-        if self.journal is None:
-            attempts = (self._entry(kind.value, message),)
+        provider = model_id = None
+        if self._bare:
+            attempt = self._line.attempt(kind.value, message)
+            attempts, provider, model_id = (attempt,), attempt.provider, attempt.model_id
         else:
-            attempts = tuple(_struck(each, kind) for each in self.journal.attempts)
+            attempts = tuple(_struck(each, kind) for each in self._journal.attempts)
         self._enter(attempts)
-        sent = Sent.YES if self.deltas else Sent.PERHAPS if attempts else Sent.NO
-        provider, model_id = names_of(self._model) if self.journal is None else (None, None)
+        sent = Sent.YES if self._deltas else Sent.PERHAPS if attempts else Sent.NO
         return ModelError(kind, message, sent=sent, provider=provider, model_id=model_id, attempts=attempts)
 
-    def _enter(self, attempts: tuple[Attempt, ...]) -> None:
-        if self.journal is not None:
-            self.journal.close(self._outer, *attempts)
-        elif self._outer is not None:
-            self._outer.enter(*attempts)
+    def _cut_short(self) -> None:
+        """The call was cancelled, or its stream was closed."""
+        self._enter((self._line.attempt(CANCELLED),) if self._bare else self._journal.attempts)
 
-    def _entry(self, outcome: str, message: str | None = None) -> Attempt:
-        now = self._clock.now()
-        return physical_call(self._model, outcome, self.started, now, first_event=self.first_event, message=message)
+    def _enter(self, attempts: tuple[Attempt, ...]) -> None:
+        self._told = True
+        self._journal.close(self._outer, *attempts)
 
 
 def _struck(attempt: Attempt, kind: ErrorKind) -> Attempt:
@@ -231,122 +289,6 @@ def _struck(attempt: Attempt, kind: ErrorKind) -> Attempt:
     return attrs.evolve(attempt, outcome=kind.value) if cut else attempt
 
 
-@attrs.frozen(repr=False)
-class Timed(Entered):
-    """A model whose calls may take only so long: the port again."""
-
-    _bare: bool = attrs.field(init=False, eq=False, default=attrs.Factory(lambda self: is_bare(self.inner), True))
-
-    async def generate(self, request: Request, /) -> Result[Response, ModelError]:
-        """The whole answer. Where silence counts it is streamed underneath, so that there is something to hear."""
-        limits = self._limits
-        if limits.hears:
-            return await self._folded(request)
-        if limits.total is not None and deadline.left() <= 0:
-            return Failure(_TOO_LATE)
-        call = _Call(self.inner, self._bare, limits, self.clock)
-        watch = _Watch(limits)
-        try:
-            watch.begin()
-            with call:
-                result = await self._whole(self.inner, request)
-        except BaseException as raised:
-            watch.stop()
-            if not (watch.mine() and isinstance(raised, asyncio.CancelledError)):
-                call.cut_short()
-                raise
-            return Failure(call.over(watch.over))
-        watch.stop()
-        watch.mine()
-        # A model may swallow its cancellation, and answer: it is late all the same.
-        return Failure(call.over(watch.over)) if watch.over else call.came_to(result)
-
-    async def _folded(self, request: Request) -> Result[Response, ModelError]:
-        last: Event = _BROKEN_OFF
-        async with aclosing(self.stream(request)) as events:
-            async for event in events:
-                last = event
-        return settle((last,))
-
-    async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
-        """The answer while it arrives."""
-        limits = self._limits
-        if limits.total is not None and deadline.left() <= 0:
-            yield Failed(_TOO_LATE)
-            return
-        call = _Call(self.inner, self._bare, limits, self.clock)
-        watch = _Watch(limits)
-        opened: Opened | None = None
-        last: Finished | Failed = _BROKEN_OFF
-        try:
-            try:
-                watch.begin()
-                with call:
-                    result = await self._opening(self.inner, request)
-                watch.waiting = None
-                if isinstance(result, Failure):
-                    last = Failed(result.failure())
-                else:
-                    opened = result.unwrap()
-                    first = opened.first
-                    if isinstance(first, (Finished, Failed)):
-                        last = first
-                    else:
-                        call.first_event = self.clock.now() - call.started
-                        watch.opened(limits.idle)
-                        heard = call.deltas.append
-                        heard(first)
-                        yield first
-                        # What follows happens for every event: nothing is looked up or called that need not be.
-                        loop, time, current_task = watch.loop, watch.loop.time, asyncio.current_task
-                        reader, silence_counts = None, limits.idle is not None
-                        if watch.again():
-                            async for piece in opened.rest:
-                                watch.waiting = None
-                                kind = type(piece)
-                                if kind is Finished or kind is Failed:
-                                    last = piece  # type: ignore[assignment]
-                                    break
-                                heard(piece)  # type: ignore[arg-type]
-                                yield piece
-                                if silence_counts:
-                                    watch.since = time()
-                                    if watch.timer is None:
-                                        watch.resume()
-                                if watch.over:
-                                    break
-                                if current_task(loop) is reader:
-                                    watch.waiting = reader
-                                else:
-                                    watch.begin()
-                                    reader = watch.waiting
-            except asyncio.CancelledError:
-                if not watch.mine():
-                    raise
-            finally:
-                watch.stop()
-                watch.mine()
-                if opened is not None:
-                    await opened.rest.aclose()
-        except BaseException:
-            call.cut_short()
-            raise
-        if watch.over:
-            yield Failed(call.over(watch.over), cut_off(call.deltas).partial)
-            return
-        end = last if opened is None else opened.ended(last, self.clock.now())
-        call.came_to(settle((end,)))
-        yield end
-
-    @property
-    def _limits(self) -> Timeout:
-        return self.policy  # type: ignore[return-value]
-
-    def __repr__(self) -> str:
-        return f"{self.policy!r}({self.inner!r})"
-
-
-_BROKEN_OFF: Final = cut_off(())
 _TOO_LATE: Final = ModelError(ErrorKind.DEADLINE_EXCEEDED, "the time was over before the model was asked", sent=Sent.NO)
 
 
@@ -366,21 +308,17 @@ def with_timeout(
     again, and apply to each model of the stack below. A whole call under `first_event` or `idle` is streamed
     underneath. Raises ValueError or TypeError on a limit that makes no sense or would never strike.
     """
-    limits = Timeout(total, attempt, first_event, idle)
+    limits = Timeout(total, attempt, first_event, idle, clock)
     of_each = (attempt, first_event, idle)
 
     def of_a_model(model: Model) -> Model:
-        return Timed(_without_entry(model), cast(Any, Timeout(None, *of_each)), clock)
+        return Decorated(without_journal(model), Timeout(None, *of_each, clock), clock)
 
     def layer(model: Model) -> Model:
-        if is_bare(_without_entry(model)):
-            return Timed(_without_entry(model), cast(Any, limits), clock)
+        if is_bare(without_journal(model)):
+            return Decorated(without_journal(model), limits, clock)
         if of_each != (None, None, None):
             model = at_each_model(model, of_a_model)
-        return model if total is None else Timed(entered(model, clock), cast(Any, Timeout(total)), clock)
+        return model if total is None else Decorated(journaled(model, clock), Timeout(total, clock=clock), clock)
 
     return layer
-
-
-def _without_entry(model: Model) -> Model:
-    return model.inner if type(model) is Entered else model

@@ -10,17 +10,15 @@ it again.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
-
-import attrs
 
 from ..domain.model import Model
 from ..domain.secrecy import is_secret
-from .layers import LAYERS
-from .machines import MACHINES
-from .plain import Writer
-from .policy import Decorated, Direct
+from .layers import name_of
+from .plain import Writer, is_machine
+from .policy import Decorated
+from .walk import first_leaf, layers_of
 
 _SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 _NOTHING: Final = object()
@@ -45,13 +43,8 @@ def to_dict(model: Model) -> dict[str, Any]:
 def _written(model: Model, writer: Writer) -> dict[str, Any]:
     if not isinstance(model, Decorated):
         return {"adapter": type(model).__name__, **_arguments(model, writer)}
-    layers: list[dict[str, Any]] = []
-    inner: Model = model
-    while isinstance(inner, Decorated):
-        if type(inner.policy) is not Direct:
-            layers.append(_layer(inner.policy, writer))
-        inner = inner.inner
-    return {"compose": _written(inner, writer), "layers": layers[::-1]}
+    layers = [_layer(policy, writer) for policy in layers_of(model)]
+    return {"compose": _written(first_leaf(model), writer), "layers": layers[::-1]}
 
 
 def _arguments(model: Model, writer: Writer) -> dict[str, Any]:
@@ -105,28 +98,16 @@ def _differs(value: Any, usual: Any, default: Any) -> bool:
 
 
 def _layer(policy: Any, writer: Writer) -> dict[str, Any]:
-    make = LAYERS.get(type(policy))
-    if make is None:
+    name = name_of(policy)
+    if name is None:
         raise ValueError(f"to_dict: {policy!r} is a layer of your own; put it on what from_dict gives")
-    where = make.__name__
-    out: dict[str, Any] = {"layer": where}
-    parameters = inspect.signature(make).parameters
-    machine = next((held for held in _values(policy) if type(held) in MACHINES), None)
-    if machine is not None:
-        kind = MACHINES[type(machine)]
-        written = writer.machine(machine, where)
-        out |= {next(iter(parameters)): {kind.word: written}} if "shared" in written else written
-    done = () if machine is None else (next(iter(parameters)), *MACHINES[type(machine)].arguments(machine))
-    for name, parameter in parameters.items():
-        if name in done:
-            continue
-        value = getattr(policy, "limiter" if name == "rpm" else name, parameter.default)
-        if parameter.kind is _SEVERAL:
-            out[name] = [_written(model, writer) for model in value]
-        elif _differs(value, parameter.default, None):
-            out[name] = writer.write(value, f"{where}: {name}")
-    return out
-
-
-def _values(policy: Any) -> Iterator[Any]:
-    return (getattr(policy, field.name) for field in attrs.fields(type(policy)))
+    written: dict[str, Any] = {"layer": name}
+    for argument, value in policy.arguments().items():
+        if argument == "models":
+            written[argument] = [_written(model, writer) for model in value]
+        elif is_machine(value):
+            word, made_of = writer.machine(value, name)
+            written |= {argument: {word: made_of}} if "shared" in made_of else made_of
+        else:
+            written[argument] = writer.write(value, f"{name}: {argument}")
+    return written

@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from returns.result import Result
 
 from ..adapters.clock import SYSTEM_CLOCK, Clock
 from ..domain.attempt import Attempt
@@ -25,8 +26,11 @@ from ..domain.request import Request
 from ..domain.response import Response
 from . import gen_ai
 from .compose import Layer
-from .holding import Hold, Said, held
 from .known_secrets import known_secrets
+from .layer_policy import LayerPolicy, Rehearsal
+from .opened import Said, T, heard
+from .policy import Call, Decorated, Opening
+from .walk import first_leaf
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -77,7 +81,7 @@ def _instruments(tracers: TracerProvider | None, meters: MeterProvider | None) -
 
 
 def _asked(model: Model) -> _Asked:
-    leaf = gen_ai.leaf(model)
+    leaf = first_leaf(model)
     attributes = {"gen_ai.operation.name": gen_ai.OPERATION, **gen_ai.of_model(leaf)}
     name = " ".join(filter(None, (gen_ai.OPERATION, attributes.get("gen_ai.request.model"))))
     return _Asked(name, _kind(getattr(leaf, "provider", None)), attributes)
@@ -90,22 +94,31 @@ def _kind(provider: str | None) -> SpanKind:
 
 
 @attrs.frozen(repr=False)
-class Trace:
-    """The holder of `with_trace`, which see."""
+class Trace(LayerPolicy):
+    """What `with_trace` does on each call."""
 
     content: bool = False
     tracer_provider: TracerProvider | None = None
     meter_provider: MeterProvider | None = None
     clock: Clock = SYSTEM_CLOCK
     wall: Callable[[], int] = time.time_ns
-    asked: _Asked | None = attrs.field(default=None, eq=False)
+    asked: _Asked | None = attrs.field(default=None, eq=False, kw_only=True)
 
-    def __repr__(self) -> str:
-        return "Trace(content=True)" if self.content else "Trace()"
+    def arguments(self) -> dict[str, Any]:
+        """Without what the model below has brought, and without what reads the calendar."""
+        return {name: value for name, value in super().arguments().items() if name not in ("asked", "wall")}
 
-    async def hold(self, model: Model, request: Request, /, *, streamed: bool) -> Hold:
-        """The span of this call."""
-        return _Call(self, self.asked or _asked(model), model, request, streamed)
+    def shown(self) -> dict[str, Any]:
+        """Whether what is said is told."""
+        return {"content": True} if self.content else {}
+
+    def rehearsed(self, at: Rehearsal) -> None:
+        """Nothing is told of a rehearsal."""
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """One call inside its span."""
+        span = _Call(self, self.asked or _asked(model), model, request, isinstance(call, Opening))
+        return await heard(call(model, request), span)
 
 
 class _Call:
@@ -126,7 +139,7 @@ class _Call:
         attributes = {**asked.attributes, "gen_ai.request.stream": True} if streamed else asked.attributes
         self._span: Span = self._instruments.start(asked.name, kind=asked.kind, attributes=attributes)
         if self._span.is_recording():
-            self._span.set_attributes(gen_ai.of_request(gen_ai.leaf(model), request))
+            self._span.set_attributes(gen_ai.of_request(first_leaf(model), request))
         if self._span.get_span_context().is_valid:
             self._enter()
         self._began = trace.clock.now()
@@ -231,7 +244,7 @@ def with_trace(
         return _left_out
     del opentelemetry
     trace = Trace(content, tracer_provider, meter_provider, clock, wall)
-    return lambda model: held(model, attrs.evolve(trace, asked=_asked(model)), clock)
+    return lambda model: Decorated(model, attrs.evolve(trace, asked=_asked(model)), clock)
 
 
 def _left_out(model: Model) -> Model:

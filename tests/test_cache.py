@@ -42,8 +42,9 @@ from modelport import (
     with_timeout,
 )
 from modelport.adapters import OpenAIModel, deadline
-from modelport.composition.cache import Cached, bypass_cache, with_cache
+from modelport.composition.cache import Cache, bypass_cache, with_cache
 from modelport.composition.flight import Flights
+from modelport.composition.journal import Journal, journaled, keeping
 from modelport.composition.stores import DiskStore, MemoryStore
 
 REQUEST, OTHER = as_request("Hello!"), as_request("Good bye!")
@@ -252,6 +253,62 @@ def test_a_shared_call_that_is_cut_short_is_in_the_ledger_of_the_last_who_waited
     assert [error.kind for error in errors] == ["deadline_exceeded"] * 3
     assert [[attempt.outcome for attempt in error.attempts] for error in errors] == [[], [], ["deadline_exceeded"]]
     assert (len(model.requests), clock.now()) == (1, 6.0)
+
+
+def test_a_call_that_lands_as_the_time_of_those_who_wait_runs_out_is_in_the_ledger_of_one_of_them():
+    model, clock = late(after=1, seconds=5.0)
+    stack = compose(model, with_cache(clock=clock), with_timeout(total=5, clock=clock))
+
+    async def main():
+        return await asyncio.gather(laws.listen(stack, REQUEST), laws.listen(stack, REQUEST))
+
+    errors = [events[-1].error for events in clock.run(main())]
+    assert [error.kind for error in errors] == ["deadline_exceeded"] * 2
+    assert [attempt.outcome for error in errors for attempt in error.attempts] == ["answered"]
+    assert (len(model.requests), clock.now()) == (1, 5.0)
+
+
+@pytest.mark.parametrize(("kept", "seen"), [(Journal(), 0), (None, 1)])
+def test_a_call_that_lands_as_its_first_asker_is_cancelled_is_in_the_journal_of_who_cancels_or_in_the_next_ledger(
+    kept, seen
+):
+    askers = []
+
+    async def reply(request):
+        await asyncio.sleep(0)  # both have asked
+        askers[0].cancel()
+        return "Hi!"
+
+    clock = VirtualClock()
+    stack = journaled(compose(from_function(reply), with_cache(clock=clock)), clock)
+
+    async def first():
+        with keeping(kept):
+            await stack.generate(REQUEST)
+
+    async def main():
+        askers.extend((asyncio.create_task(first()), asyncio.create_task(stack.generate(REQUEST))))
+        return await asyncio.gather(*askers, return_exceptions=True)
+
+    cancelled, second = clock.run(main())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert len(second.unwrap().attempts) == seen
+    assert kept is None or [attempt.outcome for attempt in kept.attempts] == ["answered"]
+
+
+def test_a_stream_that_is_closed_before_its_landed_end_is_seen_is_in_the_ledger_of_the_layer_that_closed_it():
+    model, clock = late("Hello", after=4, seconds=0.0)
+    stack = compose(model, with_cache(clock=clock))
+    journal = Journal()
+
+    async def main():
+        async with aclosing(journaled(stack, clock).stream(REQUEST)) as events:
+            await anext(events)
+            await asyncio.sleep(1)
+
+    with keeping(journal):
+        clock.run(main())
+    assert [attempt.outcome for attempt in journal.attempts] == ["answered"]
 
 
 def test_an_error_in_flight_is_everybody_s_and_in_one_ledger():
@@ -512,7 +569,7 @@ def test_a_copy_of_a_stack_begins_with_an_empty_cache():
     stack = compose(OpenAIModel("m", base_url="http://127.0.0.1:1/v1"), with_cache())
     for again in (copy.copy(stack.policy.kept), pickle.loads(pickle.dumps(stack.policy.kept))):
         assert repr(again) == "MemoryStore(67108864)"
-    assert isinstance(pickle.loads(pickle.dumps(stack)), Cached)
+    assert isinstance(pickle.loads(pickle.dumps(stack)).policy, Cache)
 
 
 # Whose answers
@@ -522,13 +579,13 @@ def test_one_store_tells_models_apart():
     store = MemoryStore()
     one, other = (compose(OpenAIModel(name, base_url="http://127.0.0.1:1/v1"), with_cache(store)) for name in "ab")
     same = compose(OpenAIModel("a", base_url="http://127.0.0.1:1/v1"), with_cache(store))
-    assert one._prefix != other._prefix
-    assert one._prefix == same._prefix
+    assert one.policy.prefix != other.policy.prefix
+    assert one.policy.prefix == same.policy.prefix
 
 
 def test_options_layers_and_candidates_below_count():
     def prefix(model, *layers):
-        return compose(model, *layers, with_cache())._prefix
+        return compose(model, *layers, with_cache()).policy.prefix
 
     bare, warm = OpenAIModel("a", api_key="none"), OpenAIModel("a", api_key="none", temperature=1)
     prefixes = [prefix(bare), prefix(warm), prefix(bare, with_fallback(warm)), prefix(bare, with_retry(2))]
@@ -538,7 +595,7 @@ def test_options_layers_and_candidates_below_count():
 def test_a_layer_s_function_is_told_apart_by_its_name_and_not_by_where_it_lies_in_memory():
     def prefix():
         model = OpenAIModel("a", api_key="none")
-        return compose(model, with_retry(on=lambda error: True), with_cache())._prefix
+        return compose(model, with_retry(on=lambda error: True), with_cache()).policy.prefix
 
     prefixes = [prefix() for _ in range(3)]
     assert prefixes[0] == prefixes[1] == prefixes[2]
@@ -547,7 +604,7 @@ def test_a_layer_s_function_is_told_apart_by_its_name_and_not_by_where_it_lies_i
 
 def test_a_layer_s_options_count_whatever_is_written_in_them():
     model = OpenAIModel("a", api_key="none")
-    one, other = (compose(model, with_defaults(user=user), with_cache())._prefix for user in ("<one>", "<other>"))
+    one, other = (compose(model, with_defaults(user=user), with_cache()).policy.prefix for user in ("<one>", "<other>"))
     assert one != other
 
 
@@ -561,7 +618,7 @@ def test_a_store_that_outlasts_the_process_wants_a_name_for_them(tmp_path):
     model = from_function(lambda _: "Hi")
     with pytest.raises(ValueError, match=r"give its answers a name of their own: with_cache\(\.\.\., name='\.\.\.'\)"):
         compose(model, with_cache(tmp_path / "answers.db"))
-    assert compose(model, with_cache(tmp_path / "answers.db", name="mine"))._prefix == "mine"
+    assert compose(model, with_cache(tmp_path / "answers.db", name="mine")).policy.prefix == "mine"
 
 
 # The file

@@ -254,7 +254,8 @@ def test_the_policy_shows_what_differs_and_has_its_arguments():
     stack = compose(ScriptedModel("Hi"), with_circuit_breaker(minimum=3))
     policy = stack.policy
     assert repr(policy) == "CircuitBreaker(minimum=3)"
-    assert (policy.ratio, policy.window, policy.minimum, policy.pause, policy.probes) == (0.5, 60.0, 3, 30.0, 1)
+    named = policy.arguments()["ratio"].arguments()
+    assert [named[name] for name in ("ratio", "window", "minimum", "pause", "probes")] == [0.5, 60.0, 3, 30.0, 1]
 
 
 def test_what_makes_no_sense_is_an_error_at_once():

@@ -22,14 +22,14 @@ from modelport import (
 )
 from modelport.adapters.clock import SYSTEM_CLOCK
 from modelport.composition.interrupt import Interrupt
-from modelport.composition.journal import Journal, entered, keeping, open_journal
+from modelport.composition.journal import Journal, journaled, keeping, open_journal
 
 REQUEST = as_request("Hello!")
 BROKEN = ModelError("server", "it broke")
 
 
 def enter(model, clock=SYSTEM_CLOCK):
-    return entered(model, clock)
+    return journaled(model, clock)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

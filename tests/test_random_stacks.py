@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Any
 
 import attrs
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 from laws import bare, listen
 from returns.result import Failure, Result
@@ -62,7 +62,8 @@ from modelport.composition.cache import Cache
 from modelport.composition.chaos import Chaos
 from modelport.composition.policy import Decorated
 
-REQUESTS = st.sampled_from([as_request("Hello!"), as_request("Hello!", ["cd"])])
+HELLO = as_request("Hello!")
+REQUESTS = st.sampled_from([HELLO, as_request("Hello!", ["cd"])])
 KINDS = ["server", "overloaded", "rate_limited", "timeout", "connection", "authentication", "invalid_request"]
 ROUNDING = 1e-3
 
@@ -267,6 +268,7 @@ async def whole(model: Model, request: Request) -> Result[Response, ModelError]:
     return await model.generate(request)
 
 
+LANDS_AS_ITS_TIME_RUNS_OUT = ("stack", ("model", [("stalls", 1, 2.0)], None), [("cache",), ("timeout", {"total": 2.0})])
 drawn = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -290,6 +292,7 @@ def test_a_whole_call_keeps_to_the_bounds_and_has_each_physical_call_in_its_ledg
 
 @drawn
 @given(STACKS, REQUESTS)
+@example(LANDS_AS_ITS_TIME_RUNS_OUT, HELLO)
 def test_a_stream_keeps_to_them_too_and_repeats_nothing_after_its_first_content(spec: Any, request: Request) -> None:
     model, parts = built(spec)
     calls_at_first: list[int] = []
@@ -377,6 +380,7 @@ CALLERS = st.lists(
 
 @drawn
 @given(STACKS, REQUESTS, CALLERS)
+@example(LANDS_AS_ITS_TIME_RUNS_OUT, HELLO, [Caller(streamed, 0.0), Caller(streamed, 0.0)])
 def test_whoever_calls_and_leaves_nothing_is_held_and_each_physical_call_is_in_one_ledger(
     spec: Any, request: Request, callers: list[Caller]
 ) -> None:

@@ -9,6 +9,7 @@ import pickle
 
 import laws
 import pytest
+from returns.result import Success
 from subjects import Scripted
 
 from modelport import (
@@ -142,8 +143,11 @@ def test_no_secret_is_on_it(tmp_path, monkeypatch):
 def test_the_models_own_key_is_not_on_it(tmp_path):
     inner = OpenAIModel("m", api_key="my own, 0 words", base_url="http://127.0.0.1:1/v1")
     stack = compose(inner, with_recording(tmp_path / "t"))
-    (hold,) = [asyncio.run(stack.policy.hold(inner, REQUEST, streamed=False))]
-    hold.ended(Response.of("it is my own, 0 words"))
+
+    async def answer(model, request, /):
+        return Success(Response.of("it is my own, 0 words"))
+
+    asyncio.run(stack.policy(answer, inner, REQUEST))
     assert "it is ***" in (tmp_path / "t").read_text()
 
 

@@ -1,4 +1,4 @@
-"""composition/ending: whoever asked hears once how a call ended, whole or streamed, whatever happened."""
+"""composition/opened: whoever asked hears once how a call ended, whole or streamed, whatever happened."""
 
 import asyncio
 from contextlib import aclosing
@@ -9,8 +9,8 @@ from laws import LAWS
 from subjects import Scripted
 
 from modelport import Break, Failed, ModelError, Response, ScriptedModel, Stall, as_request, compose, with_retry
-from modelport.composition.ending import Ending, watched
-from modelport.composition.policy import Direct
+from modelport.composition.opened import Told, heard
+from modelport.composition.policy import Decorated, Direct
 
 REQUEST = as_request("Hello!")
 SERVER = ModelError("server", "it broke")
@@ -23,12 +23,12 @@ class Listening:
     heard: list = attrs.field(factory=list)
 
     async def __call__(self, call, model, request, /):
-        return await watched(call(model, request), self.heard.append)
+        return await heard(call(model, request), Told(self.heard.append))
 
 
 def listening(*answers):
     policy = Listening()
-    return Ending(ScriptedModel(*answers), policy), policy.heard
+    return Decorated(ScriptedModel(*answers), policy), policy.heard
 
 
 async def read(model):
@@ -38,7 +38,7 @@ async def read(model):
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 @pytest.mark.parametrize("policy", [Direct(), Listening()])
 def test_the_law_is_kept(law, policy):
-    law(Scripted(lambda _: lambda model: Ending(model, policy)))
+    law(Scripted(lambda _: lambda model: Decorated(model, policy)))
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -85,7 +85,7 @@ def test_a_cancelled_call_is_heard_as_none():
 
 def test_the_ledger_of_a_layer_outside_is_added_after_it():
     policy = Listening()
-    stack = compose(ScriptedModel(SERVER, "Hi"), lambda model: Ending(model, policy), with_retry(base=0))
+    stack = compose(ScriptedModel(SERVER, "Hi"), lambda model: Decorated(model, policy), with_retry(base=0))
     events = asyncio.run(read(stack))
     assert not isinstance(events[-1], Failed)
     assert [a.outcome for a in events[-1].response.attempts] == ["server", "answered"]

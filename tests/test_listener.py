@@ -1,14 +1,27 @@
-"""A Holder's hold is let go exactly once, whatever ends the call and on whatever task."""
+"""Whoever listens to a call lets go exactly once, whatever ends the call and on whatever task."""
 
 import asyncio
 
 import attrs
 import pytest
 from laws import LAWS
+from returns.result import Failure
 from subjects import Scripted
 
-from modelport import Break, Failed, Finished, ModelError, ScriptedModel, Stall, as_request, compose, describe
-from modelport.composition.holding import held
+from modelport import (
+    Break,
+    Decorated,
+    Failed,
+    Finished,
+    ModelError,
+    ScriptedModel,
+    Stall,
+    as_request,
+    compose,
+    describe,
+)
+from modelport.composition.opened import heard
+from modelport.composition.policy import Opening
 
 REQUEST = as_request("Hello!")
 BROKEN = ModelError("server", "it broke")
@@ -16,14 +29,17 @@ BROKEN = ModelError("server", "it broke")
 
 @attrs.define(eq=False)
 class Diary:
-    """A holder that writes down what happens to what it holds."""
+    """A policy that writes down what happens to what it holds."""
 
     refuses: ModelError | None = None
     lines: list = attrs.field(factory=list)
 
-    async def hold(self, model, request, /, *, streamed):
-        self.lines.append("streamed" if streamed else "whole")
-        return self.refuses or Page(self.lines)
+    async def __call__(self, call, model, request, /):
+        self.lines.append("streamed" if isinstance(call, Opening) else "whole")
+        return Failure(self.refuses) if self.refuses else await heard(call(model, request), self.page())
+
+    def page(self):
+        return Page(self.lines)
 
     def __repr__(self):
         return "Diary()"
@@ -48,12 +64,12 @@ def kept(*answers, **fields):
     """A model under a diary, and what the diary says."""
     diary = Diary(**fields)
     model = ScriptedModel(*answers, chunk=3)
-    return compose(model, lambda inner: held(inner, diary)), diary.lines, model
+    return compose(model, lambda inner: Decorated(inner, diary)), diary.lines, model
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_a_holding_layer_keeps_the_law(law):
-    law(Scripted(lambda _: lambda inner: held(inner, Diary())))
+    law(Scripted(lambda _: lambda inner: Decorated(inner, Diary())))
 
 
 def test_a_whole_call_ends_before_it_is_released():
@@ -97,7 +113,7 @@ def test_a_stream_that_just_stops_has_failed():
                 if not isinstance(event, Finished):
                     yield event
 
-    events = asyncio.run(listened(held(Stopping("Hello"), Diary())))
+    events = asyncio.run(listened(Decorated(Stopping("Hello"), Diary())))
     assert events[-1].error.kind == "interrupted"
 
 
@@ -114,11 +130,11 @@ def test_what_the_hold_says_is_what_is_passed_on():
             return attrs.evolve(said, model_id="renamed")
 
     class Renamer(Diary):
-        async def hold(self, model, request, /, *, streamed):
+        def page(self):
             return Renaming(self.lines)
 
     def model(answer):
-        return held(ScriptedModel(answer, repeat=True), Renamer())
+        return Decorated(ScriptedModel(answer, repeat=True), Renamer())
 
     assert asyncio.run(model("Hi").generate(REQUEST)).unwrap().model_id == "renamed"
     assert asyncio.run(model(BROKEN).generate(REQUEST)).failure().model_id == "renamed"
