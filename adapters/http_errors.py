@@ -1,6 +1,7 @@
-"""What the exceptions of httpx and httpx2 mean, and those of the sockets and the JSON beneath and above them.
+"""What the exceptions of httpx2 mean, and those of the sockets and the JSON beneath and above it.
 
-They are named rather than imported: older SDKs stand on httpx, newer ones on httpx2, and one table serves the two.
+They are named rather than imported. httpx, on which LiteLLM stands and which a client of the user's own may use, has the
+same ones: one table serves the two.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def _retry_after(headers: Mapping[str, str], now: float, status: int | None) -> 
 def _token_of(exception: BaseException) -> str | None:
     try:
         asked: Any = getattr(getattr(exception, "response", exception), "request", None)
-    except RuntimeError:  # httpx: it was never set
+    except RuntimeError:  # it was never set
         return None
     headers: Mapping[str, str] = getattr(asked, "headers", None) or {}
     return headers.get("authorization")

@@ -131,7 +131,7 @@ def parsed(kind: type, url: str) -> Any:
 
 
 def cookie_header(cookies: Mapping[str, str] | None) -> dict[str, str]:
-    """The client's cookies as a header: httpx deprecates cookies of a request, and would keep those of a client."""
+    """The client's cookies as a header: httpx2 deprecates those of a request, and keeps those of a client."""
     return {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
 
 

@@ -1,6 +1,6 @@
 """What each exception of the OpenAI SDK, and of the HTTP library beneath it, means.
 
-Both are named rather than imported: openai 2 stands on httpx, openai 3 on httpx2, and one table serves the two.
+Both are named rather than imported, so that nothing of the SDK is needed to read the table.
 """
 
 from __future__ import annotations
