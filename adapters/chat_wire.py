@@ -27,7 +27,7 @@ from ..domain.preparation import prepare
 from ..domain.request import Request
 from ..domain.response import Response
 from ..domain.secrecy import shown
-from . import chat_exchange
+from . import chat_exchange, openai_sdk
 from .api_model import ApiModel, limiter_of
 from .chat_completions import Unwritable, encode
 from .chat_settings import CHECKED, Key, check_call
@@ -143,7 +143,7 @@ class ChatWire(ApiModel):
         except OSError as error:  # such as a file of certificates that SSL_CERT_FILE names
             raise Unwritable(f"the client can't be made: {type(error).__name__}: {error}") from None
         except RuntimeError as error:
-            if "extra" not in str(error):
+            if openai_sdk.NO_AIOHTTP.name not in str(error):
                 raise
             raise ImportError(str(error)) from None  # `DefaultAioHttpClient` without its library
 
@@ -166,6 +166,7 @@ class _Exchange:
         if self.client is None:
             self.client = await model._clients.get(model._connect, _close)
             await self._identify()
+        openai_sdk.check()
         if self.client.is_closed():
             raise Unwritable(_CLOSED)
         import httpx2
@@ -207,8 +208,7 @@ class _Exchange:
             yield from secrets_in(named)
         sent = getattr(error, "request", None) or getattr(self.answer, "request", None)
         yield from secrets_in(dict(getattr(sent, "headers", None) or {}))
-        for name in ("api_key", "_azure_ad_token"):
-            yield getattr(self.client, name, None)
+        yield getattr(self.client, "api_key", None)
 
 
 async def fetched(key: Key, name: str) -> str:
@@ -247,7 +247,9 @@ def _asked(key: Callable[[], Any]) -> Any:
 
 
 def _path(client: Any, model_id: str) -> str:
-    if hasattr(client, "_azure_deployment") and "/deployments" not in str(client.base_url.path):
+    from openai import AsyncAzureOpenAI
+
+    if isinstance(client, AsyncAzureOpenAI) and "/deployments" not in str(client.base_url.path):
         return f"/deployments/{quote(model_id, safe='')}{_PATH}"  # the SDK would look into its own body
     return _PATH
 
