@@ -164,7 +164,8 @@ def _is_botocores(client: Any) -> bool:
 
 def _without_retries(events: Any) -> None:
     name = f"{_RETRIES.name}{SERVICE}"
-    handlers = _IDS.of(_ALIASED.of(events, events))
+    inner = _ALIASED.of(events)
+    handlers = None if inner is None else _IDS.of(inner)
     if handlers is not None and name not in handlers:
         _RETRIES.gone()
     events.unregister(f"needs-retry.{SERVICE}", unique_id=name)
@@ -199,9 +200,11 @@ def answered(client: Any, answer: Any) -> Any:
     """The answer of a call. What should have been noticed of it on the way, and wasn't, is told."""
     line = current()
     if line is not None and _is_botocores(client) and answer.get("ResponseMetadata", {}).get("HTTPHeaders"):
-        if not line.headers:
+        endpoint = getattr(client, _ENDPOINT.name, None)
+        if not line.headers and getattr(endpoint, _EMITTER.name, None) is client.meta.events:
             _BEFORE_PARSE.gone()
-        if line.connection is None:
+        pools = getattr(getattr(endpoint, _SESSION.name, None), _POOLS.name, None)
+        if line.connection is None and pools is watched_pools():
             _POOLS.gone()
     return answer
 
@@ -224,8 +227,10 @@ def keys(client: Any) -> tuple[object, ...] | None:
     if not _is_botocores(client):
         return ()
     signer = _SIGNER.of(client)
+    if signer is None:
+        return None
     token, credentials = _TOKEN.of(signer, _UNKNOWN), _CREDENTIALS.of(signer, _UNKNOWN)
-    if signer is None or token is _UNKNOWN or credentials is _UNKNOWN:
+    if token is _UNKNOWN or credentials is _UNKNOWN:
         return None
     # As they stand: credentials that can be refreshed would be, if they were asked, which takes time and may fail.
     held = getattr(credentials, "__dict__", {})
