@@ -28,7 +28,7 @@ PREPARE: Final = Inside(_HUB, f"{_PROVIDERS}._common:TaskProviderHelper", "prepa
 ARGUMENTS: Final = tuple(
     Argument(_HUB, owner, name, _NO_ROUTE)
     for owner, names in (
-        (f"{_PROVIDERS}:{HELPER.name}", ("provider", "task", "model")),
+        (f"{_PROVIDERS}:{HELPER.name}", ("task", "model")),
         (f"{PREPARE.owner}.{PREPARE.name}", ("inputs", "parameters", "headers", "model", "api_key")),
     )
     for name in names

@@ -9,7 +9,7 @@ from .inside import Argument, Inside
 
 POST: Final = tuple(
     Argument("openai", "openai:AsyncOpenAI.post", name, "no call can be made")
-    for name in ("path", "cast_to", "content", "options", "stream", "stream_cls")
+    for name in ("cast_to", "content", "options", "stream", "stream_cls")
 )
 _OPTIONS: Final = {
     "headers": "no call can be made, because nothing would say who is asking",

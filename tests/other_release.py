@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 
-def renamed(thing: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """This class or function of a module, with another name (or another text) in it; it stands in its module now."""
+def renamed(thing: Any, name: str, monkeypatch: pytest.MonkeyPatch, owner: Any = None) -> Any:
+    """This class or function, with another name (or another text) in it; it stands in its module or class now."""
     source = textwrap.dedent(inspect.getsource(thing))
     changed = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", other(name), source)
     assert changed != source, name
     module = sys.modules[thing.__module__]
     names = dict(vars(module))
     exec(compile(changed, f"<{thing.__name__} without {name}>", "exec"), names)
-    monkeypatch.setattr(module, thing.__name__, names[thing.__name__])
+    monkeypatch.setattr(owner or module, thing.__name__, names[thing.__name__])
     return names[thing.__name__]
 
 
