@@ -89,6 +89,7 @@ _TOKEN: Final = _inside("botocore.signers:RequestSigner", "_auth_token", _SHOWN)
 _CREDENTIALS: Final = _inside("botocore.signers:RequestSigner", "_credentials", _SHOWN)
 _KEYS: Final = _inside("botocore.credentials:Credentials", "secret_key", _SHOWN)
 _RENEWED_KEYS: Final = _inside("botocore.credentials:RefreshableCredentials", "_secret_key", _SHOWN)
+_RENEWED_TOKEN: Final = _inside("botocore.tokens:DeferredRefreshableToken", "_frozen_token", _SHOWN)
 _TOKEN_PROVIDER: Final = _inside(
     "botocore.session:Session", "token_provider", "`api_key` isn't used: an error says that there are no credentials"
 )
@@ -237,7 +238,10 @@ def keys(client: Any) -> tuple[object, ...] | None:
     if credentials is not None and not {_KEYS.name, _RENEWED_KEYS.name} & held.keys():
         _KEYS.gone()
         return None
-    token = getattr(token, "_frozen_token", token)
+    token = getattr(token, _RENEWED_TOKEN.name, token)
+    if token is not None and not hasattr(token, "token"):
+        _RENEWED_TOKEN.gone()
+        return None
     names = ("secret_key", "token", "access_key")
     return (getattr(token, "token", None), *(held.get(f"{begin}{name}") for name in names for begin in ("", "_")))
 

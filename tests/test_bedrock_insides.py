@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
@@ -23,9 +24,11 @@ import botocore.httpsession
 import botocore.parsers
 import botocore.retries.standard
 import botocore.signers
+import botocore.tokens
 import botocore.validate
 import urllib3.connection
 from botocore.config import Config
+from botocore.tokens import FrozenAuthToken
 from loopback import Loopback
 from other_release import of_another_release, renamed
 
@@ -173,6 +176,21 @@ def test_keys_that_cant_be_told_from_other_words_arent_shown(
     assert "SignatureDoesNotMatch" in found
     assert "what was said isn't shown" in found
     assert len(told) == 1
+
+
+def test_a_token_that_is_renewed_is_hidden_or_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one of a login in the browser."""
+    with Loopback(bedrock.error(403, "AccessDeniedException", "no such token: planted-token-0123")) as server:
+        client = boto3s(server)
+        end = datetime.now(UTC) + timedelta(hours=1)
+        token = botocore.tokens.DeferredRefreshableToken("sso", lambda: FrozenAuthToken("planted-token-0123", end))
+        client._request_signer._auth_token = token
+        assert token.get_frozen_token().token == "planted-token-0123"
+        assert "no such token: ***" in shown(AmazonBedrockModel(bedrock.MODEL, client=client))
+        of_another_release(token, botocore.tokens.DeferredRefreshableToken, "_frozen_token", monkeypatch)
+        model = AmazonBedrockModel(bedrock.MODEL, client=client)
+        with pytest.warns(LibraryChanged, match="nothing that the service says is shown"):
+            assert "planted-token" not in shown(model)
 
 
 def test_what_we_say_ourselves_is_shown_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
