@@ -1,8 +1,7 @@
 """`AzureOpenAIModel`: chat completions of a deployment of Azure OpenAI.
 
 The deployment stands in the address, the API's version in the query, a key or a token of Entra ID in the headers. Who
-is asking is settled here, for each call: tokens are renewed, and the SDK's major versions, which differ in whether an
-argument or a variable of the environment wins, do the same.
+is asking is settled here, for each call: tokens are renewed, and an argument outdoes a variable of the environment.
 """
 
 from __future__ import annotations

@@ -30,11 +30,12 @@ from ..domain.response import Response
 from ..domain.secrecy import shown
 from .api_model import ApiModel, check, limiter_of
 from .bedrock_answers import Arriving, CutOff, Reported, decode, decode_event
-from .bedrock_client import PerProcess, connect, watched
+from .bedrock_client import PerProcess, connect
 from .bedrock_errors import translate
 from .bedrock_frames import Frames
 from .bedrock_line import Line
 from .bedrock_request import Unwritable, encode
+from .bedrock_sdk import answered, keys, pieces, raw, watched
 from .bedrock_threads import Threads, chunks_in_thread, in_thread
 from .limiter import Limiter
 from .secret import Env, revealed, secrets_in
@@ -222,14 +223,16 @@ class AmazonBedrockModel(ApiModel):
         return encode(request, self.model_id, options, max_stops=self.capabilities.max_stops, stream=stream)
 
     def _converse(self, arguments: dict[str, Any]) -> Any:
-        return self._connected().converse(**arguments)
+        client = self._connected()
+        return answered(client, client.converse(**arguments))
 
     def _converse_stream(self, line: Line, arguments: dict[str, Any], give: Callable[[Any], None]) -> None:
         """Hands over the bytes of the stream; its events, where somebody else's tool reads along."""
-        stream = self._connected().converse_stream(**arguments)["stream"]
-        raw = _raw(stream)
+        client = self._connected()
+        stream = answered(client, client.converse_stream(**arguments))["stream"]
+        beneath = raw(stream)
         try:
-            for piece in stream if raw is None else _pieces(raw):
+            for piece in stream if beneath is None else pieces(beneath):
                 give(piece)
                 if line.hung_up:
                     return
@@ -269,7 +272,9 @@ class AmazonBedrockModel(ApiModel):
                 provider="bedrock",
                 model_id=self.model_id,
             )
-        failure = translate(error, model_id=self.model_id, headers=line.headers, secrets=self._secrets())
+        held = keys(self._clients.known())
+        secrets = None if held is None else (*self._secrets(), *held)
+        failure = translate(error, model_id=self.model_id, headers=line.headers, secrets=secrets)
         if line.asked and failure.kind is ErrorKind.CONNECTION:  # TLS that broke later on
             return attrs.evolve(failure, kind=ErrorKind.INTERRUPTED, sent=Sent.PERHAPS)
         return failure
@@ -280,13 +285,6 @@ class AmazonBedrockModel(ApiModel):
             with contextlib.suppress(Exception):
                 yield revealed(key)
         yield from secrets_in((self._client_kwargs, self.options))
-        found = self._clients.known()
-        signer = getattr(found, "_request_signer", None) if found is not None else None
-        yield getattr(getattr(signer, "_auth_token", None), "token", None)
-        # As they stand: credentials that can be refreshed would be, if they were asked, which takes time and may fail.
-        held = getattr(getattr(signer, "_credentials", None), "__dict__", {})
-        for name in ("secret_key", "token", "access_key"):
-            yield from (held.get(name), held.get(f"_{name}"))
 
 
 AmazonBedrockServerModel = AmazonBedrockModel  # its older name
@@ -318,19 +316,6 @@ class _Reader:
                 with contextlib.suppress(ValueError, AttributeError):
                     raise Reported(code, orjson.loads(payload).get("message", ""))
                 raise Reported(code, payload.decode("utf-8", "replace"))
-
-
-def _raw(stream: Any) -> Any:
-    """The HTTP answer beneath the SDK's stream; None where it isn't the SDK's own: tools for tracing wrap it."""
-    kind = type(stream)
-    own = (kind.__module__, kind.__name__) == ("botocore.eventstream", "EventStream")
-    return getattr(stream, "_raw_stream", None) if own else None
-
-
-def _pieces(raw: Any) -> Iterator[bytes]:
-    """The bytes as they come: without chunks, `stream` would wait for a great many."""
-    pieces: Iterator[bytes] = raw.stream() if getattr(raw, "chunked", True) else iter(partial(raw.read1, 65536), b"")
-    return pieces
 
 
 async def _drained(chunks: AsyncGenerator[Any]) -> None:

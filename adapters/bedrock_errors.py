@@ -13,6 +13,8 @@ from typing import Any, Final
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.frozen import FrozenDict
 from . import chat_errors
+from .bedrock_sdk import EXPIRED, HEADER, WRAPPED
+from .http_errors import without_quotes
 from .secret import hidden
 
 _K, _S = ErrorKind, Sent
@@ -160,6 +162,9 @@ _NO_KEY: Final = (
 )
 _NO_REGION: Final = "there is no region: pass region_name=... (such as 'us-east-1') or set AWS_REGION"
 _NO_STOPS: Final = " (declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead)"
+_UNSHOWN: Final = (
+    "what was said isn't shown, because a key in it can't be recognized (see the warning `LibraryChanged`)"
+)
 _ADVICE: Final = {"NoCredentialsError": _NO_KEY, "NoAuthTokenError": _NO_KEY, "NoRegionError": _NO_REGION}
 
 
@@ -168,10 +173,10 @@ def translate(
     *,
     model_id: str | None = None,
     headers: Mapping[str, str] | None = None,
-    secrets: Iterable[object] = (),
+    secrets: Iterable[object] | None = (),
     now: float | None = None,
 ) -> ModelError:
-    """The exception as an error; `secrets` are kept out of its message.
+    """The exception as an error; `secrets` are kept out of its message, and where they aren't known (None) all of it.
 
     `headers` are the answer's, where the exception doesn't hold them. Raises the exception again where the table
     doesn't know it, because it is then no failure of a provider.
@@ -191,7 +196,9 @@ def translate(
         kind = kind_of(code, message, status)
     if kind is _K.UNSUPPORTED and "stopSequences" in message:
         message += _NO_STOPS
-    secrets = tuple(secrets)
+    if secrets is None and not _is_ours(exception):
+        code, message = (code if code in CODES else ""), _UNSHOWN
+    secrets = tuple(secrets or ())
     return ModelError(
         kind,
         hidden(message, secrets),
@@ -225,10 +232,10 @@ def kind_of(code: str, message: str, status: int | None = None) -> ErrorKind:
 
 def _meaning(exception: BaseException) -> tuple[BaseException, tuple[ErrorKind | None, Sent] | None]:
     """The exception that says it, and what it means: `HTTPClientError` wraps whatever went wrong while sending."""
-    cause = getattr(exception, "kwargs", {}).get("error") if type(exception).__name__ == "HTTPClientError" else None
-    if isinstance(cause, ValueError) and "header" in str(cause):  # a key that HTTP can't carry
+    cause = WRAPPED.of(exception, {}).get("error") if type(exception).__name__ == "HTTPClientError" else None
+    if isinstance(cause, ValueError) and HEADER.name in str(cause):  # a key that HTTP can't carry
         return cause, (_K.AUTHENTICATION, _S.NO)
-    if isinstance(exception, RuntimeError) and str(exception).startswith("Credentials were refreshed"):
+    if isinstance(exception, RuntimeError) and str(exception).startswith(EXPIRED.name):
         return exception, (_K.AUTHENTICATION, _S.NO)  # botocore has no class for it: they have expired all the same
     if isinstance(cause, Exception):
         inner = _known(cause)
@@ -246,6 +253,10 @@ def _known(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:
     return None
 
 
+def _is_ours(exception: BaseException) -> bool:
+    return type(exception).__module__.startswith("modelport") and type(exception).__name__ != "Reported"
+
+
 def _said(exception: BaseException, error: Mapping[str, Any], status: int | None) -> tuple[str, str]:
     """The service's own word, and a message."""
     name = type(exception).__name__
@@ -259,9 +270,9 @@ def _said(exception: BaseException, error: Mapping[str, Any], status: int | None
         return code, said if said and not said.isdecimal() else code or f"HTTP status {status}, and nothing else"
     if name in _ADVICE:
         return "", _ADVICE[name]
-    if type(exception).__module__.startswith("modelport"):
+    if _is_ours(exception):
         return "", str(exception) or name
     detail = chat_errors.words(str(exception))
-    if "header" in detail:
-        detail = detail.partition(" b")[0]  # it quotes the header, and a header may be a secret
+    if isinstance(exception, ValueError):
+        detail = without_quotes(detail)  # of the header, which may be a secret
     return "", f"{name}: {detail}" if detail else name

@@ -8,8 +8,6 @@ out nor on the way in: `chat_completions` makes the bytes, `chat_answers` and `c
 from __future__ import annotations
 
 import asyncio
-import functools
-import importlib
 import inspect
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -29,7 +27,7 @@ from ..domain.preparation import prepare
 from ..domain.request import Request
 from ..domain.response import Response
 from ..domain.secrecy import shown
-from . import chat_exchange
+from . import chat_exchange, openai_sdk
 from .api_model import ApiModel, limiter_of
 from .chat_completions import Unwritable, encode
 from .chat_settings import CHECKED, Key, check_call
@@ -145,7 +143,7 @@ class ChatWire(ApiModel):
         except OSError as error:  # such as a file of certificates that SSL_CERT_FILE names
             raise Unwritable(f"the client can't be made: {type(error).__name__}: {error}") from None
         except RuntimeError as error:
-            if "extra" not in str(error):
+            if openai_sdk.NO_AIOHTTP.name not in str(error):
                 raise
             raise ImportError(str(error)) from None  # `DefaultAioHttpClient` without its library
 
@@ -168,10 +166,13 @@ class _Exchange:
         if self.client is None:
             self.client = await model._clients.get(model._connect, _close)
             await self._identify()
+        openai_sdk.check()
         if self.client.is_closed():
             raise Unwritable(_CLOSED)
+        import httpx2
+
         path = _path(self.client, model.model_id)
-        how: dict[str, Any] = {"cast_to": _response_type(), "content": body, "options": self.options}
+        how: dict[str, Any] = {"cast_to": httpx2.Response, "content": body, "options": self.options}
         if stream:
             from openai import AsyncStream
 
@@ -182,9 +183,9 @@ class _Exchange:
     async def _identify(self) -> None:
         own: Mapping[str, Any] = self.options.get("headers") or {}
         always: Mapping[str, Any] = self.model._client_kwargs.get("default_headers") or {}
-        headers = {**(await self.model._credentials({**always, **own})), **_overruled(always, own), **own}
-        if headers:  # what is taken away stands first: to openai 3 a header is one however it is spelled
-            self.options["headers"] = dict(sorted(headers.items(), key=lambda header: isinstance(header[1], str)))
+        headers = {**(await self.model._credentials({**always, **own})), **own}
+        if headers:
+            self.options["headers"] = headers
 
     def translated(self, error: Exception) -> ModelError:
         """What went wrong, without the secrets that took part."""
@@ -207,8 +208,7 @@ class _Exchange:
             yield from secrets_in(named)
         sent = getattr(error, "request", None) or getattr(self.answer, "request", None)
         yield from secrets_in(dict(getattr(sent, "headers", None) or {}))
-        for name in ("api_key", "_azure_ad_token"):
-            yield getattr(self.client, name, None)
+        yield getattr(self.client, "api_key", None)
 
 
 async def fetched(key: Key, name: str) -> str:
@@ -227,22 +227,16 @@ async def fetched(key: Key, name: str) -> str:
     return text
 
 
-def _overruled(always: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Headers of every call that this one spells in other letters: openai 2 would send both."""
-    if not always or not own:
-        return {}
-    from openai import Omit
-
-    named = {name.lower() for name in own}
-    return {name: Omit() for name in always if name not in own and name.lower() in named}
-
-
 def as_given(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The headers of these names that were given, and none of what the client has for them; empty if none was given."""
+    """The headers of these names that were given, and none of what the client has for them; empty if none was given.
+
+    A header is one however it is spelled: the last that was given stands.
+    """
     from openai import Omit
 
-    said = {name: value for name, value in given.items() if name.lower() in map(str.lower, names)}
-    return {**{name: Omit() for name in names}, **revealed(said)} if said else {}
+    none = {name.lower(): Omit() for name in names}
+    said = {name.lower(): value for name, value in given.items() if name.lower() in none}
+    return {**none, **revealed(said)} if said else {}
 
 
 def _asked(key: Callable[[], Any]) -> Any:
@@ -253,26 +247,17 @@ def _asked(key: Callable[[], Any]) -> Any:
 
 
 def _path(client: Any, model_id: str) -> str:
-    if hasattr(client, "_azure_deployment") and "/deployments" not in str(client.base_url.path):
+    from openai import AsyncAzureOpenAI
+
+    if isinstance(client, AsyncAzureOpenAI) and "/deployments" not in str(client.base_url.path):
         return f"/deployments/{quote(model_id, safe='')}{_PATH}"  # the SDK would look into its own body
     return _PATH
 
 
-@functools.cache
-def _http() -> Any:
-    """The HTTP library that the SDK stands on: httpx under openai 2, httpx2 under openai 3."""
-    import openai
-
-    return importlib.import_module("httpx2" if int(openai.__version__.partition(".")[0]) >= 3 else "httpx")
-
-
-@functools.cache
-def _response_type() -> Any:
-    return _http().Response
-
-
 def _timeout(seconds: Any) -> Any:
-    return _http().Timeout(seconds, connect=min(5.0, seconds)) if isinstance(seconds, (int, float)) else seconds
+    from openai import Timeout
+
+    return Timeout(seconds, connect=min(5.0, seconds)) if isinstance(seconds, (int, float)) else seconds
 
 
 async def _close(client: AsyncOpenAI) -> None:

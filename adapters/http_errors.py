@@ -1,10 +1,12 @@
-"""What the exceptions of httpx and httpx2 mean, and those of the sockets and the JSON beneath and above them.
+"""What the exceptions of httpx2 mean, and those of the sockets and the JSON beneath and above it.
 
-They are named rather than imported: older SDKs stand on httpx, newer ones on httpx2, and one table serves the two.
+They are named rather than imported. httpx, on which LiteLLM stands and which a client of the user's own may use, has
+the same ones: one table serves the two.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -59,3 +61,15 @@ def meaning(exception: BaseException, table: Meanings) -> tuple[ErrorKind | None
         if found is not None:
             return found
     return None
+
+
+_QUOTE: Final = re.compile(r"""\s*\b[bu]?['"].*|\s*['"`].*""", re.DOTALL)
+
+
+def without_quotes(words: str) -> str:
+    """The words up to where they quote something: of a header that can't be carried, which may be a secret.
+
+    >>> without_quotes("Illegal header value b'Bearer a-secret'")
+    'Illegal header value'
+    """
+    return _QUOTE.sub("", words)

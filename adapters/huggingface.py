@@ -336,5 +336,5 @@ def _capabilities(model_id: str) -> Capabilities:
 
 
 def _phases(seconds: Any) -> Any:
-    """To connect, read, write, and get a connection: the form that httpx and httpx2 take without being imported."""
+    """To connect, read, write, and get a connection: a form that the HTTP library takes without being imported."""
     return (min(5.0, seconds), seconds, seconds, seconds) if isinstance(seconds, (int, float)) else seconds

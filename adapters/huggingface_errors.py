@@ -11,7 +11,7 @@ from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.frozen import FrozenDict
 from . import chat_errors
 from .chat_json import parse
-from .http_errors import HTTP, Meanings, meaning
+from .http_errors import HTTP, Meanings, meaning, without_quotes
 from .secret import hidden
 
 _K, _S = ErrorKind, Sent
@@ -111,7 +111,7 @@ def _message(exception: BaseException, error: object, status: int | None, header
         return str(exception)
     name, detail = type(exception).__name__, chat_errors.words(str(exception))
     if name == "LocalProtocolError":
-        detail = detail.partition(" b")[0]  # it quotes the header, and a header may be a secret
+        detail = without_quotes(detail)  # of the header, which may be a secret
     elif name == "UnicodeEncodeError":
         detail = "a token or a header has a character that HTTP can't carry"
     return f"{name}: {detail}" if detail else name
@@ -128,7 +128,7 @@ def _retry_after(headers: Mapping[str, str], now: float, status: int | None) -> 
 def _token_of(exception: BaseException) -> str | None:
     try:
         asked: Any = getattr(getattr(exception, "response", exception), "request", None)
-    except RuntimeError:  # httpx: it was never set
+    except RuntimeError:  # it was never set
         return None
     headers: Mapping[str, str] = getattr(asked, "headers", None) or {}
     return headers.get("authorization")

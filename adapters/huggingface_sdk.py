@@ -1,8 +1,8 @@
 """How huggingface_hub routes a call, and over which connections: all that is used of it, in one place.
 
-Its `chat_completion` makes dataclasses of every event, and keeps headers and connections to itself. Beneath it stand,
-alike in 1.30 to 2.x, a helper for each provider, which knows the address, the headers, the model's name there and what
-is peculiar about the payload, and a plain HTTP client. Both are outside of its public face, so a test names them.
+Its `chat_completion` makes dataclasses of every event, and keeps headers and connections to itself. Beneath it stand a
+helper for each provider, which knows the address, the headers, the model's name there and what is peculiar about the
+payload, and a plain HTTP client. Both are outside of its public face: `INSIDES` names what is used of them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,55 @@ import functools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from .chat_answers import Malformed
+from .inside import Argument, Inside
 
 T = TypeVar("T")
+
+_HUB: Final = "huggingface-hub"
+_PROVIDERS: Final = "huggingface_hub.inference._providers"
+_REQUEST: Final = "huggingface_hub.inference._common:RequestParameters"
+_NO_ROUTE: Final = "no call finds its way"
+HELPER: Final = Inside(_HUB, _PROVIDERS, "get_provider_helper", _NO_ROUTE)
+PREPARE: Final = Inside(_HUB, f"{_PROVIDERS}._common:TaskProviderHelper", "prepare_request", _NO_ROUTE)
+ARGUMENTS: Final = tuple(
+    Argument(_HUB, owner, name, _NO_ROUTE)
+    for owner, names in (
+        (f"{_PROVIDERS}:{HELPER.name}", ("task", "model")),
+        (f"{PREPARE.owner}.{PREPARE.name}", ("inputs", "parameters", "headers", "model", "api_key")),
+    )
+    for name in names
+)
+PREPARED: Final = tuple(Inside(_HUB, _REQUEST, name, _NO_ROUTE) for name in ("url", "headers", "json"))
+CLIENT: Final = Inside(_HUB, "huggingface_hub:AsyncInferenceClient", "_get_async_client", "no call can be made")
+_TELLS: Final = "each call may first ask huggingface.co for a list of programs, to tell which of them it is in"
+TELEMETRY: Final = Inside(_HUB, "huggingface_hub.constants", "HF_HUB_DISABLE_TELEMETRY", _TELLS)
+TELEMETRY_READ: Final = Inside(_HUB, "huggingface_hub.utils._headers", "constants.HF_HUB_DISABLE_TELEMETRY", _TELLS)
+NO_LOGIN: Final = Inside(
+    _HUB,
+    f"{_PROVIDERS}._common:TaskProviderHelper",
+    "log in with",
+    "a missing token is `not_found` instead of `authentication`, and the error doesn't say how to pass one here",
+)
+WRONG_KEY: Final = Inside(
+    _HUB,
+    f"{_PROVIDERS}.openai",
+    "API key",
+    "a token that this provider doesn't take is `not_found` instead of `authentication`",
+)
+INSIDES: Final[tuple[Inside, ...]] = (
+    HELPER,
+    PREPARE,
+    *ARGUMENTS,
+    *PREPARED,
+    CLIENT,
+    TELEMETRY,
+    TELEMETRY_READ,
+    NO_LOGIN,
+    WRONG_KEY,
+)
 
 
 class Unrouted(Exception):
@@ -70,7 +114,7 @@ class Connection:
 
     async def http(self) -> Any:
         """The HTTP client, with the SDK's hooks, as its `set_async_client_factory` has it made."""
-        return await self.client._get_async_client()
+        return await CLIENT.needed(self.client)()
 
     async def close(self) -> None:
         """Close the client, unless it is somebody else's."""
@@ -79,13 +123,13 @@ class Connection:
 
 
 def _route(client: Any, model_id: str, token: str | None, response_format: Any) -> Route:
-    from huggingface_hub.inference._providers import get_provider_helper
+    from huggingface_hub.inference import _providers
 
     _without_telemetry()
     place = client.model or model_id  # `client.model` is an address
     try:
-        helper = get_provider_helper(client.provider, task="conversational", model=place)
-        prepared = helper.prepare_request(
+        helper = HELPER.needed(_providers)(client.provider, task="conversational", model=place)
+        prepared = PREPARE.needed(helper)(
             inputs=[],
             parameters={"model": model_id, "response_format": response_format},
             headers=client.headers,
@@ -98,13 +142,15 @@ def _route(client: Any, model_id: str, token: str | None, response_format: Any) 
         if hasattr(error, "response"):
             raise
         if type(error).__name__ not in ("ValueError", "HFValidationError"):
+            for inside in ARGUMENTS:
+                inside.check()
             raise Malformed(f"what the hub says of {model_id} can't be read: {type(error).__name__}") from error
         said = str(error)
-        if "log in with" in said:
+        if NO_LOGIN.name in said:
             raise NoToken("there is no token: pass token=..., set HF_TOKEN, or log in with `hf auth login`") from None
-        raise (NoToken if "API key" in said else Unrouted)(said) from None
-    payload: Any = prepared.json
-    return Route(prepared.url, prepared.headers, payload["model"], payload.get("response_format"))
+        raise (NoToken if WRONG_KEY.name in said else Unrouted)(said) from None
+    url, headers, payload = (inside.needed(prepared) for inside in PREPARED)
+    return Route(url, headers, payload["model"], payload.get("response_format"))
 
 
 def connect(**arguments: Any) -> Connection:
@@ -121,7 +167,7 @@ def _without_telemetry() -> None:
     """
     from huggingface_hub import constants
 
-    constants.HF_HUB_DISABLE_TELEMETRY = True
+    TELEMETRY.put(constants, True)
 
 
 @functools.lru_cache(maxsize=64)
@@ -131,7 +177,7 @@ def parsed(kind: type, url: str) -> Any:
 
 
 def cookie_header(cookies: Mapping[str, str] | None) -> dict[str, str]:
-    """The client's cookies as a header: httpx deprecates cookies of a request, and would keep those of a client."""
+    """The client's cookies as a header: httpx2 deprecates those of a request, and keeps those of a client."""
     return {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
 
 

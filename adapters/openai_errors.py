@@ -1,6 +1,6 @@
 """What each exception of the OpenAI SDK, and of the HTTP library beneath it, means.
 
-Both are named rather than imported: openai 2 stands on httpx, openai 3 on httpx2, and one table serves the two.
+Both are named rather than imported, so that nothing of the SDK is needed to read the table.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any, Final
 from ..domain.error import ErrorKind, ModelError, Scope, Sent
 from ..domain.frozen import FrozenDict
 from . import chat_errors
-from .http_errors import HTTP, Meanings
+from .http_errors import HTTP, Meanings, without_quotes
 from .http_errors import meaning as known
+from .openai_sdk import NO_KEY
 from .secret import hidden
 
 _K, _S = ErrorKind, Sent
@@ -48,7 +49,7 @@ EXCEPTIONS: Final[Meanings] = FrozenDict(
 )
 """With those of the HTTP library beneath; a subclass that isn't here means what its nearest parent means."""
 
-_NO_KEY: Final = (
+_ADVICE: Final = (
     "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
 )
 _REMEDIES: Final[Mapping[str, str]] = FrozenDict(
@@ -152,15 +153,15 @@ def _message(
     if status is not None:
         return f"HTTP status {status}, and nothing else"
     name = type(exception).__name__
-    if name == "OpenAIError" and "OPENAI_API_KEY" in str(exception):
-        return _NO_KEY
+    if name == "OpenAIError" and NO_KEY.name in str(exception):
+        return _ADVICE
     if name in ("APIConnectionError", "APITimeoutError") and cause is not None:
         exception, name = cause, type(cause).__name__
     if type(exception).__module__.startswith("modelport"):
         return str(exception)
     detail = chat_errors.words(str(exception))
     if name == "LocalProtocolError":
-        detail = detail.partition(" b")[0]  # it quotes the header, and a header may be a secret
+        detail = without_quotes(detail)  # of the header, which may be a secret
     elif name == "UnicodeEncodeError":
         detail = "a key or a header has a character that HTTP can't carry"
     return f"{name}: {detail}" if detail else name

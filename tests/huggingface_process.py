@@ -21,9 +21,9 @@ import asyncio
 import json
 import os
 
+import httpx2
 import huggingface_hub.constants
 from huggingface_hub import AsyncInferenceClient, set_async_client_factory
-from huggingface_hub.utils import httpx
 from modelport import JsonSchema, Message, Request, Tool, as_request
 from modelport.adapters.huggingface import InferenceClientModel
 from modelport.adapters.secret import Env
@@ -31,14 +31,14 @@ from modelport.adapters.secret import Env
 shown = []
 
 
-class Home(httpx.AsyncHTTPTransport):
+class Home(httpx2.AsyncHTTPTransport):
     async def handle_async_request(self, request):
         request.headers["x-origin"] = f"{request.url.scheme}://{request.url.host}"
         request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=int(os.environ["PORT"]))
         return await super().handle_async_request(request)
 
 
-set_async_client_factory(lambda: httpx.AsyncClient(transport=Home(), follow_redirects=True, timeout=None))
+set_async_client_factory(lambda: httpx2.AsyncClient(transport=Home(), follow_redirects=True, timeout=None))
 
 
 def ask(*args, **named):

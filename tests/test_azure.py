@@ -356,18 +356,20 @@ PLANTS: dict[str, dict[str, Any]] = {
 }
 
 
+LEAKS = [
+    error(401, "401", f"Access denied: {KEY}"),
+    error(400, f"bad {KEY}", "x" * 280 + KEY),
+    body({"choices": [], "said": KEY}),
+    streamed(chunk({"content": "x"}), sse({"error": {"message": f"no {KEY}", "code": KEY}})),
+    Answer(0, then="cut"),
+]
+
+
 @pytest.mark.parametrize("where", PLANTS)
 def test_a_secret_is_shown_nowhere(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANTED", KEY)
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
-    leaks = [
-        error(401, "401", f"Access denied: {KEY}"),
-        error(400, f"bad {KEY}", "x" * 280 + KEY),
-        body({"choices": [], "said": KEY}),
-        streamed(chunk({"content": "x"}), sse({"error": {"message": f"no {KEY}", "code": KEY}})),
-        Answer(0, then="cut"),
-    ]
-    for leak in leaks:
+    for leak in LEAKS:
         with Loopback(leak) as server:
             subject = model(server, **PLANTS[where])
             found, events = ask(subject)
@@ -376,6 +378,24 @@ def test_a_secret_is_shown_nowhere(where: str, monkeypatch: pytest.MonkeyPatch) 
         assert isinstance(last, Failed)
         shown = f"{subject!r} {subject} {found!r} {found} {last!r} {last.error}"
         assert KEY[:8] not in shown, shown
+
+
+@pytest.mark.parametrize("given", [{"azure_ad_token": KEY}, {"azure_ad_token_provider": lambda: KEY}, {"api_key": KEY}])
+def test_a_token_of_a_client_of_ones_own_is_shown_nowhere(given: dict[str, Any]) -> None:
+    """It is known by the request that it was sent with."""
+
+    async def main(server: Loopback) -> tuple[ModelError, Event]:
+        from openai import AsyncAzureOpenAI
+
+        async with AsyncAzureOpenAI(azure_endpoint=root(server), api_version=VERSION, **given) as client:
+            subject = AzureOpenAIModel("chat", client=client)
+            return (await subject.generate(HI)).failure(), (await heard(subject.stream(HI)))[-1]
+
+    for leak in LEAKS:
+        with Loopback(leak) as server:
+            found, last = asyncio.run(main(server))
+        assert isinstance(last, Failed)
+        assert KEY[:8] not in f"{found!r} {found} {last!r} {last.error}"
 
 
 def test_options_of_the_call_reach_azure_as_they_reach_openai() -> None:

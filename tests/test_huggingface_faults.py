@@ -140,15 +140,15 @@ def test_a_redirect_is_followed_without_the_token() -> None:
 
 
 def test_the_table_covers_the_http_library_and_what_the_sdk_raises_on_the_way() -> None:
+    import httpx2
     from huggingface_hub import errors
-    from huggingface_hub.utils import httpx
 
-    request = httpx.Request("POST", "http://h")
-    response = httpx.Response(500, request=request)
-    own = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, httpx.HTTPError)]
+    request = httpx2.Request("POST", "http://h")
+    response = httpx2.Response(500, request=request)
+    own = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, httpx2.HTTPError)]
     own += [errors.OfflineModeIsEnabled, errors.LocalTokenNotFoundError, errors.OIDCError, errors.DeviceCodeError]
     seen = 0
-    for cls in [*own, *(cls for cls in vars(httpx).values() if isinstance(cls, type) and issubclass(cls, Exception))]:
+    for cls in [*own, *(cls for cls in vars(httpx2).values() if isinstance(cls, type) and issubclass(cls, Exception))]:
         exception = cls.__new__(cls)
         exception.__dict__.update(response=response, _request=request, request=request)
         assert isinstance(translate(exception), ModelError), cls

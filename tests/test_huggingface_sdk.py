@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("huggingface_hub")
 
+import httpx2
 from huggingface_hub import AsyncInferenceClient, constants
 from huggingface_hub.inference._common import RequestParameters
 from huggingface_hub.inference._providers import PROVIDERS, get_provider_helper
 from huggingface_hub.inference._providers._common import TaskProviderHelper
-from huggingface_hub.utils import httpx
 
 
 def test_a_helper_is_found_by_provider_task_and_model() -> None:
@@ -52,7 +52,7 @@ def test_a_client_tells_what_it_was_made_with_and_gives_its_http_client() -> Non
             assert client.headers == {"a": "b", "X-HF-Bill-To": "acme"}
             assert client.provider is None
             http = await client._get_async_client()
-            assert isinstance(http, httpx.AsyncClient)
+            assert isinstance(http, httpx2.AsyncClient)
             assert http is await client._get_async_client()
 
     asyncio.run(main())

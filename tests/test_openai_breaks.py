@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib.util
 import json
+import os
+import subprocess
 import sys
 from typing import Any
 
@@ -236,18 +237,38 @@ def test_a_function_that_is_exhausted_is_an_error_rather_than_silence() -> None:
 
 
 def test_a_library_that_the_sdk_lacks_is_named_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    openai = pytest.importorskip("openai")
+    pytest.importorskip("openai")
     monkeypatch.setitem(sys.modules, "socksio", None)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     with Loopback(whole()) as server:
-        if importlib.util.find_spec("httpx_aiohttp") is None:
-            found = failed(server, client_kwargs={"http_client": openai.DefaultAioHttpClient})
-            assert (found.kind, found.sent) == (ErrorKind.MISSING_DEPENDENCY, Sent.NO)
-            assert "`aiohttp` extra" in found.message
         monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
         found, last = failed(server), failed_stream(server)
     assert (found.kind, found.sent, last.error) == (ErrorKind.MISSING_DEPENDENCY, Sent.NO, found)
     assert "socksio" in found.message
     assert "modelport[openai]" not in found.message
+
+
+_WITHOUT_AIOHTTP = """
+import sys
+sys.modules["aiohttp"] = None
+import asyncio
+import openai
+from modelport import as_request
+from modelport.adapters import OpenAIModel
+made = OpenAIModel("gpt-4o", api_key="none", client_kwargs={"http_client": openai.DefaultAioHttpClient})
+found = asyncio.run(made.generate(as_request("hi"))).failure()
+print(found.kind, found.sent, found.message)
+"""
+
+
+def test_the_sdks_client_on_aiohttp_names_what_it_lacks() -> None:
+    """The SDK says it in words alone, as it was imported without aiohttp: in a process of its own."""
+    pytest.importorskip("openai")
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ran = subprocess.run([sys.executable, "-c", _WITHOUT_AIOHTTP], env=here, capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("missing_dependency no ")
+    assert "`aiohttp` extra" in ran.stdout
 
 
 def test_certificates_that_are_not_there_are_no_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
