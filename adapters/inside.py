@@ -1,12 +1,13 @@
 """What is leaned on inside a library, beyond its public face: named, tested, and said once where it is gone.
 
-A provider's `sdk.py` lists its own as `INSIDES`. A test asks each of them whether it still stands, so that a newer release
-is noticed here; where a user has it before us, a warning says what no longer works.
+A provider's `sdk.py` lists its own as `INSIDES`. A test asks each of them whether it still stands, so that a newer
+release is noticed here; where a user has it before us, a warning says what no longer works.
 """
 
 from __future__ import annotations
 
 import inspect
+import platform
 import re
 import warnings
 from importlib import import_module, metadata
@@ -41,30 +42,60 @@ class Inside:
 
     def gone(self) -> None:
         """Warn, once in a process."""
-        if self not in _said:
-            _said.add(self)
-            warnings.warn(
-                f"{self.package} {_version(self.package)} has no {self.owner}.{self.name} any more: {self.lost}",
-                LibraryChanged,
-                stacklevel=3,
-            )
+        changed(self.package, f"has no {self.owner}.{self.name} any more: {self.lost}")
 
     def stands(self) -> bool:
         """Whether the installed release has it: as an attribute, or where its class or module assigns or defines it."""
+        owner = self.holder()
+        if hasattr(owner, self.name):
+            return True
+        told = list(inspect.getmro(owner)[:-1]) if inspect.isclass(owner) else [owner]
+        return any(re.search(rf"\b{re.escape(self.name)}\b", inspect.getsource(each)) for each in told)
+
+    def holder(self) -> Any:
+        """The module, class or function that has it."""
         module, _, qualname = self.owner.partition(":")
         owner: Any = import_module(module)
         for part in qualname.split(".") if qualname else ():
             owner = getattr(owner, part)
-        if hasattr(owner, self.name):
-            return True
-        told = [cls for cls in inspect.getmro(owner)[:-1]] if inspect.isclass(owner) else [owner]
-        return any(re.search(rf"\b{re.escape(self.name)}\b", inspect.getsource(each)) for each in told)
+        return owner
 
 
-_said: set[Inside] = set()
+@attrs.frozen
+class Argument(Inside):
+    """An argument of a function, whose `name` may be one of several: `cache or past_key_values`."""
+
+    def of(self, holder: Any, default: Any = None) -> Any:
+        """Which of these names the function's argument has; where it has none of them, `default`, and one warning."""
+        name = self._taken(holder)
+        if name is not None:
+            return name
+        self.gone()
+        return default
+
+    def stands(self) -> bool:
+        """Whether the function of the installed release takes it."""
+        return self._taken(self.holder()) is not None
+
+    def _taken(self, function: Any) -> str | None:
+        known = inspect.signature(function).parameters
+        return next((name for name in self.name.split(" or ") if name in known), None)
+
+
+def changed(package: str, what: str) -> None:
+    """Warn, once in a process, of what the release of this package that is installed does otherwise."""
+    said = f"{package} {_version(package)} {what}"
+    if said not in _said:
+        _said.add(said)
+        warnings.warn(said, LibraryChanged, stacklevel=3)
+
+
+_said: set[str] = set()
 
 
 def _version(package: str) -> str:
+    if package == "Python":
+        return platform.python_version()
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
