@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import platform
 import re
+import sys
 import warnings
 from importlib import import_module, metadata
 from typing import Any
@@ -99,4 +100,5 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "(of an unknown version)"
+        module = sys.modules.get(package)  # as with vLLM, which has another name where it is built for a CPU
+        return str(getattr(module, "__version__", "(of an unknown version)"))

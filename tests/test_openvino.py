@@ -16,6 +16,7 @@ from subjects import TEMPLATE, Saying
 
 from modelport.adapters.calling import as_request
 from modelport.adapters.openvino import OpenVINOModel, translate
+from modelport.adapters.openvino_sdk import no_statistics
 from modelport.domain.error import ErrorKind, ModelError
 from modelport.domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta
 from modelport.domain.message import Message, Reasoning, ToolCall, ToolResult
@@ -24,6 +25,7 @@ from modelport.domain.response import FinishReason, Response
 from modelport.domain.response_format import Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from modelport.domain.tool import Tool
 
+no_statistics()
 pytest.importorskip("openvino_genai")
 
 WHY = "Why is the sky blue?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import subprocess
 import sys
@@ -11,17 +12,20 @@ import time
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from modelport.adapters import cache, weights
+from modelport.adapters import cache, openvino_sdk, weights
 from modelport.adapters.calling import as_request
+from modelport.adapters.inside import LibraryChanged
 from modelport.adapters.openvino import OpenVINOModel
 from modelport.domain.error import ErrorKind, ModelError, ModelFailure
 from modelport.domain.event import TextDelta
 from modelport.domain.message import Image, Message
 from modelport.domain.response_format import Grammar, Regex
 
+openvino_sdk.no_statistics()
 pytest.importorskip("openvino_genai")
 
 HI = "Hi"
@@ -225,3 +229,15 @@ def test_a_hundred_streams_opened_and_dropped_leave_nothing_behind(model: OpenVI
     assert model(HI).content == usual
     assert time.perf_counter() - start < 30
     assert threading.active_count() <= threads + 1
+
+
+def test_where_openvino_would_count_its_use_by_something_else_a_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    openvino_sdk.no_statistics()
+    importlib.import_module("openvino_genai")
+    monkeypatch.setitem(sys.modules, "openvino_telemetry", None)  # another test may have imported it before us
+    counts = importlib.import_module(openvino_sdk.STATISTICS.owner)
+    monkeypatch.setattr(counts, "tm", SimpleNamespace(__name__="openvino_counting"))
+    with pytest.warns(LibraryChanged, match="openvino_telemetry any more: it may write an id and counts of its use"):
+        openvino_sdk.check_no_statistics()
