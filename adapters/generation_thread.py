@@ -14,12 +14,22 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import anyio
 
+from .inside import Inside
+
 T = TypeVar("T")
 Producer = Callable[[Callable[[T], None], threading.Event], None]
+
+AT_EXIT: Final = Inside(
+    "Python",
+    "threading",
+    "_register_atexit",
+    "a program that ends in the midst of an answer waits until it is generated, or for an engine without end",
+)
+INSIDES: Final[tuple[Inside, ...]] = (AT_EXIT,)
 
 _running: set[threading.Event] = set()
 
@@ -29,9 +39,14 @@ def _end_all() -> None:
         cancelled.set()
 
 
-# When a program ends, Python waits for the threads of pools, and only then comes to `atexit`: too late to stop them.
-if (_before_threads := getattr(threading, "_register_atexit", None)) is not None:
-    _before_threads(_end_all)
+def before_threads_end(end: Callable[[], None]) -> None:
+    """Have this called when the program ends, before Python waits for threads and processes; `atexit` is too late."""
+    register = AT_EXIT.of(threading)
+    if register is not None:
+        register(end)
+
+
+before_threads_end(_end_all)
 
 
 class Threads:

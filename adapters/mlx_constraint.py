@@ -6,13 +6,14 @@ from typing import Any
 
 from .constraint import Constraint
 from .mlx_loading import Loaded
+from .mlx_sdk import TOKENIZER
 
 
 def vocabulary(loaded: Loaded) -> Any:
     """The model's tokens as llguidance reads them, and which of them end a text. Takes about half a second."""
     import llguidance.hf
 
-    return llguidance.hf.from_tokenizer(loaded.tokenizer._tokenizer, eos_token=sorted(loaded.ends))
+    return llguidance.hf.from_tokenizer(TOKENIZER.of(loaded.tokenizer), eos_token=sorted(loaded.ends))
 
 
 class Follow:

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from . import cache, mlx_memory, places, weights
+from . import cache, mlx_memory, mlx_sdk, places, weights
 from .mlx_gguf import convert
 from .mlx_rope import mended
 
@@ -41,7 +41,7 @@ class Loaded:
         import mlx.core as mx
         from mlx_lm.models.cache import make_prompt_cache
 
-        batchable = all(hasattr(part, "merge") for part in make_prompt_cache(model))
+        batchable = mlx_sdk.batchable(make_prompt_cache(model))
         on_cpu = mx.default_device() == mx.Device(mx.cpu)
         return cls(model, tokenizer, context, frozenset(tokenizer.eos_token_ids), batchable, on_cpu)
 
@@ -58,7 +58,9 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     source: dict[str, Any] = {name: given.pop(name) for name in ("revision", "token", "cache_dir") if name in given}
     folder = default_folder() if model_id == places.DEFAULT else _folder(model_id, source)
     config = load_config(folder)
-    given["model_config"] = {**mended(config), **given.get("model_config", {})}
+    lacking = mended(config)
+    mlx_sdk.positions_are_read(lacking)
+    given["model_config"] = {**lacking, **given.get("model_config", {})}
     given["tokenizer_config"] = {"trust_remote_code": trust_remote_code, **given.get("tokenizer_config", {})}
     exact = model_id == places.DEFAULT and mx.default_device() == mx.Device(mx.cpu)  # half precision is slower there
     size = sum(file.stat().st_size for file in folder.glob("model*.safetensors"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import attrs
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
 from . import cache, gguf, places
+from .openvino_sdk import check_no_statistics, no_statistics
 from .secret import revealed
 from .weights import default_gguf
 
@@ -39,7 +39,7 @@ def load(model_id: str, device: str, kwargs: Mapping[str, Any], pipeline: Any = 
 
     Raises ModelFailure where nothing is or can be fetched, or OpenVINO's own RuntimeError for what can't be read.
     """
-    _no_statistics()
+    no_statistics()
     source = None
     if pipeline is None:
         own = {name: value for name, value in kwargs.items() if name not in _OF_THE_HUB}
@@ -50,16 +50,11 @@ def load(model_id: str, device: str, kwargs: Mapping[str, Any], pipeline: Any = 
         except RuntimeError:
             _expect(device)
             raise
+    check_no_statistics()
     tokenizer = pipeline.get_tokenizer()
     window = _window(tokenizer, source)
     tokenizer.decode([0])  # a pipeline without a tokenizer loads, and fails with its first answer
     return Loaded(pipeline, tokenizer, window)
-
-
-def _no_statistics() -> None:
-    """Keeps OpenVINO from counting its use: importing it would write an id into the home folder and may send it."""
-    # None is how Python marks a module that must not be imported, which the types of sys.modules don't say.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def _path(model_id: str, hub: Mapping[str, Any]) -> Path:

@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from .transformers_sdk import BACKEND
+
 _BYTE: Final = re.compile(r"<0x([0-9A-F]{2})>")
 _SPACE: Final = "\u2581"
 
 
 def spelling(tokenizer: Any) -> Callable[[int], bytes]:
     """What tells the bytes of a token by its number; none for a number that has no token."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
+    backend = BACKEND.of(tokenizer) if getattr(tokenizer, "is_fast", False) else None  # one in Python has none
     decoder = "" if backend is None or backend.decoder is None else backend.decoder.__getstate__().decode()
     added = getattr(tokenizer, "added_tokens_decoder", {})
     read = _printable if '"ByteLevel"' in decoder else _marked

@@ -15,6 +15,8 @@ from typing import Any
 
 from .generation_thread import Threads
 from .transformers_errors import out_of_memory
+from .transformers_rehearsal import rehearsed
+from .transformers_sdk import cache_argument
 from .transformers_sharing import by_the_longest, fits, may_share, shares
 from .transformers_window import Window
 
@@ -29,7 +31,8 @@ class Batch:
 
     def __init__(self, model: Any, name: str) -> None:
         self._model = model
-        self._shares = fits(model)
+        self._shares = fits(model) and rehearsed()
+        self._cache_argument = (cache_argument(model) if self._shares else None) or ""
         known = inspect.signature(model.forward).parameters if self._shares else {}
         self._last_alone: Mapping[str, int] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._threads = Threads(name, 1)
@@ -124,9 +127,9 @@ class Batch:
         output = self._model(
             input_ids=piece,
             position_ids=places,
-            past_key_values=row.cache,
             use_cache=True,
             return_dict=True,
+            **{self._cache_argument: row.cache},
             **self._last_alone,
         )
         row.read += piece.shape[1]
@@ -134,7 +137,7 @@ class Batch:
             if row.choose(output.logits[:, -1].to(torch.float32, copy=True)):
                 row.end()
             else:
-                self._window = self._window or Window()
+                self._window = self._window or Window(self._cache_argument)
                 self._window.join(row.cache)
                 row.cache = None
                 self._rows.append(row)

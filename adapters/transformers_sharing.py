@@ -1,7 +1,8 @@
 """Which calls of transformers can share the passes of their model with others, and which are generated apart.
 
 Sharing needs a model that decodes as `generate` itself does, one token of one sequence at a time, whose rows don't
-change each other, and whose memory of what it has read is keys and values by column.
+change each other, and whose memory of what it has read is keys and values by column. Where it is only the release of
+transformers that stands in the way, a warning says so.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from .transformers_sdk import CACHE_NAMES, OWN_WAYS, ROPE, STATEFUL, cache_argument
+
 # Arguments that only `generate`'s own ways of decoding know.
 _APART = frozenset(
     {
@@ -17,16 +20,15 @@ _APART = frozenset(
         "assistant_tokenizer",
         "custom_generate",
         "inputs_embeds",
-        "past_key_values",
         "position_ids",
         "streamer",
         "synced_gpus",
         "tokenizer",
+        *CACHE_NAMES,
     }
 )
-_NEEDED = frozenset({"attention_mask", "past_key_values", "position_ids"})
-_PASSED = _NEEDED | {"cache_position", "logits_to_keep", "use_cache"}
-_OWN_WAYS = ("generate", "prepare_inputs_for_generation", "_sample", "_update_model_kwargs_for_generation")
+_NEEDED = frozenset({"attention_mask", "position_ids"})
+_PASSED = _NEEDED | {"cache_position", "logits_to_keep", "use_cache", *CACHE_NAMES}
 _BY_THE_LONGEST = ("dynamic", "longrope")
 _BY_THE_LAST_COLUMN = {"git", "gpt_neo"}  # masks of their own take every row's next token to be in the last column
 
@@ -42,17 +44,22 @@ def fits(model: Any) -> bool:
     if distributed.is_available() and distributed.is_initialized():
         return False  # each process would form batches of its own
     return (
-        all(getattr(model, name).__func__ is vars(own)[name] for name in _OWN_WAYS)
-        and inspect.signature(model.forward).parameters.keys() >= _NEEDED
-        and not getattr(model, "_is_stateful", False)
+        inspect.signature(model.forward).parameters.keys() >= _NEEDED
         and model.config.model_type not in _BY_THE_LAST_COLUMN
+        and all(getattr(getattr(model, way.name, None), "__func__", way) is way.of(own) for way in OWN_WAYS)
+        and not STATEFUL.of(model, True)
         and not by_the_longest(model)
+        and cache_argument(model) is not None
     )
 
 
 def by_the_longest(model: Any) -> bool:
     """Whether positions are scaled by the longest row's length: the model writes the scale down, for all its passes."""
-    scaling = str(getattr(model.config.get_text_config(), "rope_parameters", None))
+    from transformers import LlamaConfig
+
+    if ROPE.of(LlamaConfig, ...) is ...:
+        return True  # for all that anybody knows
+    scaling = str(getattr(model.config.get_text_config(), ROPE.name, None))
     return any(f"'{kind}'" in scaling for kind in _BY_THE_LONGEST)
 
 
@@ -64,7 +71,7 @@ def may_share(arguments: Collection[str]) -> bool:
 def shares(ids: Any, config: Any, rest: Mapping[str, Any]) -> bool:
     """Whether it does, now that `generate` has prepared it."""
     mask: Any = rest.get("attention_mask")
-    cache: Any = rest.get("past_key_values")
+    cache: Any = next((rest[name] for name in CACHE_NAMES if name in rest), None)
     return (
         config.get_generation_mode().value in ("greedy_search", "sample")
         and ids.shape[0] == 1

@@ -22,12 +22,13 @@ _MORE_ROWS = 4
 class Window:
     """The rows, numbered from 0; when one leaves, the last one takes its number."""
 
-    __slots__ = ("_cache", "_lengths", "copies", "places")
+    __slots__ = ("_argument", "_cache", "_lengths", "copies", "places")
 
-    def __init__(self) -> None:
+    def __init__(self, argument: str) -> None:
         from transformers.cache_utils import Cache, CacheLayerMixin
 
         CacheLayerMixin.register(_Layer)
+        self._argument = argument  # what the model's forward calls a cache
         self._lengths: list[int] = []  # so many tokens of each row have been read
         self.places: Any = None  # where each row's next token goes, while it is read
         self.copies = 1  # how often each row is read, then
@@ -76,9 +77,9 @@ class Window:
             input_ids=torch.tensor([*tokens] * self.copies, device=device)[:, None],
             position_ids=places,
             attention_mask=(torch.arange(self.width, device=device) <= places).long(),
-            past_key_values=self._cache,
             use_cache=True,
             return_dict=True,
+            **{self._argument: self._cache},
             **rest,
         )
         self._lengths = [length + 1 for length in self._lengths]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing.process
 import os
 import threading
 import time
@@ -17,12 +16,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
 from functools import partial
-from importlib import import_module
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
-from .generation_thread import until_ended
+from . import vllm_sdk
+from .generation_thread import before_threads_end, until_ended
 
 T = TypeVar("T")
 Work = Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]
@@ -173,8 +172,10 @@ class Engine:
         self.started.set_result(found)
         if not self.closing:
             self._loop.run_forever()
-        self._loop.run_until_complete(self._finish(found))
-        self._over()
+        try:
+            self._loop.run_until_complete(self._finish(found))
+        finally:
+            self._over()
 
     async def _start(self) -> Any:
         return self.client.start()  # on the loop, because vLLM's sockets belong to the one that they are made on
@@ -183,9 +184,7 @@ class Engine:
         await _cancelled({task for tasks in list(self._calls.values()) for task in tasks})
         await _cancelled(asyncio.all_tasks() - {asyncio.current_task()})  # vLLM's own
         _shut_down(llm)
-        context = getattr(getattr(getattr(llm, "engine_core", None), "resources", None), "ctx", None)
-        if context is not None:
-            context.destroy(linger=0)
+        vllm_sdk.close_sockets(llm)
 
     def _over(self) -> None:
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
@@ -262,18 +261,8 @@ def _end_all() -> None:
     for engine in engines:
         while not engine.ended and time.monotonic() < end:
             if not engine.started.done():
-                _kill_starting()  # it would start for a minute more, and only then end
+                vllm_sdk.kill_starting()  # it would start for a minute more, and only then end
             engine.close(0.2)
-
-
-def _kill_starting() -> None:
-    psutil: Any = import_module("psutil")  # vLLM has it
-    for process in multiprocessing.active_children():
-        if process.name.startswith("EngineCore"):
-            with contextlib.suppress(psutil.Error):
-                for worker in psutil.Process(process.pid).children(recursive=True):
-                    worker.kill()
-            process.kill()
 
 
 def _forget() -> None:
@@ -281,7 +270,9 @@ def _forget() -> None:
     for engine in list(_alive):
         _parents.append(engine)  # kept, because vLLM ends an engine that is collected
         if engine.started.done() and engine.started.exception() is None:
-            _disarm(engine.started.result())
+            llm = engine.started.result()
+            vllm_sdk.disarm(llm)
+            llm.shutdown = _nothing
     _alive.clear()
 
 
@@ -295,38 +286,17 @@ def _frameless(error: BaseException) -> BaseException:
 
 
 def _shut_down(llm: Any) -> None:
-    processes = _processes(llm)
+    processes = vllm_sdk.processes(llm)
     llm.shutdown()
     for process in processes:
         process.join(_PATIENCE)
     llm.shutdown = _nothing  # which is called once more when it is collected, perhaps while Python ends
 
 
-def _disarm(llm: Any) -> None:
-    core = getattr(llm, "engine_core", None)
-    for owner in (core, _manager(llm)):
-        finalizer = getattr(owner, "_finalizer", None)
-        if finalizer is not None:
-            finalizer.detach()
-    for process in _processes(llm):
-        getattr(multiprocessing.process, "_children", set()).discard(process)
-    llm.shutdown = _nothing
-
-
-def _manager(llm: Any) -> Any:
-    return getattr(getattr(getattr(llm, "engine_core", None), "resources", None), "engine_manager", None)
-
-
-def _processes(llm: Any) -> list[Any]:
-    return list(getattr(_manager(llm), "processes", ()))
-
-
 def _nothing(timeout: float | None = None) -> None:
     pass
 
 
-# Python waits for threads and processes before it comes to `atexit`: too late.
-if (_before_threads := getattr(threading, "_register_atexit", None)) is not None:
-    _before_threads(_end_all)
+before_threads_end(_end_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)

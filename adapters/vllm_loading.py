@@ -18,7 +18,7 @@ from multiprocessing import spawn
 from pathlib import Path
 from typing import Any, Final
 
-from . import places, vllm_failures
+from . import places, vllm_failures, vllm_sdk
 from .transformers_loading import default_folder
 
 _ENVIRONMENT: Final = {
@@ -75,19 +75,18 @@ class Start:
         """Has the engine's processes write their errors where they can be read; unless logging is the user's own."""
         if given.keys() & {"logging_config", "log_config_file"} or os.environ.get("VLLM_LOGGING_CONFIG_PATH"):
             return {}
-        try:
-            from vllm.config.logging import LoggingConfig
-            from vllm.logger import DEFAULT_LOGGING_CONFIG
-        except ImportError:
+        parts = vllm_sdk.logging_parts()
+        if parts is None:
             return {}
+        logging_config, default = parts
         self._scratch = Path(tempfile.mkdtemp(prefix="modelport-vllm-"))
         config = {
-            **DEFAULT_LOGGING_CONFIG,
-            **vllm_failures.written_to(DEFAULT_LOGGING_CONFIG, self._scratch / "errors"),
+            **default,
+            **vllm_failures.written_to(default, self._scratch / "errors"),
         }
         file = self._scratch / "logging.json"
         file.write_text(json.dumps(config))
-        return {"logging_config": LoggingConfig(pylogging_config_file=str(file))}
+        return {"logging_config": logging_config(pylogging_config_file=str(file))}
 
 
 def _place(model_id: str, asked: Mapping[str, Any]) -> str:
@@ -129,8 +128,7 @@ def _hide_main() -> None:
     def prepared(name: str) -> dict[str, object]:
         data: dict[str, object] = prepare(name)
         if getattr(_hidden, "now", False):
-            data.pop("init_main_from_name", None)
-            data.pop("init_main_from_path", None)
+            vllm_sdk.without_main(data)
         return data
 
     prepared.hides_main = True  # type: ignore[attr-defined]  # a mark on the function, so that it is wrapped once

@@ -224,10 +224,10 @@ class OpenVINO:
     signed = staticmethod(unsigned)
 
     def __init__(self) -> None:
-        from modelport.adapters.openvino import OpenVINOModel
+        import openvino_subject
 
-        self.make = OpenVINOModel
-        self.pipeline = OpenVINOModel("default")._load().pipeline
+        self.make = openvino_subject.OpenVINOModel
+        self.pipeline = openvino_subject.loaded().pipeline
 
     def answering(self, text: str, sizes: Sequence[int] = (8,)) -> Case:
         return self._case(self.pipeline, max_tokens=12)

@@ -14,7 +14,8 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from modelport.adapters.generation_thread import Threads, pieces
+from modelport.adapters.generation_thread import Threads, before_threads_end, pieces
+from modelport.adapters.inside import LibraryChanged
 
 Give = Callable[[int], None]
 
@@ -272,7 +273,8 @@ def test_a_forked_child_makes_threads_of_its_own() -> None:
 
 LEAVES = """
 import asyncio, threading
-from modelport.adapters.generation_thread import Threads, pieces
+from modelport.adapters.generation_thread import Threads, before_threads_end, pieces
+from modelport.adapters.inside import LibraryChanged
 
 def produce(give, cancelled):
     give(0)
@@ -290,3 +292,11 @@ begun.wait(30)
 
 def test_a_program_that_ends_with_a_stream_open_does_not_wait_for_its_answer() -> None:
     subprocess.run([sys.executable, "-c", LEAVES], check=True, capture_output=True, timeout=20)
+
+
+def test_where_python_no_longer_tells_of_its_end_before_it_waits_a_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(threading, "_register_atexit")
+    with pytest.warns(LibraryChanged, match=r"Python 3\S+ has no threading._register_atexit any more: a program that"):
+        before_threads_end(lambda: None)

@@ -24,9 +24,9 @@ def _transformers() -> Any:
 
 
 def _openvino() -> Any:
-    from modelport.adapters.openvino import OpenVINOModel
+    import openvino_subject
 
-    return OpenVINOModel(max_tokens=2, temperature=0)
+    return openvino_subject.model(max_tokens=2)
 
 
 @pytest.mark.parametrize(

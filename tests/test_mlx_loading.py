@@ -12,7 +12,9 @@ pytest.importorskip("mlx_lm")
 
 import tiny_mlx
 
+from modelport.adapters import mlx_sdk
 from modelport.adapters.calling import as_request
+from modelport.adapters.inside import LibraryChanged
 from modelport.adapters.mlx import MLXModel
 from modelport.adapters.mlx_errors import translate
 from modelport.adapters.mlx_rope import mended
@@ -111,3 +113,29 @@ def test_a_failed_call_raises_the_failure_with_its_error() -> None:
 
 def test_its_repr_shows_what_it_was_made_of() -> None:
     assert repr(MLXModel("m", max_new_tokens=5)) == "MLXModel('m', max_tokens=5)"
+
+
+def test_where_what_is_kept_of_calls_can_t_be_merged_any_more_a_warning_says_that_they_come_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from mlx_lm.models.cache import ChunkedKVCache, KVCache
+
+    assert mlx_sdk.batchable([KVCache()])
+    assert not mlx_sdk.batchable([ChunkedKVCache(8)])  # never could be, which is no reason for a warning
+    monkeypatch.delattr(KVCache, "merge")
+    with pytest.warns(
+        LibraryChanged, match="KVCache.merge any more: calls of a model at the same time are computed one"
+    ):
+        assert not mlx_sdk.batchable([KVCache()])
+
+
+def test_where_a_llama_no_longer_reads_what_its_configuration_was_mended_with_a_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from mlx_lm.models.llama import ModelArgs
+
+    mlx_sdk.positions_are_read({"rope_theta": 1e5})
+    monkeypatch.delitem(ModelArgs.__annotations__, "rope_theta")
+    mlx_sdk.positions_are_read({})
+    with pytest.warns(LibraryChanged, match="ModelArgs.rope_theta any more: a model in the format of Transformers 5"):
+        mlx_sdk.positions_are_read({"rope_theta": 1e5})

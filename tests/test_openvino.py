@@ -8,14 +8,15 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
+import openvino_subject
 import pytest
 from subjects import TEMPLATE, Saying
 
 from modelport.adapters.calling import as_request
 from modelport.adapters.openvino import OpenVINOModel, translate
+from modelport.adapters.openvino_sdk import no_statistics
 from modelport.domain.error import ErrorKind, ModelError
 from modelport.domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta
 from modelport.domain.message import Message, Reasoning, ToolCall, ToolResult
@@ -24,6 +25,7 @@ from modelport.domain.response import FinishReason, Response
 from modelport.domain.response_format import Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from modelport.domain.tool import Tool
 
+no_statistics()
 pytest.importorskip("openvino_genai")
 
 WHY = "Why is the sky blue?"
@@ -34,7 +36,7 @@ KOREAN = "안녕하세요를 한국어로 이야기해 주세요. 이것은 무�
 
 @pytest.fixture(scope="module")
 def model() -> OpenVINOModel:
-    return OpenVINOModel(max_tokens=40, temperature=0)
+    return openvino_subject.model(max_tokens=40)
 
 
 def saying(model: OpenVINOModel, text: str, template: str = TEMPLATE) -> tuple[OpenVINOModel, Saying]:
@@ -344,31 +346,34 @@ def test_calls_at_once_queue_and_all_are_answered(model: OpenVINOModel) -> None:
     assert answers == [alone] * 8
 
 
-def test_closing_a_stream_stops_generation_at_once(model: OpenVINOModel) -> None:
-    async def close_early() -> float:
-        stream = model.stream(as_request(WHY, max_tokens=4000, ignore_eos=True))
+def test_closing_a_stream_stops_generation_at_once() -> None:
+    counted = openvino_subject.Counted()
+
+    async def close_early() -> int:
+        stream = counted.model.stream(as_request(WHY, max_tokens=4000, ignore_eos=True))
         assert isinstance(await anext(stream), TextDelta)
-        start = time.perf_counter()
         await stream.aclose()
-        assert (await model.generate(as_request(WHY, max_tokens=1))).unwrap().content
-        return time.perf_counter() - start
+        shown = counted.tokens
+        assert (await counted.model.generate(as_request(WHY, max_tokens=1))).unwrap().content
+        return shown
 
-    assert asyncio.run(close_early()) < 3
+    assert asyncio.run(close_early()) == counted.tokens - 1 < 4000
 
 
-def test_a_cancelled_call_leaves_the_queue_and_one_that_runs_frees_it(model: OpenVINOModel) -> None:
-    async def cancel() -> float:
+def test_a_cancelled_call_leaves_the_queue_and_one_that_runs_frees_it() -> None:
+    counted = openvino_subject.Counted()
+
+    async def cancel() -> None:
         long = as_request(WHY, max_tokens=4000, ignore_eos=True)
-        running, waiting = (asyncio.ensure_future(model.generate(long)) for _ in range(2))
-        await asyncio.sleep(0.1)
-        start = time.perf_counter()
+        running, waiting = (asyncio.ensure_future(counted.model.generate(long)) for _ in range(2))
+        assert await asyncio.to_thread(counted.begun.wait, 60)
         for task in (waiting, running):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        return time.perf_counter() - start
 
-    assert asyncio.run(cancel()) < 3
+    asyncio.run(cancel())
+    assert counted.tokens < 4000
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")

@@ -10,6 +10,7 @@ import tiny_llama
 import transformers
 from tokenizers import Tokenizer, decoders, models
 
+from modelport.adapters.inside import LibraryChanged
 from modelport.adapters.token_bytes import spelling
 
 
@@ -27,3 +28,13 @@ def test_a_vocabulary_with_marks_for_spaces_and_numbers_for_bytes() -> None:
     raw.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     spelled = spelling(transformers.PreTrainedTokenizerFast(tokenizer_object=raw))
     assert b"".join(map(spelled, [0, 1, 2, 3, 4])).decode() == " the안a"
+
+
+def test_a_tokenizer_that_no_longer_tells_its_spelling_is_missed_aloud() -> None:
+    class Fast:
+        is_fast = True
+
+    with pytest.warns(
+        LibraryChanged, match=r"PreTrainedTokenizerFast.backend_tokenizer any more: the bytes of a token"
+    ):
+        spelling(Fast())

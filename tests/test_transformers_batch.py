@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import os
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -21,9 +24,12 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelport.adapters import transformers_rehearsal
 from modelport.adapters.calling import as_request
+from modelport.adapters.inside import LibraryChanged
 from modelport.adapters.transformers import TransformersModel
 from modelport.adapters.transformers_batch import TOGETHER, Batch
+from modelport.adapters.transformers_sdk import CACHE_NAMES
 from modelport.adapters.transformers_sharing import fits
 from modelport.domain.error import ErrorKind, ModelError
 from modelport.domain.event import Failed, Finished, TextDelta
@@ -38,16 +44,24 @@ ENDLESS = {"eos_token_id": [1_000_000], "temperature": 0}
 class Watched:
     """A model whose passes are seen, and may be held up or broken."""
 
-    def __init__(self, before: Callable[[int], None] = lambda number: None, **options: Any) -> None:
-        self.llama = tiny_llama.model(WORDS, options.pop("context", 256)).to(options.pop("dtype", torch.float32))
+    def __init__(
+        self, before: Callable[[int], None] = lambda number: None, *, apart: bool = False, **options: Any
+    ) -> None:
+        llama = options.pop("llama", None) or tiny_llama.model(WORDS, options.pop("context", 256))
+        self.llama = llama.to(options.pop("dtype", torch.float32))
         self.model = TransformersModel("tiny", model=self.llama, tokenizer=WORDS, **options)
         self.prompts: list[int] = []  # how long the pieces of prompts were
         self.rows: list[int] = []  # how many made a token in one pass
         self.passes: list[tuple[int, int]] = []  # rows and tokens of each of both
         self.before = before
+        self.apart = apart  # whether some of its calls are to be generated apart
+        self.broken = False  # one that should have shared passes didn't: nobody need wait for the others
         self.llama.register_forward_pre_hook(self._seen, with_kwargs=True)
 
     def _seen(self, module: Any, args: Any, kwargs: Any) -> None:
+        if not self.apart and not threading.current_thread().name.startswith("modelport-transformers-batch"):
+            self.broken = True
+            raise AssertionError("a call that should share passes is generated apart")
         rows, length = kwargs["input_ids"].shape
         self.passes.append((rows, length))
         if length > 1:
@@ -62,9 +76,13 @@ class Watched:
 
     def wait_for(self, calls: int) -> None:
         """Holds a pass up until so many calls are there."""
+        self.wait_until(lambda: len(self.batch._waiting) + len(self.batch._rows) >= calls)
+
+    def wait_until(self, true: Callable[[], bool]) -> None:
         pause = threading.Event()
         for _ in range(30_000):
-            if len(self.batch._waiting) + len(self.batch._rows) >= calls:
+            assert not self.broken, "a call that should share passes is generated apart"
+            if true():
                 return
             pause.wait(0.001)
         raise AssertionError("they don't come")
@@ -103,6 +121,15 @@ def test_calls_at_once_share_passes_and_each_answers_as_alone() -> None:
     assert watched.together(MIXED) == alone
     assert max(watched.rows) == 7  # one was done with its first token
     assert len({response.content for response in alone}) > 5
+
+
+def test_many_calls_at_once_take_about_the_passes_of_one() -> None:
+    watched = Watched(max_tokens=20, **ENDLESS)
+    watched.alone("?")
+    assert watched.passes == [(1, watched.prompts[0]), *[(1, 1)] * 19]
+    watched.passes.clear()
+    watched.together([(("?",), {})] * 8)
+    assert len(watched.passes) == 8 + 19
 
 
 def test_the_stops_of_one_are_not_the_stops_of_another() -> None:
@@ -154,7 +181,7 @@ def test_one_that_comes_later_joins_and_is_done_first() -> None:
         assert isinstance(rest[-1], Finished)
         assert rest[-1].response == alone
 
-    reached = len(watched.prompts) + len(watched.rows) + 4
+    reached = len(watched.prompts) + len(watched.rows) + 2  # the first pass after that of the prompt
     watched.before = lambda number: watched.wait_for(2) if number == reached else None
     asyncio.run(main())
     assert 2 in watched.rows
@@ -244,7 +271,7 @@ def test_where_memory_runs_out_the_call_that_has_written_least_makes_room() -> N
 
     async def main() -> None:
         first = [asyncio.create_task(watched.model.generate(as_request(prompt))) for prompt in ("안녕", "the end")]
-        await asyncio.to_thread(reached.wait, 30)
+        await asyncio.to_thread(watched.wait_until, reached.is_set)
         late = await watched.model.generate(as_request("?"))
         assert late.failure().kind is ErrorKind.OVERLOADED
         assert [(await task).unwrap() for task in first] == alone
@@ -320,12 +347,12 @@ def test_one_that_is_cancelled_in_line_is_never_read() -> None:
                 reading.set()
                 watched.wait_for(2)
                 loop.call_soon_threadsafe(second.cancel)
-                assert watched.batch._waiting[1].cancelled.wait(30)
+                watched.wait_until(watched.batch._waiting[1].cancelled.is_set)
 
         loop = asyncio.get_running_loop()
         watched.before = before
         first = asyncio.create_task(watched.model.generate(as_request("안녕")))
-        await asyncio.to_thread(reading.wait, 30)
+        await asyncio.to_thread(watched.wait_until, reading.is_set)
         second = asyncio.create_task(watched.model.generate(as_request("the end")))
         assert (await first).unwrap().finish_reason == "length"
         with pytest.raises(asyncio.CancelledError):
@@ -342,7 +369,9 @@ def test_a_long_prompt_is_read_in_pieces_between_the_tokens_of_others() -> None:
     ids = WORDS.apply_chat_template(
         [{"role": "user", "content": long}], add_generation_prompt=True, return_tensors="pt", return_dict=True
     )
+    watched.apart = True
     bare = watched.llama.generate(**ids, do_sample=False, max_new_tokens=60, eos_token_id=[1_000_000], pad_token_id=0)
+    watched.apart = False
     size = ids["input_ids"].shape[1]
     assert alone[0].content == WORDS.decode(bare[0, size:]).rstrip("\ufffd")
     watched.passes.clear()
@@ -370,7 +399,7 @@ def test_a_prompt_that_nobody_waits_for_any_more_is_not_read_to_its_end() -> Non
 
         def before(number: int) -> None:
             loop.call_soon_threadsafe(task.cancel)
-            watched.batch._waiting[0].cancelled.wait(30)
+            watched.wait_until(watched.batch._waiting[0].cancelled.is_set)
 
         loop = asyncio.get_running_loop()
         watched.before = before
@@ -393,7 +422,7 @@ def test_more_calls_than_share_one_pass_are_all_answered() -> None:
 
 
 def test_beams_are_generated_apart_at_the_same_time() -> None:
-    watched = Watched(temperature=0, max_tokens=10)
+    watched = Watched(temperature=0, max_tokens=10, apart=True)
     beams = [((f"{n}",), {"num_beams": 3}) for n in range(6)]
     alone = [watched.alone(*args, **options) for args, options in [*beams, *MIXED[:2]]]
     watched.rows.clear()
@@ -482,7 +511,9 @@ FORKS = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 import asyncio, tiny_llama, torch
+from modelport.adapters import transformers_rehearsal
 from modelport.adapters.calling import as_request
+from modelport.adapters.inside import LibraryChanged
 from modelport.adapters.transformers import TransformersModel
 words = tiny_llama.tokenizer()
 model = TransformersModel("tiny", model=tiny_llama.model(words), tokenizer=words, max_tokens=100, eos_token_id=[999])
@@ -509,9 +540,8 @@ print(asyncio.run(main()))
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 def test_a_child_that_is_forked_while_a_call_goes_on_answers_by_itself() -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKS, str(Path(__file__).parent)]
-    said = subprocess.run(
-        command, capture_output=True, text=True, timeout=240, check=True, env={"OMP_NUM_THREADS": "1"}
-    )
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    said = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, env=env)
     assert said.stdout == "0\n"
 
 
@@ -528,3 +558,122 @@ def test_each_shows_its_own_stream() -> None:
         return await asyncio.gather(*(text(prompt) for prompt in prompts))
 
     assert asyncio.run(main()) == alone
+
+
+class _OfBefore(transformers.LlamaForCausalLM):
+    """A model whose own code calls the cache as transformers did before 5.24."""
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        position_ids: Any = None,
+        past_key_values: Any = None,
+        **rest: Any,
+    ) -> Any:
+        known = inspect.signature(super().forward).parameters
+        name = next(name for name in CACHE_NAMES if name in known)
+        asked = {"attention_mask": attention_mask, "position_ids": position_ids, name: past_key_values}
+        return super().forward(input_ids, **asked, **rest)
+
+
+class _OfTomorrow(transformers.LlamaForCausalLM):
+    """A model whose forward calls the cache as nobody has yet."""
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        position_ids: Any = None,
+        memory: Any = None,
+        use_cache: Any = None,
+        **rest: Any,
+    ) -> Any:
+        return super().forward(input_ids, attention_mask, position_ids, use_cache=use_cache, **rest)
+
+
+def _as(kind: Any) -> Any:
+    llama = kind(LLAMA.config).eval()
+    llama.load_state_dict(LLAMA.state_dict())
+    return llama
+
+
+def test_a_model_of_somebody_s_own_shares_passes_by_the_older_name_of_the_cache_too() -> None:
+    watched = Watched(max_tokens=20, llama=_as(_OfBefore), **ENDLESS)
+    expected = Watched(max_tokens=20, **ENDLESS).alone("?")
+    assert watched.together([(("?",), {})] * 4) == [expected] * 4
+    assert len(watched.passes) == 4 + 19
+
+
+def test_calls_are_answered_one_by_one_where_nobody_knows_what_a_forward_calls_its_cache_and_one_warning_says_so() -> (
+    None
+):
+    message = r"transformers \S+ has no \S+_OfTomorrow.forward.cache or past_key_values any more: calls of a model at"
+    with pytest.warns(LibraryChanged, match=message):
+        assert not fits(_as(_OfTomorrow))
+    assert not fits(_as(_OfTomorrow))  # with a second warning the test would fail
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (transformers.GenerationMixin, "_update_model_kwargs_for_generation"),
+        (transformers.PreTrainedModel, "_is_stateful"),
+        (transformers.LlamaConfig, "rope_parameters"),
+    ],
+)
+def test_what_transformers_no_longer_says_of_a_model_keeps_its_calls_apart_and_a_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    monkeypatch.delattr(owner, name)
+    with pytest.warns(LibraryChanged, match=rf"has no \S+.{name} any more: calls of a model at the same time"):
+        assert not Batch(LLAMA, "tiny")._shares
+
+
+def test_a_model_that_can_t_share_passes_is_no_reason_for_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = transformers.MambaConfig(vocab_size=9, hidden_size=8, state_size=2, num_hidden_layers=1)
+    mamba: Any = transformers.MambaForCausalLM(config)
+    monkeypatch.delattr(transformers.LlamaConfig, "rope_parameters")
+    for model in (mamba, _other("GPTNeo", num_layers=1, num_heads=1, attention_types=[[["local"], 1]])):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            assert not fits(model)
+        assert [warning.category for warning in said if issubclass(warning.category, LibraryChanged)] == []
+
+
+class PagedCache(transformers.DynamicCache):
+    """A cache of another sort."""
+
+
+def _asks_more(cache: Any) -> Any:
+    raise AttributeError("'_Layer' object has no attribute 'is_paged'")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda patch: patch.setattr(transformers.cache_utils.Cache, "get_mask_sizes", _asks_more), "TypeError"),
+        (
+            lambda patch: patch.setattr(transformers.generation.utils, "DynamicCache", PagedCache),
+            "",
+        ),
+        (lambda patch: patch.delattr(transformers.cache_utils, "CacheLayerMixin"), "ImportError"),
+    ],
+    ids=["asks more of a layer", "another cache", "no layers"],
+)
+def test_a_release_that_lets_no_calls_share_passes_answers_them_apart_and_a_warning_says_why(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch], None], why: str
+) -> None:
+    change(monkeypatch)
+    transformers_rehearsal._obstacle.cache_clear()
+    try:
+        with pytest.warns(LibraryChanged, match=rf"transformers \S+ lets no calls share passes .*{why}"):
+            assert not Batch(LLAMA, "tiny")._shares
+    finally:
+        transformers_rehearsal._obstacle.cache_clear()
+
+
+def test_rehearsing_draws_nothing_from_the_generator_that_is_the_user_s() -> None:
+    before = torch.get_rng_state()
+    assert transformers_rehearsal._share(transformers_rehearsal._llama())
+    assert torch.equal(torch.get_rng_state(), before)

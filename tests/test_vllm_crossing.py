@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import multiprocessing.process
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from modelport.adapters import vllm_sdk
+from modelport.adapters.inside import LibraryChanged
 from modelport.adapters.vllm_engine import Closed, Engine, Engines
 
 
@@ -21,7 +25,9 @@ class Client:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error, self.over = error, 0
-        self.llm = SimpleNamespace(errored=False, shutdown=lambda: None)
+        manager = SimpleNamespace(processes=[], _finalizer=None)
+        core = SimpleNamespace(resources=SimpleNamespace(engine_manager=manager, ctx=None), _finalizer=None)
+        self.llm = SimpleNamespace(errored=False, shutdown=lambda: None, engine_core=core)
 
     def start(self) -> Any:
         if self.error:
@@ -185,3 +191,47 @@ def test_a_start_that_fails_is_not_remembered_and_a_dead_engine_is_replaced() ->
     engines.close()
     assert third.ended
     engines.close()
+
+
+def left_alone_and_let_go(llm: Any) -> None:
+    vllm_sdk.disarm(llm)
+    vllm_sdk.close_sockets(llm)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "lost"),
+    [
+        ((), "engine_core", "an engine's processes may outlive"),
+        (("engine_core",), "resources", "an engine's processes may outlive"),
+        (("engine_core", "resources"), "engine_manager", "an engine's processes may outlive"),
+        (("engine_core", "resources", "engine_manager"), "processes", "an engine's processes may outlive"),
+        (("engine_core", "resources"), "ctx", "the sockets of an engine that has ended stay open"),
+        (("engine_core",), "_finalizer", "a forked child that ends may end its parent's engine"),
+        (("engine_core", "resources", "engine_manager"), "_finalizer", "a forked child that ends"),
+    ],
+)
+def test_what_an_engine_no_longer_tells_of_itself_is_missed_aloud(path: tuple[str, ...], name: str, lost: str) -> None:
+    llm = Client().llm
+    delattr(functools.reduce(getattr, path, llm), name)
+    with pytest.warns(LibraryChanged, match=rf"has no \S+\.{name} any more: {lost}"):
+        left_alone_and_let_go(llm)
+
+
+def test_a_forked_child_is_told_when_python_no_longer_lists_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(multiprocessing.process, "_children")
+    with pytest.warns(LibraryChanged, match=r"Python \S+ has no multiprocessing.process._children any more"):
+        vllm_sdk.disarm(Client().llm)
+
+
+def test_an_engine_ends_whatever_a_warning_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client()
+
+    def shutdown() -> None:
+        raise LibraryChanged("as an error")
+
+    client.llm.shutdown = shutdown
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    engine = Engine.start(client)
+    engine.started.result(10)
+    engine.close()
+    assert (engine.ended, client.over) == (True, 1)
