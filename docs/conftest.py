@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from extras import need
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
@@ -22,6 +23,20 @@ ELSEWHERE = {
     "vllm.md": ("vllm", "runs in an environment of its own: make test-vllm"),
 }
 
+NEEDS = {
+    "README.md": "openvino",
+    "docs/index.md": "openvino",
+    "docs/adapters/azure.md": "openai",
+    "docs/adapters/bedrock.md": "bedrock",
+    "docs/adapters/custom.md": "huggingface",
+    "docs/adapters/huggingface.md": "huggingface",
+    "docs/adapters/openai.md": "openai",
+    "docs/adapters/openvino.md": "openvino",
+    "docs/adapters/transformers.md": "transformers",
+}
+"""Which extra a page needs; without it the page is left out."""
+
+ROOT = Path(__file__).parents[1]
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -33,6 +48,8 @@ class Runs(PythonEvaluator):
         package, reason = ELSEWHERE.get(Path(example.path).name, (None, ""))
         if package is not None and find_spec(package) is None:
             pytest.skip(reason)
+        if extra := NEEDS.get(Path(example.path).relative_to(ROOT).as_posix()):
+            need(extra)
         with redirect_stdout(io.StringIO()) as printed:
             super().__call__(example)
         example.namespace["_printed"] = (example.region.end, printed.getvalue())
@@ -50,7 +67,7 @@ def prints(example: Example) -> str | None:
 
 
 blocks = Sybil(
-    path=str(Path(__file__).parents[1]),
+    path=str(ROOT),
     patterns=["README.md", "docs/*.md", "docs/*/*.md"],
     parsers=[CodeBlockParser("python", Runs()), CodeBlockParser("text", prints)],
 )

@@ -103,7 +103,6 @@ def of(*layers: Layer) -> tuple[float, float, float]:
             (1, 10, 0),
         ),
     ],
-    ids=str,
 )
 def test_a_layer_does_this_to_the_bounds(layers: list[Layer], expected: tuple[float, float, float]) -> None:
     assert of(*layers) == expected

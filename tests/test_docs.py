@@ -69,6 +69,7 @@ def test_every_page_is_reachable_from_the_index():
     assert {page.resolve() for page in PAGES} <= {page.resolve() for page in seen}
 
 
+@pytest.mark.needs("cli")
 def test_the_table_of_the_command_lines_options_is_its_own():
     shown = {cells[0].strip("`") for cells in rows((DOCS / "command-line.md").read_text("utf-8"))}
     command = [sys.executable, "-m", "modelport.composition.cli", "ask", "--help"]

@@ -42,6 +42,7 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path, length: int) -> None
         check(tmp_path / "a.gguf")
 
 
+@pytest.mark.needs("openvino")
 @pytest.mark.parametrize("share", [0.0001, 0.03, 0.9999])
 def test_openvino_refuses_a_cut_off_file_instead_of_crashing(tmp_path: Path, share: float) -> None:
     data = default_gguf().read_bytes()

@@ -48,6 +48,7 @@ def test_the_installed_package_is_the_one_under_test() -> None:
     assert not (root / "pyproject.toml").exists()
 
 
+@pytest.mark.needs("cli")
 def test_it_runs_as_a_part_of_another_package(tmp_path: Path) -> None:
     """Copied somewhere without what pip notes about it, it works, and only can't tell its version."""
     packages = Path(attrs.__file__).parents[1]

@@ -4,7 +4,6 @@ import asyncio
 import os
 
 import pytest
-from aiolimiter import AsyncLimiter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -185,7 +184,10 @@ def test_no_pause_and_no_cancellation_makes_the_pace_uneven(burst, script):
     assert all(late - early > window - 1e-6 for early, late in zip(starts, starts[burst:], strict=False))
 
 
+@pytest.mark.needs("aiolimiter")
 def test_an_application_s_limiter_does_not_wait_past_the_deadline():
+    from aiolimiter import AsyncLimiter
+
     clock = VirtualClock()
 
     async def main():
@@ -199,7 +201,10 @@ def test_an_application_s_limiter_does_not_wait_past_the_deadline():
     assert (result.failure().kind, clock.now(), asked) == ("deadline_exceeded", 5.0, ())
 
 
+@pytest.mark.needs("aiolimiter")
 def test_an_application_s_limiter_within_the_deadline_is_waited_for():
+    from aiolimiter import AsyncLimiter
+
     clock = VirtualClock()
 
     async def main():

@@ -48,7 +48,9 @@ def test_a_whole_answer_is_decoded_at_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"shown": []}, {"logprobs": Logprobs()}, {"tools": [TOOL]}, {"stop_sequences": ["never said"]}], ids=str
+    "asked",
+    [{"shown": []}, {"logprobs": Logprobs()}, {"tools": [TOOL]}, {"stop_sequences": ["never said"]}],
+    ids=lambda asked: next(iter(asked)),
 )
 def test_what_could_end_it_or_is_shown_is_decoded_at_once(asked: dict[str, Any]) -> None:
     decode = Decoder()

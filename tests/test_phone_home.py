@@ -75,9 +75,9 @@ def test_scripted(tmp_path: Path) -> None:
     assert did == Watched(True, [], [], [])
 
 
+@pytest.mark.needs("openai")
 def test_openai(tmp_path: Path) -> None:
     """OpenAIModel contacts the server that it was given, and writes nothing."""
-    pytest.importorskip("openai")
     with loopback.Loopback(loopback.saying("Hi")) as server:
         make = (
             f"from modelport.adapters import OpenAIModel as M\nmodel = M('m', base_url={server.url!r}, api_key='none')"
@@ -89,9 +89,9 @@ def test_openai(tmp_path: Path) -> None:
         assert did.written == []
 
 
+@pytest.mark.needs("openvino")
 def test_openvino(tmp_path: Path) -> None:
     """OpenVINOModel contacts nobody, and writes the converted weights to the cache folder, and nothing else."""
-    pytest.importorskip("openvino_genai")
     make = f"from modelport.adapters import OpenVINOModel\nmodel = OpenVINOModel({str(default_gguf())!r})"
     did = watched(make, tmp_path / "home")
     assert (did.answered, did.contacts, did.names) == (True, [], [])
@@ -99,10 +99,9 @@ def test_openvino(tmp_path: Path) -> None:
     assert [path for path in did.written if path.endswith("openvino_model.xml")]
 
 
+@pytest.mark.needs("transformers")
 def test_transformers(tmp_path: Path) -> None:
     """TransformersModel with the embedded default contacts nobody, and writes to the cache folder alone."""
-    pytest.importorskip("transformers")
-    pytest.importorskip("torch")
     make = "from modelport.adapters import TransformersModel\nmodel = TransformersModel('default')"
     did = watched(make, tmp_path / "home", MODELPORT_CACHE=str(cache.folder()))
     assert (did.answered, did.contacts, did.names) == (True, [], [])

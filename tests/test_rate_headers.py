@@ -33,7 +33,15 @@ def told(answer: Answer) -> Answer:
     return Answer(answer.status, {**answer.headers, **LEFT}, answer.body, answer.pieces)
 
 
-@pytest.mark.parametrize("make", [openai, azure, huggingface])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(openai, marks=pytest.mark.needs("openai")),
+        pytest.param(azure, marks=pytest.mark.needs("openai")),
+        pytest.param(huggingface, marks=pytest.mark.needs("huggingface")),
+    ],
+    ids=lambda make: make.__name__,
+)
 @pytest.mark.parametrize("paced", ["by a layer", "by itself"])
 @pytest.mark.parametrize(
     ("answer", "stream"),

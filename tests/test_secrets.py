@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import attrs
 import pytest
+from extras import need
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from laws import listen
@@ -129,6 +130,11 @@ def quoting_in_a_stream(seen: Seen) -> Answer:
 def server() -> Iterator[Loopback]:
     with Loopback() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _is_here(adapter: str) -> None:
+    need({"azure": "openai", "litellm_router": "litellm"}.get(adapter, adapter))
 
 
 def shown(model: Model) -> Iterator[str]:

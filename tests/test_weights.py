@@ -68,7 +68,7 @@ def test_absent_weights_are_fetched_once_without_dependencies(index: Path) -> No
     ("content", "why"),
     [
         (None, "No matching distribution found for tiny-weights==1.0"),
-        ({TINY.file: BYTES[:-1] + b"?"}, "another sha256"),
+        ({TINY.file: BYTES[:-1] + bytes([BYTES[-1] ^ 1])}, "another sha256"),
         ({"tiny_weights/other": b""}, "has no tiny_weights/tiny.gguf"),
     ],
 )
