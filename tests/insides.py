@@ -13,6 +13,11 @@ SDKS = {  # by the file in adapters/ that lists them as INSIDES, what must be im
     "openai_sdk": "openai",
     "huggingface_sdk": "huggingface_hub",
     "bedrock_sdk": "boto3",
+    "litellm_sdk": "litellm",
+    "transformers_sdk": "transformers",
+    "vllm_sdk": "vllm",
+    "mlx_sdk": "mlx_lm",
+    "openvino_sdk": "openvino_genai",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "insides.md"
 _TABLE = re.compile(r"(<!-- insides[^>]*-->\n).*?(\n<!-- /insides -->)", re.DOTALL)
