@@ -28,14 +28,6 @@ def limiter_of(requests_per_minute: float | Limiter | None) -> Limiter | None:
     return Limiter(requests_per_minute)
 
 
-def check(where: str, model_id: object, timeout: object) -> None:
-    """Raises ValueError, naming the adapter, for what is no name of a model and no number of seconds."""
-    if not isinstance(model_id, str) or not model_id:
-        raise ValueError(f"{where}: model_id is the name of a model, not {model_id!r}")
-    if isinstance(timeout, (int, float)) and not timeout > 0:
-        raise ValueError(f"{where}: timeout is a positive number of seconds, or None, not {timeout!r}")
-
-
 class ApiModel(Calling, ABC):
     """Gives the port to an adapter that has `_generate` and `_stream`.
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from ..domain.capability import Capabilities
+from .arguments import address
 from .chat_answers import decode, decode_event
 from .chat_completions import encode
-from .chat_settings import TIMEOUT, Key, address, settings
+from .chat_settings import TIMEOUT, Key, settings
 from .chat_wire import ChatWire, as_given, fetched
 from .limiter import Limiter
 from .openai_errors import translate

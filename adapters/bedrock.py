@@ -28,7 +28,8 @@ from ..domain.preparation import as_role_conversions, prepare
 from ..domain.request import Request
 from ..domain.response import Response
 from ..domain.secrecy import shown
-from .api_model import ApiModel, check, limiter_of
+from .api_model import ApiModel, limiter_of
+from .arguments import check
 from .bedrock_answers import Arriving, CutOff, Reported, decode, decode_event
 from .bedrock_client import PerProcess, connect
 from .bedrock_errors import translate

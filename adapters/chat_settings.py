@@ -9,15 +9,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from ..domain.capability import Capabilities
 from ..domain.facts import max_stops
 from ..domain.frozen import freeze_mapping
-from ..domain.option import OMIT, canonical
+from ..domain.option import canonical
 from ..domain.preparation import as_role_conversions
-from .api_model import check
-from .chat_completions import Unwritable
+from .arguments import check, check_kind, check_text
+from .chat_options import check_call
 from .limiter import Limiter
 from .secret import Env
 
@@ -26,9 +25,6 @@ Key = str | Env | Callable[[], str | Awaitable[str]]
 
 TIMEOUT: Final = 600.0
 """The seconds of silence that are borne where nobody says another number."""
-
-CHECKED: Final = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
-"""The options that `check_call` looks at."""
 
 # The server would be sent them, and with them what they hold.
 _OF_THE_CLIENT: Final = frozenset(
@@ -88,57 +84,6 @@ def settings(
         "flatten_messages_as_text": flatten_messages_as_text,
         "options": given,
     }
-
-
-def address(given: str | None, where: str) -> str | None:
-    """An address that may be shown. Raises ValueError, naming the argument, for one that is none."""
-    if given is None:
-        return None
-    secret = more = False
-    try:
-        parts = urlsplit(given)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        secret, more = bool(parts.username or parts.password), bool(parts.query or parts.fragment)
-    except (ValueError, AttributeError, TypeError):
-        good = False
-    if secret:
-        raise ValueError(f"{where} shows in messages, so no password stands in it; use api_key=")
-    if more:
-        raise ValueError(f"{where} ends with its path; a query goes into client_kwargs={{'default_query': {{...}}}}")
-    if not good:
-        raise ValueError(f"{where} is an address such as 'http://127.0.0.1:8000/v1', not {given!r}")
-    return given
-
-
-def check_text(where: str, value: object, *, is_key: bool = False) -> None:
-    """Raises TypeError for an argument that is neither text nor None, nor what else may stand for a key."""
-    if value is None or isinstance(value, str):
-        return
-    if not is_key:
-        raise TypeError(f"{where} is text, not {value!r}")
-    if not isinstance(value, Env) and not callable(value):
-        raise TypeError(f"{where} is text, Env('NAME') or a function, not {type(value).__name__}")
-
-
-def check_call(options: Mapping[str, Any], where: str = "") -> None:
-    """Raises `Unwritable`, a ValueError, for arguments of the SDK that it can't send."""
-    for name in ("extra_headers", "extra_query", "extra_body"):
-        value = options.get(name)
-        if value is not None and value is not OMIT and not isinstance(value, Mapping):
-            raise Unwritable(f"{where}{name} is a dict, not {type(value).__name__}")
-    headers = options.get("extra_headers")
-    for name, value in headers.items() if isinstance(headers, Mapping) else ():
-        if not isinstance(name, str) or not isinstance(value, (str, Env)):
-            raise Unwritable(f"{where}extra_headers: names and values are text, not those of {name!r}")
-    seconds = options.get("timeout")
-    if isinstance(seconds, (str, bytes, bool)) or (isinstance(seconds, (int, float)) and not seconds > 0):
-        raise Unwritable(f"{where}timeout is a positive number of seconds, or None, not {seconds!r}")
-
-
-def check_kind(where: str, name: str, value: object, kind: type, words: str) -> None:
-    """Raises TypeError for an argument that is neither of this kind nor None."""
-    if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{where}: {name} is {words}, not {value!r}")
 
 
 def _check_client(where: str, client: Any, brought: Mapping[str, Any]) -> None:

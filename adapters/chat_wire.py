@@ -30,7 +30,8 @@ from ..domain.secrecy import shown
 from . import chat_exchange, openai_sdk
 from .api_model import ApiModel, limiter_of
 from .chat_completions import Unwritable, encode
-from .chat_settings import CHECKED, Key, check_call
+from .chat_options import CHECKED, check_call
+from .chat_settings import Key
 from .limiter import Limiter
 from .openai_errors import KeyUnavailable, translate
 from .per_loop import PerLoop

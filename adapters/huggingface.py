@@ -26,10 +26,11 @@ from ..domain.response import Response
 from ..domain.response_format import Free, ResponseFormat
 from ..domain.secrecy import is_secret, shown
 from . import chat_exchange
-from .api_model import ApiModel, check, limiter_of
+from .api_model import ApiModel, limiter_of
+from .arguments import check, check_kind, check_text
 from .chat_answers import decode, decode_event
 from .chat_completions import Unwritable, encode, wire_format
-from .chat_settings import CHECKED, check_call, check_kind, check_text
+from .chat_options import CHECKED, check_call
 from .huggingface_errors import translate
 from .huggingface_sdk import Connection, Route, connect, cookie_header, parsed
 from .limiter import Limiter

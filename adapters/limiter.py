@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -55,6 +55,8 @@ class Limiter:
     With `tpm`, no minute holds more tokens than that, either, as far as they are known beforehand. `max_wait` is in
     seconds: who would wait longer is refused at once. Raises ValueError on a rate or a burst that lets nothing through.
     """
+
+    word: ClassVar = "limiter"
 
     def __init__(
         self,

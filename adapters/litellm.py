@@ -12,7 +12,7 @@ from ..domain.capability import Capabilities
 from ..domain.frozen import FrozenDict
 from ..domain.option import canonical
 from ..domain.preparation import as_role_conversions
-from .api_model import check
+from .arguments import check
 from .chat_completions import Unwritable
 from .limiter import Limiter
 from .litellm_answers import decode, decode_event

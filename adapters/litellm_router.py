@@ -21,7 +21,7 @@ from ..domain.frozen import FrozenDict, freeze, freeze_mapping
 from ..domain.option import canonical
 from ..domain.preparation import as_role_conversions
 from ..domain.response import Response
-from .api_model import check
+from .arguments import check
 from .clock import SYSTEM_CLOCK
 from .limiter import Limiter
 from .litellm_answers import PROVIDER

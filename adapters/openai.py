@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from ..domain.capability import Capabilities
+from .arguments import address, check_text
 from .chat_answers import decode, decode_event
 from .chat_completions import encode
-from .chat_settings import TIMEOUT, Key, address, check_text, settings
+from .chat_settings import TIMEOUT, Key, settings
 from .chat_wire import ChatWire, as_given, fetched
 from .limiter import Limiter
 from .openai_errors import translate

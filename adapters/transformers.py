@@ -22,17 +22,18 @@ from ..domain.option import canonical, resolve
 from ..domain.preparation import as_role_conversions, prepare
 from ..domain.request import Request
 from ..domain.response import FinishReason
-from .chat_settings import check_kind
+from .arguments import check_kind
 from .constraint import Constraints
 from .generation_thread import Threads, answering
 from .local_model import LocalModel
 from .logprobs import asked
 from .secret import revealed
+from .torch_folder import sees
 from .transformers_answer import Answer
 from .transformers_batch import TOGETHER, Batch
 from .transformers_constraint import Follow, vocabulary
 from .transformers_errors import PROVIDER, translate
-from .transformers_loading import Loaded, load, sees
+from .transformers_loading import Loaded, load
 from .transformers_logprobs import Heard
 from .transformers_prompt import read
 from .transformers_sampling import DEFAULT_MAX_TOKENS, arguments, seeded

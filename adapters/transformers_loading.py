@@ -6,18 +6,15 @@ sees comes with its processor; without one that can be loaded, it still reads te
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from . import cache, gguf, places, weights
+from . import places
+from .torch_folder import converted, default_folder, quiet
 
 DEFAULT = places.DEFAULT
-_FOLDER = "SmolLM2-135M-Instruct.transformers-5"
 _GGUF = ".gguf"
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json")
 
@@ -46,26 +43,13 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     for name in ("revision", "cache_dir", "token", "subfolder", "local_files_only"):
         if name in given:
             source[name] = given[name]
-    with _quiet(transformers, source["local_files_only"]):
+    with quiet(transformers, source["local_files_only"]):
         kind = _kind(transformers, place, {**source, "config": given.get("config")})
         processor, blind = _processor(transformers, place, source) if kind.endswith("ImageTextToText") else (None, None)
         own = getattr(processor, "tokenizer", None)
         tokenizer = own if own is not None else transformers.AutoTokenizer.from_pretrained(place, **source)
         model: Any = getattr(transformers, kind).from_pretrained(place, **{**source, **given})
     return Loaded(model.eval(), tokenizer, processor, blind)
-
-
-def sees(model_id: str) -> bool:
-    """Whether a model may take images, as far as its folder tells before it is loaded; of no folder it is believed."""
-    if model_id == DEFAULT or model_id.endswith(_GGUF):
-        return False
-    path = places.on_this_machine(model_id)
-    try:
-        config = json.loads((path / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return True
-    files = ("processor_config.json", "preprocessor_config.json")
-    return "vision_config" in config or any((path / name).is_file() for name in files)
 
 
 def _kind(transformers: Any, place: str, source: Mapping[str, Any]) -> str:
@@ -98,41 +82,6 @@ def _processor(transformers: Any, place: str, source: Mapping[str, Any]) -> tupl
     return found, None
 
 
-def default_folder() -> Path:
-    """The default's weights as a folder that transformers reads, converted where they aren't yet."""
-    return cache.made_once(cache.folder() / _FOLDER, lambda path: convert(weights.default_gguf(), path))
-
-
-def _converted(file: Path, dtype: Any) -> Path:
-    """A GGUF file as a folder that transformers reads, in our cache folder. Raises `NotWhole`, or ModelFailure."""
-    import transformers
-
-    state = file.stat()
-    mark = repr((str(file.resolve()), state.st_size, state.st_mtime_ns, str(dtype), transformers.__version__))
-    target = cache.folder() / f"{file.stem}-transformers-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
-    if not target.exists():
-        gguf.check(file)
-    return cache.made_once(target, lambda path: convert(file, path, dtype))
-
-
-def convert(file: Path, folder: Path, dtype: Any = None) -> None:
-    """Write a GGUF file's model and tokenizer as a folder, in bfloat16 where no `dtype` is given."""
-    import torch
-    import transformers
-
-    source: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
-    with _quiet(transformers, True):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(file.parent), **source)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            str(file.parent),
-            dtype=torch.bfloat16 if dtype in (None, "auto") else dtype,
-            quantization_config=transformers.GgufConfig(dequantize=True),  # without it, the result can't be saved
-            **source,
-        )
-        model.save_pretrained(str(folder))
-        tokenizer.save_pretrained(str(folder))
-
-
 def _place(model_id: str, given: Mapping[str, Any]) -> str:
     """A folder, or a name on the hub, which answers."""
     if model_id == DEFAULT:
@@ -152,23 +101,9 @@ def _place(model_id: str, given: Mapping[str, Any]) -> str:
     place = places.find(name, "TransformersModel", marks=(mark,), files=True, only_local=only_local, **source)
     if place.path.endswith(_GGUF):
         token = {"token": given["token"]} if "token" in given else {}
-        return str(_converted(places.fetch(place, (), **source, **token), given.get("dtype")))
+        return str(converted(places.fetch(place, (), **source, **token), given.get("dtype")))
     return place.path
 
 
 def _refusal(kind: ErrorKind, message: str) -> ModelError:
     return ModelError(kind, message, scope=Scope.MODEL, sent=Sent.NO)
-
-
-@contextmanager
-def _quiet(transformers: Any, local: bool) -> Iterator[None]:
-    """Without progress bars, which are worth seeing for a download only."""
-    logging = transformers.utils.logging
-    if not local or not logging.is_progress_bar_enabled():
-        yield
-        return
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.enable_progress_bar()

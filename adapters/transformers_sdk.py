@@ -33,9 +33,6 @@ OWN_WAYS: Final = tuple(
 )
 STATEFUL: Final = _of("transformers:PreTrainedModel", "_is_stateful")
 ROPE: Final = _of("transformers:LlamaConfig", "rope_parameters")
-BACKEND: Final = _of(
-    "transformers:PreTrainedTokenizerFast", "backend_tokenizer", "the bytes of a token in logprobs may be wrong"
-)
 
 INSIDES: Final[tuple[Inside, ...]] = (
     *OWN_WAYS,
@@ -51,7 +48,6 @@ INSIDES: Final[tuple[Inside, ...]] = (
         for name in ("get_mask_sizes", "get_max_length", "get_seq_length", "is_compileable", "update")
     ),
     _of("transformers:GenerationConfig", "get_generation_mode"),
-    BACKEND,
     # Words of exceptions of a kind that says nothing more
     _of("transformers.dynamic_module_utils", "trust_remote_code", "a repository with code of its own is `not_found`"),
     _of(

@@ -23,7 +23,7 @@ from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from .local_model import LocalModel
 from .secret import revealed
-from .transformers_loading import sees
+from .torch_folder import sees
 from .vllm_answer import Answer
 from .vllm_engine import Closed, Engine, Engines
 from .vllm_failures import PROVIDER, translate

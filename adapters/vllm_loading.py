@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import places, vllm_failures, vllm_sdk
-from .transformers_loading import default_folder
+from .torch_folder import default_folder
 
 _ENVIRONMENT: Final = {
     "VLLM_NO_USAGE_STATS": "1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from returns.result import Failure, Result
@@ -41,6 +41,8 @@ class Purse:
 
     Raises ValueError where nothing is limited.
     """
+
+    word: ClassVar = "purse"
 
     def __init__(self, usd: float | None = None, tokens: int | None = None) -> None:
         self.limits = Limits(usd, tokens)

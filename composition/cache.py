@@ -37,6 +37,7 @@ from .opened import T, drained
 from .policy import Between, Call, Decorated, Opening, Whole
 from .stores import DiskStore, MemoryStore, Store
 from .walk import below
+from .written import Writer, adapter_written
 
 GOOD: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 """How an answer ends that is kept; others were cut off, filtered, or ended nobody knows why."""
@@ -148,9 +149,7 @@ _ARGUMENTS: Final = ("store", "max_bytes", "ttl", "name", "clock")
 def _told(model: Model) -> list[Any]:
     """What shapes the model's answers, the same in each process. Raises ValueError where that can't be said."""
     if not isinstance(model, Decorated):
-        from .to_dict import to_dict  # it knows all layers, this one too
-
-        return [to_dict(model)]
+        return [adapter_written(model, Writer())]
     return [_ADDRESS.sub("", repr(model.policy)), *map(_told, below(model))]
 
 

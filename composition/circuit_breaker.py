@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from returns.result import Failure, Result
@@ -40,6 +40,8 @@ class Breaker:
     `ratio` is the share of failures among at least `minimum` calls in `window` seconds that opens it, for `pause`
     seconds; then `probes` calls must go well. Raises ValueError on numbers that make no sense.
     """
+
+    word: ClassVar = "breaker"
 
     def __init__(
         self,

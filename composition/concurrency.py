@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from returns.result import Failure, Result
@@ -39,6 +39,8 @@ class Slots:
 
     `max_queue` is how many may wait: the next is refused at once. Raises ValueError on numbers that make no sense.
     """
+
+    word: ClassVar = "slots"
 
     def __init__(self, n: int, *, max_queue: int | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self.room = Room(n, max_queue)

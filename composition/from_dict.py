@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import adapters
+from ..adapters.limiter import Limiter
 from ..domain.frozen import EMPTY
 from ..domain.model import Model
 from ..domain.secrecy import is_secret
+from .budget import Purse
+from .circuit_breaker import Breaker
 from .compose import Layer, compose
+from .concurrency import Slots
 from .layers import BY_NAME
-from .plain import Misconfigured, Reader
+from .reader import Misconfigured, Reader
 
 _SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 
@@ -37,7 +41,7 @@ class Source:
     def __init__(self, own: Mapping[str, type] = EMPTY, named: Mapping[str, Any] = EMPTY, where: str = "") -> None:
         self._own, self._named, self._where = own, named, where
         self._made: dict[str, Model | None] = {}
-        self._reader = Reader()
+        self._reader = Reader({machine.word: machine for machine in (Breaker, Limiter, Purse, Slots)})
 
     def model(self, data: Any, where: str) -> Model:
         """An adapter, a stack, or the name of one."""

@@ -5,7 +5,7 @@ From this one place come its repr, the form in which a configuration holds it, i
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Final, Protocol, Self
 
 import attrs
 
@@ -16,9 +16,20 @@ from ..domain.model import Model
 class Machine(Protocol):
     """What keeps a layer's state, and may be shared by several layers: a limiter, a breaker, a purse, slots."""
 
+    word: ClassVar[str]
+
     def arguments(self) -> dict[str, Any]:
         """What its class is to be called with to make one like it."""
         ...
+
+
+MACHINES: Final = ("breaker", "limiter", "purse", "slots")
+"""Their words in a configuration."""
+
+
+def is_machine(value: object) -> bool:
+    """Whether it is one of this package."""
+    return getattr(type(value), "word", None) in MACHINES
 
 
 class Rehearsal(Protocol):

@@ -38,7 +38,7 @@ from .bounds import bounds
 from .compose import describe
 from .from_dict import Source, unknown
 from .lint import Finding, lint
-from .plain import Misconfigured
+from .reader import Misconfigured
 from .toml_place import line_of
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..adapters.clock import Chance, Clock
 from ..domain.model import Model
-from .plain import is_machine
+from .layer_policy import is_machine
 from .policy import Decorated, Direct
 
 

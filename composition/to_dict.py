@@ -9,19 +9,14 @@ it again.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from ..domain.model import Model
-from ..domain.secrecy import is_secret
+from .layer_policy import is_machine
 from .layers import name_of
-from .plain import Writer, is_machine
 from .policy import Decorated
 from .walk import first_leaf, layers_of
-
-_SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
-_NOTHING: Final = object()
+from .written import Writer, adapter_written
 
 
 def to_dict(model: Model) -> dict[str, Any]:
@@ -42,59 +37,9 @@ def to_dict(model: Model) -> dict[str, Any]:
 
 def _written(model: Model, writer: Writer) -> dict[str, Any]:
     if not isinstance(model, Decorated):
-        return {"adapter": type(model).__name__, **_arguments(model, writer)}
+        return adapter_written(model, writer)
     layers = [_layer(policy, writer) for policy in layers_of(model)]
     return {"compose": _written(first_leaf(model), writer), "layers": layers[::-1]}
-
-
-def _arguments(model: Model, writer: Writer) -> dict[str, Any]:
-    """What the model's class is to be called with to make it again, without what it has by default."""
-    cls = type(model)
-    parameters = inspect.signature(cls).parameters
-    held = {name: _held(model, name) for name in parameters}
-    for name, parameter in parameters.items():
-        if held[name] is _NOTHING and _is_needed(parameter) and parameter.kind is not _SEVERAL:
-            fix = f"keep what it was given as an attribute {name}, or as _{name}"
-            raise ValueError(f"{cls.__name__}: {name}: the model has no such attribute, so it can't be written; {fix}")
-    held = {name: value for name, value in held.items() if value is not _NOTHING}  # another spelling isn't kept
-    usual = _usual(cls, held)
-    return {
-        name: writer.write(value, f"{cls.__name__}: {name}", secret=is_secret(name))
-        for name, value in held.items()
-        if (_is_needed(parameters[name]) and value is not None)
-        or _differs(value, _held(usual, name), parameters[name].default)
-    }
-
-
-def _held(model: object, name: str) -> Any:
-    return getattr(model, f"_{name}", getattr(model, name, _NOTHING))  # a property may have the argument's name
-
-
-def _usual(cls: type, held: Mapping[str, Any]) -> Any:
-    """A model with nothing but what must be said: what the rest is by default, the model's name may decide.
-
-    None where one can't be made of so little.
-    """
-    needed = {p.name: p for p in inspect.signature(cls).parameters.values() if p.name in held and _is_needed(p)}
-    several = [item for name, parameter in needed.items() if parameter.kind is _SEVERAL for item in held[name]]
-    named = {name: held[name] for name, parameter in needed.items() if parameter.kind is not _SEVERAL}
-    try:
-        return cls(*several, **named)
-    except (TypeError, ValueError):
-        return None
-
-
-def _is_needed(parameter: inspect.Parameter) -> bool:
-    required = parameter.default is parameter.empty and parameter.kind is not _OPTIONS
-    return required or parameter.name == "model_id"
-
-
-def _differs(value: Any, usual: Any, default: Any) -> bool:
-    if usual is _NOTHING:
-        usual = default
-    if usual is None and value in ({}, ()):
-        return False  # nothing was given, and is kept as an empty collection
-    return value is not usual and bool(value != usual)
 
 
 def _layer(policy: Any, writer: Writer) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from typing import Any, Final
 
 import attrs
 
-from .tool import Tool
 from .tool_docstring import read_docstring
 
 _SIMPLE: Final[Mapping[Any, Mapping[str, Any]]] = {
@@ -50,10 +49,13 @@ _SETS: Final = (set, frozenset, collections.abc.Set, collections.abc.MutableSet)
 _DICTS: Final = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
 
-def tool_from_function(
-    function: Callable[..., Any], name: str | None = None, description: str | None = None, strict: bool | None = None
-) -> Tool:
-    """The tool that this function is. Raises TypeError, naming the parameter, for what can't be told as JSON."""
+def read_function(
+    function: Callable[..., Any], name: str | None = None, description: str | None = None
+) -> tuple[str, str, dict[str, Any]]:
+    """Its name, its description and the schema of its input, as a tool.
+
+    Raises TypeError, naming the parameter, for what can't be told as JSON.
+    """
     target, bound = function, frozenset[str]()
     while isinstance(target, functools.partial):
         bound |= frozenset(target.keywords)
@@ -86,7 +88,7 @@ def tool_from_function(
         whole["required"] = required
     if schemas.definitions:
         whole["$defs"] = schemas.definitions
-    return Tool(name, summary if description is None else description, whole, strict)
+    return name, summary if description is None else description, whole
 
 
 def _hints(function: Any, place: str) -> dict[str, Any]:

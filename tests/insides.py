@@ -17,6 +17,8 @@ SDKS = {  # by the file in adapters/ that lists them as INSIDES, what must be im
     "transformers_sdk": "transformers",
     "vllm_sdk": "vllm",
     "mlx_sdk": "mlx_lm",
+    "local_sdk": "transformers",
+    "generation_thread": "threading",
     "openvino_sdk": "openvino_genai",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "insides.md"

@@ -31,7 +31,8 @@ from modelport import (
     replay,
     settle,
 )
-from modelport.adapters.api_model import ApiModel, check, limiter_of
+from modelport.adapters.api_model import ApiModel, limiter_of
+from modelport.adapters.arguments import check
 
 HI = as_request("Hi")
 

@@ -16,7 +16,7 @@ from modelport.adapters.calling import as_request
 from modelport.adapters.transformers import TransformersModel
 from modelport.domain.event import Event, Finished, TextDelta
 
-CONVERT = "from modelport.adapters.transformers_loading import default_folder as f; p = f(); print(p, p.stat().st_ino)"
+CONVERT = "from modelport.adapters.torch_folder import default_folder as f; p = f(); print(p, p.stat().st_ino)"
 # Dies, as if by the out-of-memory killer, when the model is written and the tokenizer is not.
 KILLED = """
 import os, signal, sys
