@@ -23,12 +23,13 @@ NODE = $(BIN)/node
 PYTEST = -m pytest -n $(WORKERS) --dist worksteal
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 
-MLX_TESTS ?= tests/test_mlx*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py \
-	tests/test_places.py tests/test_insides.py docs/adapters/mlx.md
-VLLM_TESTS ?= tests/test_vllm*.py tests/test_laws.py tests/test_conformance.py tests/test_stop_table.py \
-	tests/test_places.py tests/test_insides.py tests/test_transformers_batch.py docs/adapters/vllm.md
+MLX_TESTS ?= tests/adapters/mlx tests/whole/test_laws.py tests/whole/test_conformance.py tests/adapters/local/test_stop_table.py \
+	tests/adapters/files/test_places.py tests/adapters/process/test_insides.py docs/adapters/mlx.md
+VLLM_TESTS ?= tests/adapters/vllm tests/whole/test_laws.py tests/whole/test_conformance.py tests/adapters/local/test_stop_table.py \
+	tests/adapters/files/test_places.py tests/adapters/process/test_insides.py tests/adapters/transformers/test_transformers_batch.py docs/adapters/vllm.md
 ELSEWHERE := benchmarks/mlx_speed.py benchmarks/vllm_speed.py
-SOURCES := pyproject.toml README.md LICENSE py.typed __init__.py $(wildcard domain/*.py adapters/*.py composition/*.py)
+SOURCES := pyproject.toml README.md LICENSE py.typed $(wildcard *.py *.pyi) \
+	$(shell find domain adapters composition -name '*.py' -o -name '*.pyi')
 
 export PROMPT
 export OMP_NUM_THREADS ?= 1
@@ -101,7 +102,7 @@ types: install
 	cd build/wheel && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p modelport
 	$(PYRIGHT) build/wheel/modelport
 	cd tests && $(abspath $(BIN))/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache public_face.py
-	$(PYRIGHT) tests/public_face.py
+	$(PYRIGHT) tests/whole/public_face.py
 
 contracts: install
 	$(BIN)/lint-imports

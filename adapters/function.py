@@ -15,8 +15,8 @@ from typing import Any
 import attrs
 from returns.result import Failure, Result, Success
 
+from ..domain.answer_builder import trimmed
 from ..domain.capability import Capabilities, missing
-from ..domain.draft import trimmed
 from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import Event, Failed, replay
 from ..domain.frozen import thaw
@@ -24,8 +24,8 @@ from ..domain.model import Model
 from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import Response
-from .calling import Calling
-from .chat_completions import wire_format
+from .chat.request import wire_format
+from .process.calling import Calling
 
 _FORMS = ("json_object", "json_schema")
 _TEXT_ONLY = ("tools", "images", "audio", "documents", "json_object", "json_schema", "regex", "grammar")

@@ -14,13 +14,23 @@ from itertools import cycle
 import attrs
 from returns.result import Result
 
+from ..domain.answer_builder import Draft, trimmed
 from ..domain.capability import Capabilities, missing
-from ..domain.draft import Draft, trimmed
 from ..domain.error import ErrorKind, ModelError, Sent
-from ..domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta, cut_off, replay, settle
+from ..domain.event import (
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    cut_off,
+    replay,
+    settle,
+)
 from ..domain.request import Request
 from ..domain.response import FinishReason, Response
-from .calling import Calling
+from .process.calling import Calling
 
 EVERYTHING = Capabilities(
     tools=True,

@@ -20,14 +20,14 @@ STEPS = f"""
 import json, time
 start = time.time()
 import typer, rich
-import modelport.composition.cli
-from modelport.composition.specs import model_for
+import modelport.composition.cli.main
+from modelport.composition.cli.model_names import model_for
 from modelport import as_request, blocking, TextDelta
 imported = time.time()
-from modelport.adapters.weights import default_gguf
+from modelport.adapters.files.weights import default_gguf
 default_gguf()
 weights = time.time()
-from modelport.adapters import openvino
+from modelport.adapters.openvino import model as openvino
 openvino._no_statistics()
 import openvino_genai
 runtime = time.time()
@@ -45,7 +45,7 @@ NAMES = ("our imports", "weights", "import OpenVINO", "load", "first token", "ot
 
 def command(environment: dict[str, str]) -> tuple[float, float]:
     """Seconds to the first byte and to the end of the real command."""
-    asked = [sys.executable, "-m", "modelport.composition.cli", "ask", QUESTION, "--max-tokens", str(TOKENS)]
+    asked = [sys.executable, "-m", "modelport.composition.cli.main", "ask", QUESTION, "--max-tokens", str(TOKENS)]
     start = time.perf_counter()
     with subprocess.Popen(asked, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None

@@ -14,7 +14,7 @@ from typing import Any
 from huggingface_hub import AsyncInferenceClient
 from openai_wire import EVENTS, WORDS, by_turns, serve
 
-from modelport.adapters.huggingface import InferenceClientModel
+from modelport.adapters.huggingface.model import InferenceClientModel
 from modelport.domain.message import Message
 from modelport.domain.request import Request
 

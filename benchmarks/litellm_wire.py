@@ -70,8 +70,8 @@ async def measure(url: str) -> dict[str, tuple[float, float]]:
     """Both models."""
     import litellm
 
-    from modelport.adapters.litellm import LiteLLMModel
-    from modelport.adapters.litellm_router import LiteLLMRouterModel
+    from modelport.adapters.litellm.model import LiteLLMModel
+    from modelport.adapters.litellm.router import LiteLLMRouterModel
 
     where = {"api_base": url, "api_key": "k"}
     found = await compare(

@@ -16,12 +16,12 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kit"))
 
 import tiny_mlx
 
-from modelport.adapters.calling import as_request
-from modelport.adapters.mlx import MLXModel
+from modelport.adapters.mlx.model import MLXModel
+from modelport.adapters.process.calling import as_request
 from modelport.domain.event import Finished
 from modelport.domain.response_format import JsonSchema
 

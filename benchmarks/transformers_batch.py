@@ -20,9 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from modelport.adapters.calling import as_request
-from modelport.adapters.transformers import TransformersModel
-from modelport.adapters.transformers_loading import default_folder
+from modelport.adapters.process.calling import as_request
+from modelport.adapters.transformers.loading import default_folder
+from modelport.adapters.transformers.model import TransformersModel
 
 AT_ONCE = 16
 SUBJECTS = ("a lighthouse", "the sea and its many fish, whales and birds", "cats", "an old king who lost his crown")
@@ -127,7 +127,7 @@ def speed(rounds: int, dtype: str, tokens: int) -> None:
 
 def memory(calls: int) -> None:
     """Prints what Python and the process hold after a third, two thirds and all of the calls of a tiny model."""
-    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "kit"))
     import tiny_llama
 
     words = tiny_llama.tokenizer()

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from modelport.adapters.calling import as_request
-from modelport.adapters.transformers import TransformersModel
-from modelport.adapters.transformers_loading import default_folder
+from modelport.adapters.process.calling import as_request
+from modelport.adapters.transformers.loading import default_folder
+from modelport.adapters.transformers.model import TransformersModel
 
 TOKENS = 64
 PROMPT = "Tell me a long story about a lighthouse."

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from modelport import Request, TextDelta, as_request
-from modelport.adapters.vllm import VLLMModel
+from modelport.adapters.vllm.model import VLLMModel
 
 PROMPT = "Write a long story about the sea."
 TOKENS = 64

@@ -3,10 +3,20 @@
 The function `fingerprint` is in the file of its name, which it would hide here.
 """
 
+from .answer_builder import Draft, trimmed
 from .attempt import Attempt, Wait
 from .capability import Capabilities, missing
-from .draft import Draft, trimmed
-from .error import MEANING, ErrorKind, Fault, Meaning, ModelError, ModelFailure, Scope, Sent, table
+from .error import (
+    MEANING,
+    ErrorKind,
+    Fault,
+    Meaning,
+    ModelError,
+    ModelFailure,
+    Scope,
+    Sent,
+    table,
+)
 from .event import (
     Delta,
     Event,
@@ -22,16 +32,36 @@ from .event import (
 )
 from .facts import max_stops, rejects_stop
 from .frozen import FrozenDict, freeze, thaw
-from .message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from .message import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from .model import Model
 from .option import OMIT, canonical, merge, resolve
-from .reading import as_messages
+from .reading.messages import as_messages
 from .request import Request
 from .response import FinishReason, Response
-from .response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat, as_response_format, feature
+from .response_format import (
+    Free,
+    Grammar,
+    JsonObject,
+    JsonSchema,
+    Regex,
+    ResponseFormat,
+    as_response_format,
+    feature,
+)
 from .stop import Scanner, as_stops, cut
 from .tool import Tool
-from .tool_text import parse_tool_calls
+from .tools.calls_in_text import parse_tool_calls
 from .usage import Usage
 
 __all__ = [

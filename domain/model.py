@@ -1,6 +1,6 @@
 """The port: what every model is, whatever it stands on.
 
-The laws, which `tests/laws.py` runs for every adapter, every layer and stacks of them:
+The laws, which `tests/kit/laws.py` runs for every adapter, every layer and stacks of them:
 
 1. It never raises for what a provider, network or runtime does. It raises for a programmer's mistake, at construction,
    and lets cancellation through.

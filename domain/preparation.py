@@ -14,8 +14,20 @@ import attrs
 
 from .capability import Unsupported
 from .frozen import EMPTY, FrozenDict
-from .message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult, as_json
-from .reading_media import held
+from .message import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+    as_json,
+)
+from .reading.media import held
 
 CACHE_CONTROL: Final = "cache_control"  # it concerns every provider, and so stands in `metadata` under nobody's name
 

@@ -58,6 +58,6 @@ class Tool:
         >>> tool.name, tool.description, tool.parameters["required"]
         ('weather', 'The weather to come.', ('city',))
         """
-        from .tool_schema import read_function  # it needs inspect and typing, which others needn't wait for
+        from .tools.schema import read_function
 
         return cls(*read_function(function, name, description), strict)

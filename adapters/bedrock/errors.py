@@ -1,0 +1,278 @@
+"""What each exception of botocore, of the HTTP library beneath it, and each error of the Bedrock service means.
+
+Classes are named rather than imported, so that nothing of boto3 is needed to read the table.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from ...domain.error import ErrorKind, ModelError, Scope, Sent
+from ...domain.frozen import FrozenDict
+from ..chat import errors as chat_errors
+from ..http.http_errors import without_quotes
+from ..process.secret import hidden
+from .sdk import EXPIRED, HEADER, WRAPPED
+
+_K, _S = ErrorKind, Sent
+
+CODES: Final[Mapping[str, ErrorKind]] = FrozenDict(
+    {
+        # docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html, and CommonErrors.html beside it
+        "AccessDeniedException": _K.PERMISSION,
+        "AccessDenied": _K.PERMISSION,
+        "AuthFailure": _K.AUTHENTICATION,
+        "ConflictException": _K.INVALID_REQUEST,
+        "ExpiredToken": _K.AUTHENTICATION,
+        "ExpiredTokenException": _K.AUTHENTICATION,
+        "IncompleteSignature": _K.AUTHENTICATION,
+        "InternalFailure": _K.SERVER,
+        "InternalServerException": _K.SERVER,
+        "InvalidClientTokenId": _K.AUTHENTICATION,
+        "InvalidSignatureException": _K.AUTHENTICATION,
+        "LimitExceededException": _K.QUOTA_EXHAUSTED,
+        "MissingAuthenticationToken": _K.AUTHENTICATION,
+        "MissingAuthenticationTokenException": _K.AUTHENTICATION,
+        "ModelErrorException": _K.SERVER,
+        "ModelNotReadyException": _K.OVERLOADED,
+        "ModelStreamErrorException": _K.SERVER,
+        "ModelTimeoutException": _K.TIMEOUT,
+        "NotAuthorized": _K.PERMISSION,
+        "OptInRequired": _K.PERMISSION,
+        "RequestExpired": _K.AUTHENTICATION,
+        "RequestTimeout": _K.TIMEOUT,
+        "RequestTimeoutException": _K.TIMEOUT,
+        "ResourceNotFoundException": _K.NOT_FOUND,
+        "ServiceQuotaExceededException": _K.QUOTA_EXHAUSTED,
+        "ServiceUnavailable": _K.OVERLOADED,
+        "ServiceUnavailableException": _K.OVERLOADED,
+        "SignatureDoesNotMatch": _K.AUTHENTICATION,
+        "Throttling": _K.RATE_LIMITED,
+        "ThrottlingException": _K.RATE_LIMITED,
+        "TooManyRequestsException": _K.RATE_LIMITED,
+        "UnknownOperationException": _K.NOT_FOUND,
+        "UnrecognizedClientException": _K.AUTHENTICATION,
+        "ValidationError": _K.INVALID_REQUEST,
+        "ValidationException": _K.INVALID_REQUEST,
+    }
+)
+"""What the service's own word means; another one means what its HTTP status does."""
+
+_WORDS: Final[tuple[tuple[ErrorKind, ErrorKind, re.Pattern[str]], ...]] = tuple(
+    (general, kind, re.compile(words, re.IGNORECASE))
+    for general, kind, words in (
+        (
+            _K.INVALID_REQUEST,
+            _K.CONTEXT_WINDOW,
+            r"too long|too many (input )?tokens|too many total|context (length|limit|window)|input tokens exceed",
+        ),
+        (_K.INVALID_REQUEST, _K.UNSUPPORTED, r"(doesn't|does not|n't|not) (yet )?support|unsupported"),
+        (
+            _K.INVALID_REQUEST,
+            _K.NOT_FOUND,
+            r"model identifier is invalid|invalid model|model .{0,80}(not found|end of its life)",
+        ),
+        (_K.INVALID_REQUEST, _K.CONTENT_FILTER, r"content (filter|polic)|blocked by"),
+        (_K.PERMISSION, _K.AUTHENTICATION, r"api key|bearer token|authentication failed|security token"),
+        (_K.RATE_LIMITED, _K.QUOTA_EXHAUSTED, r"per day"),
+    )
+)
+# "Invocation of model ID ... with on-demand throughput isn't supported": it is there, under a profile's name.
+_ON_DEMAND: Final = re.compile(r"on-demand throughput", re.IGNORECASE)
+
+EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
+    {
+        # kind None: by the service's own word, its message, and the status
+        "botocore.ClientError": (None, _S.YES),
+        "modelport.Reported": (None, _S.YES),
+        "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
+        "modelport.Corrupt": (_K.MALFORMED_RESPONSE, _S.YES),
+        "modelport.CutOff": (_K.INTERRUPTED, _S.YES),
+        "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
+        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
+        "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
+        "modelport.HungUp": (_K.INTERRUPTED, _S.PERHAPS),  # the program ends
+        "botocore.ParamValidationError": (_K.INVALID_REQUEST, _S.NO),
+        "botocore.ReadTimeoutError": (_K.TIMEOUT, _S.PERHAPS),
+        "botocore.ConnectTimeoutError": (_K.TIMEOUT, _S.NO),
+        "botocore.ConnectionError": (_K.CONNECTION, _S.NO),  # EndpointConnectionError, SSLError, ProxyConnectionError
+        "botocore.ConnectionClosedError": (_K.INTERRUPTED, _S.PERHAPS),
+        "botocore.HTTPClientError": (_K.INTERRUPTED, _S.PERHAPS),  # unless its cause says more
+        "botocore.IncompleteReadError": (_K.INTERRUPTED, _S.YES),
+        "botocore.ChecksumError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "botocore.FlexibleChecksumError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "botocore.ParserError": (_K.MALFORMED_RESPONSE, _S.YES),  # of an event stream
+        "botocore.ResponseParserError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "botocore.NoCredentialsError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.NoAuthTokenError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.TokenRetrievalError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.UnknownTokenProviderError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.PartialCredentialsError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.CredentialRetrievalError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.UnknownCredentialError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.UnknownSignatureVersionError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.UnsupportedSignatureVersionError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.ProfileNotFound": (_K.AUTHENTICATION, _S.NO),
+        "botocore.ConfigParseError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.ConfigNotFound": (_K.AUTHENTICATION, _S.NO),
+        "botocore.InvalidConfigError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.RefreshWithMFAUnsupportedError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.MetadataRetrievalError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.InvalidIMDSEndpointError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.InvalidIMDSEndpointModeError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.SSOError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.LoginError": (_K.AUTHENTICATION, _S.NO),
+        "botocore.BaseEndpointResolverError": (_K.NOT_FOUND, _S.NO),  # NoRegionError is one
+        "botocore.EndpointProviderError": (_K.NOT_FOUND, _S.NO),
+        "botocore.InvalidEndpointConfigurationError": (_K.NOT_FOUND, _S.NO),
+        "botocore.InvalidRegionError": (_K.NOT_FOUND, _S.NO),
+        "botocore.UnknownRegionError": (_K.NOT_FOUND, _S.NO),
+        "botocore.ServiceNotInRegionError": (_K.NOT_FOUND, _S.NO),
+        "botocore.DataNotFoundError": (_K.MISSING_DEPENDENCY, _S.NO),  # a boto3 that doesn't know the service
+        "botocore.UnsupportedServiceProtocolsError": (_K.MISSING_DEPENDENCY, _S.NO),
+        "botocore.MissingDependencyException": (_K.MISSING_DEPENDENCY, _S.NO),  # such as awscrt, for some logins
+        "botocore.MD5UnavailableError": (_K.MISSING_DEPENDENCY, _S.NO),
+        "botocore.CapacityNotAvailableError": (_K.RATE_LIMITED, _S.NO),  # the client's own limiter
+        "botocore.BotoCoreError": (_K.INVALID_REQUEST, _S.NO),
+        "botocore.UndefinedModelAttributeError": (_K.MISSING_DEPENDENCY, _S.NO),
+        "boto3.Boto3Error": (_K.INVALID_REQUEST, _S.NO),
+        "urllib3.ConnectTimeoutError": (_K.TIMEOUT, _S.NO),
+        "urllib3.NewConnectionError": (_K.CONNECTION, _S.NO),
+        "urllib3.TimeoutError": (_K.TIMEOUT, _S.PERHAPS),  # ReadTimeoutError, in a stream
+        "urllib3.DecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "urllib3.HTTPError": (_K.INTERRUPTED, _S.PERHAPS),  # ProtocolError, IncompleteRead, ...
+        "orjson.JSONDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "json.JSONDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "binascii.Error": (_K.MALFORMED_RESPONSE, _S.YES),
+        "builtins.UnicodeDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "builtins.UnicodeEncodeError": (_K.AUTHENTICATION, _S.NO),  # headers are ASCII: a key with other letters
+        "builtins.RecursionError": (_K.MALFORMED_RESPONSE, _S.YES),  # an answer nested without end
+        "builtins.TimeoutError": (_K.TIMEOUT, _S.PERHAPS),
+        "builtins.OSError": (_K.INTERRUPTED, _S.PERHAPS),
+    }
+)
+"""By `package.Name`; a subclass that isn't here means what its nearest parent means."""
+
+_NO_KEY: Final = (
+    "there are no AWS credentials: pass aws_access_key_id=... and aws_secret_access_key=..., api_key=... (a Bedrock "
+    "API key) or profile_name=..., or set AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+)
+_NO_REGION: Final = "there is no region: pass region_name=... (such as 'us-east-1') or set AWS_REGION"
+_NO_STOPS: Final = " (declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead)"
+_UNSHOWN: Final = (
+    "what was said isn't shown, because a key in it can't be recognized (see the warning `LibraryChanged`)"
+)
+_ADVICE: Final = {"NoCredentialsError": _NO_KEY, "NoAuthTokenError": _NO_KEY, "NoRegionError": _NO_REGION}
+
+
+def translate(
+    exception: BaseException,
+    *,
+    model_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    secrets: Iterable[object] | None = (),
+    now: float | None = None,
+) -> ModelError:
+    """The exception as an error; `secrets` are kept out of its message, and where they aren't known (None) all of it.
+
+    `headers` are the answer's, where the exception doesn't hold them. Raises the exception again where the table
+    doesn't know it, because it is then no failure of a provider.
+    """
+    exception, meaning = _meaning(exception)
+    if meaning is None:
+        raise exception
+    kind, sent = meaning
+    answer = getattr(exception, "response", None)
+    answer = answer if isinstance(answer, Mapping) else {}
+    about: Mapping[str, Any] = answer.get("ResponseMetadata") or {}
+    error: Mapping[str, Any] = answer.get("Error") or {}
+    found = about.get("HTTPHeaders") or headers or {}
+    status = about.get("HTTPStatusCode") or error.get("HTTPStatusCode")
+    code, message = _said(exception, error, status)
+    if kind is None:
+        kind = kind_of(code, message, status)
+    if kind is _K.UNSUPPORTED and "stopSequences" in message:
+        message += _NO_STOPS
+    if secrets is None and not _is_ours(exception):
+        code, message = (code if code in CODES else ""), _UNSHOWN
+    secrets = tuple(secrets or ())
+    return ModelError(
+        kind,
+        hidden(message, secrets),
+        scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
+        sent=sent,
+        retry_after=chat_errors.retry_after(found, time.time() if now is None else now),
+        status=status,
+        code=hidden(code, secrets) or None,
+        provider="bedrock",
+        model_id=model_id,
+        request_id=about.get("RequestId") or chat_errors.request_id(found),
+    )
+
+
+def kind_of(code: str, message: str, status: int | None = None) -> ErrorKind:
+    """What kind of error it is, by the service's own word, its message, and the HTTP status.
+
+    >>> kind_of("throttlingException", "Too many requests, please wait before trying again.")
+    <ErrorKind.RATE_LIMITED: 'rate_limited'>
+    """
+    kind = CODES.get(code[:1].upper() + code[1:])  # events write it with a small letter
+    if kind is None:
+        kind = chat_errors.kind_of(status, None)
+    if kind is _K.INVALID_REQUEST and _ON_DEMAND.search(message):
+        return _K.NOT_FOUND
+    for general, special, words in _WORDS:
+        if kind is general and words.search(message):
+            return special
+    return kind
+
+
+def _meaning(exception: BaseException) -> tuple[BaseException, tuple[ErrorKind | None, Sent] | None]:
+    """The exception that says it, and what it means: `HTTPClientError` wraps whatever went wrong while sending."""
+    cause = WRAPPED.of(exception, {}).get("error") if type(exception).__name__ == "HTTPClientError" else None
+    if isinstance(cause, ValueError) and HEADER.name in str(cause):  # a key that HTTP can't carry
+        return cause, (_K.AUTHENTICATION, _S.NO)
+    if isinstance(exception, RuntimeError) and str(exception).startswith(EXPIRED.name):
+        return exception, (_K.AUTHENTICATION, _S.NO)  # botocore has no class for it: they have expired all the same
+    if isinstance(cause, Exception):
+        inner = _known(cause)
+        if inner is not None:
+            return cause, inner
+    return exception, _known(exception)
+
+
+def _known(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:
+    for cls in type(exception).__mro__:
+        package = cls.__module__.partition(".")[0]
+        found = EXCEPTIONS.get(f"{package}.{cls.__name__}")
+        if found is not None:
+            return found
+    return None
+
+
+def _is_ours(exception: BaseException) -> bool:
+    return type(exception).__module__.startswith("modelport") and type(exception).__name__ != "Reported"
+
+
+def _said(exception: BaseException, error: Mapping[str, Any], status: int | None) -> tuple[str, str]:
+    """The service's own word, and a message."""
+    name = type(exception).__name__
+    if name == "Reported":
+        code, message = exception.args
+        return code, chat_errors.words(message) or code
+    if error:
+        code, said = str(error.get("Code") or ""), chat_errors.words(error.get("Message"))
+        if code.isdecimal():  # a gateway's answer: botocore puts the status in the place of a word
+            code = ""
+        return code, said if said and not said.isdecimal() else code or f"HTTP status {status}, and nothing else"
+    if name in _ADVICE:
+        return "", _ADVICE[name]
+    if _is_ours(exception):
+        return "", str(exception) or name
+    detail = chat_errors.words(str(exception))
+    if isinstance(exception, ValueError):
+        detail = without_quotes(detail)  # of the header, which may be a secret
+    return "", f"{name}: {detail}" if detail else name

@@ -1,0 +1,243 @@
+"""What a chat-completions server's refusal means, whoever carried it: by its code, its HTTP status and its words.
+
+Azure, Hugging Face and every other server of this wire share it. It knows no SDK.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from ...domain.error import ErrorKind, Scope
+from ...domain.frozen import FrozenDict
+from .raw import filtered_by
+
+_K = ErrorKind
+
+STATUS: Final[Mapping[int, ErrorKind]] = MappingProxyType(
+    {
+        400: _K.INVALID_REQUEST,
+        401: _K.AUTHENTICATION,
+        402: _K.QUOTA_EXHAUSTED,
+        403: _K.PERMISSION,
+        404: _K.NOT_FOUND,
+        405: _K.NOT_FOUND,
+        408: _K.TIMEOUT,
+        409: _K.OVERLOADED,
+        410: _K.NOT_FOUND,
+        413: _K.CONTEXT_WINDOW,
+        422: _K.INVALID_REQUEST,
+        424: _K.SERVER,  # TGI: the generation failed
+        425: _K.OVERLOADED,
+        429: _K.RATE_LIMITED,
+        451: _K.CONTENT_FILTER,
+        500: _K.SERVER,
+        501: _K.UNSUPPORTED,
+        502: _K.SERVER,
+        503: _K.OVERLOADED,
+        504: _K.TIMEOUT,
+        522: _K.TIMEOUT,
+        524: _K.TIMEOUT,
+        529: _K.OVERLOADED,
+    }
+)
+"""What a status means; another 3xx is `not_found`, another 4xx `invalid_request`, another 5xx `server`."""
+
+CODES: Final[Mapping[str, ErrorKind]] = FrozenDict(
+    {
+        # platform.openai.com/docs/guides/error-codes, and what Azure, vLLM, Groq and OpenRouter add
+        "context_length_exceeded": _K.CONTEXT_WINDOW,
+        "request_too_large": _K.CONTEXT_WINDOW,
+        "content_filter": _K.CONTENT_FILTER,
+        "content_policy_violation": _K.CONTENT_FILTER,
+        "responsibleaipolicyviolation": _K.CONTENT_FILTER,
+        "insufficient_quota": _K.QUOTA_EXHAUSTED,
+        "billing_hard_limit_reached": _K.QUOTA_EXHAUSTED,
+        "billing_not_active": _K.QUOTA_EXHAUSTED,
+        "rate_limit_exceeded": _K.RATE_LIMITED,
+        "rate_limit_error": _K.RATE_LIMITED,
+        "invalid_api_key": _K.AUTHENTICATION,
+        "authentication_error": _K.AUTHENTICATION,
+        "unsupported_country_region_territory": _K.PERMISSION,
+        "permission_error": _K.PERMISSION,
+        "model_not_found": _K.NOT_FOUND,
+        "deploymentnotfound": _K.NOT_FOUND,
+        "not_found_error": _K.NOT_FOUND,
+        "unsupported_parameter": _K.UNSUPPORTED,
+        "unsupported_value": _K.UNSUPPORTED,
+        "invalid_request_error": _K.INVALID_REQUEST,
+        "badrequesterror": _K.INVALID_REQUEST,
+        "slow_down": _K.OVERLOADED,
+        "overloaded": _K.OVERLOADED,
+        "overloaded_error": _K.OVERLOADED,
+        "service_unavailable": _K.OVERLOADED,
+        "timeout": _K.TIMEOUT,
+        "server_error": _K.SERVER,
+        "internal_error": _K.SERVER,
+        "internal_server_error": _K.SERVER,
+        "internalservererror": _K.SERVER,
+        "api_error": _K.SERVER,
+        # Hugging Face's router, and TGI
+        "model_not_supported": _K.NOT_FOUND,
+        "validation": _K.INVALID_REQUEST,
+        "generation": _K.SERVER,
+        "incomplete_generation": _K.SERVER,
+    }
+)
+"""What the provider's own word means, in lower case."""
+
+# A status says more than these words, which servers use for many things.
+_VAGUE: Final = frozenset({_K.INVALID_REQUEST, _K.SERVER})
+
+# vLLM, llama.cpp, TGI and SGLang say it in words alone.
+_TOO_LONG: Final = re.compile(
+    r"(maximum|exceeds?|longer than|available) .{0,60}?context|context (length|window|size) .{0,40}exceed"
+    r"|prompt is too long|inputs?`? tokens .{0,30}must be|must have less than \d+ tokens",
+    re.IGNORECASE,
+)
+
+# OpenAI and Groq answer it to one request that is larger than the tokens of a whole minute: no wait makes room for it.
+_TOO_LARGE: Final = re.compile(r"request too large for", re.IGNORECASE)
+
+SCOPES: Final[Mapping[ErrorKind, Scope]] = MappingProxyType(
+    {
+        _K.AUTHENTICATION: Scope.ACCOUNT,
+        _K.QUOTA_EXHAUSTED: Scope.ACCOUNT,
+        _K.PERMISSION: Scope.MODEL,
+        _K.NOT_FOUND: Scope.MODEL,
+        _K.RATE_LIMITED: Scope.MODEL,
+        _K.OVERLOADED: Scope.MODEL,
+    }
+)
+"""How much a kind of refusal concerns; another concerns its request alone."""
+
+
+def said(body: Mapping[str, Any]) -> object:
+    """The error in a body. TGI writes words, and their type beside them; vLLM of old, its members without a cover."""
+    error, kind = body.get("error"), body.get("error_type")
+    if isinstance(error, str) and isinstance(kind, str):
+        return {"message": error, "type": kind}
+    return error or body
+
+
+def taken_out(body: object) -> object:
+    """The error in what an SDK makes of a refusal's body: Google sends a list with one object in it."""
+    return said(body[0]) if isinstance(body, list) and body and isinstance(body[0], Mapping) else body
+
+
+def kind_of(status: int | None, body: object) -> ErrorKind:
+    """What kind of error a refusal is, by its status and the `error` object (or text) in its body.
+
+    >>> kind_of(429, {"code": "insufficient_quota"})
+    <ErrorKind.QUOTA_EXHAUSTED: 'quota_exhausted'>
+    """
+    error = body if isinstance(body, Mapping) else {}
+    kind = None
+    for word in (error.get("code"), _inner_code(error), error.get("type")):
+        if isinstance(word, int) and status is None or isinstance(word, str) and word.isdecimal() and status is None:
+            status = int(word)  # an error event in a stream has no other status
+        elif isinstance(word, str):
+            known = CODES.get(word.lower())
+            if known is not None and (kind is None or kind in _VAGUE):
+                kind = known
+    if status is not None and (kind is None or kind in _VAGUE):
+        kind = _by_status(status)
+    if kind in (None, *_VAGUE) and _TOO_LONG.search(words(body)):
+        return _K.CONTEXT_WINDOW
+    if kind is _K.RATE_LIMITED and _TOO_LARGE.search(words(body)):
+        return _K.CONTEXT_WINDOW
+    return kind or _K.SERVER
+
+
+def _by_status(status: int) -> ErrorKind:
+    if status in STATUS:
+        return STATUS[status]
+    if status >= 500:
+        return _K.SERVER
+    return _K.INVALID_REQUEST if status >= 400 else _K.NOT_FOUND
+
+
+def _inner_code(error: Mapping[str, Any]) -> object:
+    inner = error.get("innererror")  # Azure's content filter
+    return inner.get("code") if isinstance(inner, Mapping) else None
+
+
+def code_of(body: object) -> str | None:
+    """The provider's own word for the error."""
+    if not isinstance(body, Mapping):
+        return None
+    word = body.get("code") or body.get("type") or body.get("error_type")
+    return str(word) if isinstance(word, (str, int)) else None
+
+
+def words(body: object) -> str:
+    """What a refusal says, in one line of at most 300 characters, or an empty text."""
+    if isinstance(body, Mapping):
+        for name in ("message", "detail", "error"):
+            if body.get(name):
+                return words(body[name])
+        return words(str(dict(body))) if body else ""
+    text = " ".join(body.split()) if isinstance(body, str) else "" if body is None else str(body)
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def with_filters(message: str, body: Mapping[str, Any]) -> str:
+    """The message with the names of Azure's filters that refused the request, where it says which."""
+    inner = body.get("innererror")
+    results = (
+        inner.get("content_filter_result") or inner.get("content_filter_results")
+        if isinstance(inner, Mapping)
+        else None
+    )
+    names = filtered_by(results or body.get("content_filter_result"))
+    return f"{message} (filtered by {', '.join(names)})" if names else message
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The id under which the provider's support finds the request."""
+    for name in ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid"):
+        if headers.get(name):
+            return headers[name]
+    return None
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """How many seconds the provider asks to wait: `retry-after-ms`, or `retry-after` as seconds or as a date.
+
+    A date is read against the answer's own `date`, so that a wrong clock here does no harm; else against `now`, in
+    seconds since 1970.
+
+    >>> retry_after({"retry-after-ms": "1500"}, 0.0)
+    1.5
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    said = headers.get("retry-after")
+    seconds = _number(said)
+    if seconds is not None or said is None:
+        return seconds
+    until = _date(said)
+    if until is None:
+        return None
+    sent = _date(headers.get("date"))
+    return max(0.0, until - (now if sent is None else sent))
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if value >= 0 and math.isfinite(value) else None
+
+
+def _date(text: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(text or "").timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,28 @@
+"""The options of a chat-completions call that go beside its body, checked: headers, a query, a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ...domain.option import OMIT
+from ..process.secret import Env
+from .request import Unwritable
+
+CHECKED: Final = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
+"""The options that `check_call` looks at."""
+
+
+def check_call(options: Mapping[str, Any], where: str = "") -> None:
+    """Raises `Unwritable`, a ValueError, for arguments of the SDK that it can't send."""
+    for name in ("extra_headers", "extra_query", "extra_body"):
+        value = options.get(name)
+        if value is not None and value is not OMIT and not isinstance(value, Mapping):
+            raise Unwritable(f"{where}{name} is a dict, not {type(value).__name__}")
+    headers = options.get("extra_headers")
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+        if not isinstance(name, str) or not isinstance(value, (str, Env)):
+            raise Unwritable(f"{where}extra_headers: names and values are text, not those of {name!r}")
+    seconds = options.get("timeout")
+    if isinstance(seconds, (str, bytes, bool)) or (isinstance(seconds, (int, float)) and not seconds > 0):
+        raise Unwritable(f"{where}timeout is a positive number of seconds, or None, not {seconds!r}")

@@ -1,0 +1,51 @@
+"""What may be passed to a model behind an API, checked where it is passed: the error names the place and the fix."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ..process.secret import Env
+
+
+def check(where: str, model_id: object, timeout: object) -> None:
+    """Raises ValueError, naming the adapter, for what is no name of a model and no number of seconds."""
+    if not isinstance(model_id, str) or not model_id:
+        raise ValueError(f"{where}: model_id is the name of a model, not {model_id!r}")
+    if isinstance(timeout, (int, float)) and not timeout > 0:
+        raise ValueError(f"{where}: timeout is a positive number of seconds, or None, not {timeout!r}")
+
+
+def address(given: str | None, where: str) -> str | None:
+    """An address that may be shown. Raises ValueError, naming the argument, for one that is none."""
+    if given is None:
+        return None
+    secret = more = False
+    try:
+        parts = urlsplit(given)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        secret, more = bool(parts.username or parts.password), bool(parts.query or parts.fragment)
+    except (ValueError, AttributeError, TypeError):
+        good = False
+    if secret:
+        raise ValueError(f"{where} shows in messages, so no password stands in it; use api_key=")
+    if more:
+        raise ValueError(f"{where} ends with its path; a query goes into client_kwargs={{'default_query': {{...}}}}")
+    if not good:
+        raise ValueError(f"{where} is an address such as 'http://127.0.0.1:8000/v1', not {given!r}")
+    return given
+
+
+def check_text(where: str, value: object, *, is_key: bool = False) -> None:
+    """Raises TypeError for an argument that is neither text nor None, nor what else may stand for a key."""
+    if value is None or isinstance(value, str):
+        return
+    if not is_key:
+        raise TypeError(f"{where} is text, not {value!r}")
+    if not isinstance(value, Env) and not callable(value):
+        raise TypeError(f"{where} is text, Env('NAME') or a function, not {type(value).__name__}")
+
+
+def check_kind(where: str, name: str, value: object, kind: type, words: str) -> None:
+    """Raises TypeError for an argument that is neither of this kind nor None."""
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{where}: {name} is {words}, not {value!r}")

@@ -1,0 +1,341 @@
+"""`InferenceClientModel`: chat completions through Hugging Face, of its inference providers, or of an endpoint.
+
+The SDK routes: which provider, at which address, with whose token, billed to whom. The JSON is written and read here,
+as on every other chat-completions wire. `huggingface_sdk` names what is used of the SDK.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+from returns.result import Result
+
+from ...domain.capability import Capabilities, Unsupported, missing
+from ...domain.error import ErrorKind, ModelError, Sent
+from ...domain.event import Event
+from ...domain.facts import max_stops, wants_max_completion_tokens
+from ...domain.frozen import FrozenDict, freeze_mapping, thaw
+from ...domain.option import canonical, resolve
+from ...domain.preparation import as_role_conversions, prepare
+from ...domain.request import Request
+from ...domain.response import Response
+from ...domain.response_format import Free, ResponseFormat
+from ...domain.secrecy import is_secret, shown
+from ..chat import exchange as chat_exchange
+from ..chat.answer import decode, decode_event
+from ..chat.options import CHECKED, check_call
+from ..chat.request import Unwritable, encode, wire_format
+from ..http.arguments import check, check_kind, check_text
+from ..http.model import ApiModel, limiter_of
+from ..process.limiter import Limiter
+from ..process.per_loop import PerLoop
+from ..process.secret import Env, revealed, secrets_in
+from .errors import translate
+from .sdk import Connection, Route, connect, cookie_header, parsed
+
+__all__ = ["InferenceClientModel", "decode", "decode_event", "encode", "translate"]
+
+DEFAULT: Final = "Qwen/Qwen3-Next-80B-A3B-Thinking"
+"""The model that smolagents takes where none is named."""
+
+_NAME: Final = "huggingface"
+_WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
+_OF_A_CALL: Final = ("extra_headers", "extra_query", "timeout")
+_OURS: Final = frozenset({"model", "provider", "token", "api_key", "timeout", "base_url", "bill_to"})
+_FREE: Final = Free()
+
+
+def _private(**fields: Any) -> Any:
+    return attrs.field(repr=False, **fields)
+
+
+@attrs.frozen(init=False)
+class InferenceClientModel(ApiModel):
+    """A model that Hugging Face, one of its inference providers, or an endpoint serves.
+
+    Keyword arguments that aren't named here are options of every call (`temperature=0.2`). `provider` is one of the
+    SDK's (`novita`, `together`, ...); without it, or with `auto`, the router chooses, or is told by the model's name
+    (`org/name:novita`). `base_url` is an endpoint of your own, and `model_id` may be one. `token` is also spelled
+    `api_key`; without it the SDK reads HF_TOKEN, then the stored login. `timeout` is how many seconds the server may be
+    silent; connecting gets 5 of them. A `client` that is passed in (a `huggingface_hub.AsyncInferenceClient`, bound to
+    one event loop) is used as it is. `client_kwargs` go to the client that is made for each event loop.
+
+    >>> InferenceClientModel("Qwen/Qwen3-32B", provider="novita", temperature=0.2).options
+    {'temperature': 0.2}
+    """
+
+    model_id: str
+    _provider: str | None
+    base_url: str | None
+    bill_to: str | None
+    timeout: Any
+    capabilities: Capabilities
+    options: FrozenDict = attrs.field(hash=False, repr=shown)
+    requests_per_minute: float | Limiter | None
+    custom_role_conversions: FrozenDict
+    flatten_messages_as_text: bool
+    _token: str | Env | None = _private()
+    _headers: FrozenDict | None = _private(hash=False)
+    _cookies: FrozenDict | None = _private(hash=False)
+    _client: Any = _private()
+    _client_kwargs: FrozenDict = _private(hash=False)
+    _connections: PerLoop[Connection] = _private(init=False, factory=PerLoop, eq=False)
+    _limiter: Limiter | None = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), takes_self=True),
+    )
+
+    def __init__(
+        self,
+        model_id: str = DEFAULT,
+        *,
+        provider: str | None = None,
+        token: str | Env | None = None,
+        api_key: str | Env | None = None,
+        bill_to: str | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, Any] | None = None,
+        cookies: Mapping[str, Any] | None = None,
+        timeout: float | None = 600.0,
+        client: Any = None,
+        client_kwargs: Mapping[str, Any] | None = None,
+        capabilities: Capabilities | None = None,
+        requests_per_minute: float | Limiter | None = None,
+        custom_role_conversions: Mapping[str, str] | None = None,
+        flatten_messages_as_text: bool = False,
+        **options: Any,
+    ) -> None:
+        where = "InferenceClientModel"
+        check(where, model_id, timeout)
+        if token is not None and api_key is not None and token != api_key:
+            raise ValueError(f"{where}: token and api_key are one thing; keep one")
+        token = token if token is not None else api_key
+        if token is not None and not isinstance(token, (str, Env)):
+            raise TypeError(f"{where}: token is text or Env('HF_TOKEN'), not {type(token).__name__}")
+        if isinstance(token, str) and not token.strip():
+            raise ValueError(f"{where}: token is empty, so the stored login would be sent: omit it, or pass 'none'")
+        check_text(f"{where}: provider", provider)
+        check_text(f"{where}: bill_to", bill_to)
+        _check_address(where, model_id, base_url, provider)
+        own: dict[str, Any] = {"provider": provider, "token": token, "bill_to": bill_to, "base_url": base_url}
+        own |= {"headers": headers, "cookies": cookies}
+        _check_client(where, model_id, client, {**own, "client_kwargs": client_kwargs})
+        check_kind(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
+        check_kind(where, "capabilities", capabilities, Capabilities, "Capabilities(...)")
+        check_kind(where, "flatten_messages_as_text", flatten_messages_as_text, bool, "True or False")
+        kwargs = freeze_mapping(client_kwargs or {})
+        for sent in ({"headers": headers, "cookies": cookies}, kwargs):
+            _check_pairs(where, "headers", sent.get("headers"), (str, Env, type(None)))  # None: not to be sent
+            _check_pairs(where, "cookies", sent.get("cookies"), (str, Env))
+        twice = [name for name in kwargs if name in _OURS or own.get(name) is not None]
+        if twice:
+            raise ValueError(f"{where}: client_kwargs: no {', '.join(twice)}; {twice[0]}= is an argument of the model")
+        defaults = canonical(options, where)
+        check_call({"timeout": timeout, **defaults}, f"{where}: ")
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            model_id=model_id,
+            provider=provider,
+            base_url=base_url,
+            bill_to=bill_to,
+            timeout=timeout,
+            capabilities=capabilities if capabilities is not None else _capabilities(model_id),
+            options=defaults,
+            requests_per_minute=requests_per_minute,
+            custom_role_conversions=as_role_conversions(custom_role_conversions, where),
+            flatten_messages_as_text=flatten_messages_as_text,
+            token=token,
+            headers=None if headers is None else freeze_mapping(headers),
+            cookies=None if cookies is None else freeze_mapping(cookies),
+            client=client,
+            client_kwargs=kwargs,
+        )
+
+    @property
+    def provider(self) -> str:
+        """The name in the ledger of attempts: whose account it is, and where a provider was chosen, which."""
+        provider = self._client.provider if self._client is not None else self._provider
+        return _NAME if provider in (None, "auto") else f"{_NAME}/{provider}"
+
+    async def _generate(self, request: Request) -> Result[Response, ModelError]:
+        return await chat_exchange.answer(_Exchange(self, request), request.stop_sequences, _NAME)
+
+    def _stream(self, request: Request) -> AsyncGenerator[Event]:
+        return chat_exchange.events(_Exchange(self, request), request.stop_sequences, _NAME)
+
+    def _encoded(self, request: Request, options: Mapping[str, Any], route: Route, stream: bool) -> bytes:
+        if self.custom_role_conversions or self.flatten_messages_as_text:
+            conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
+            messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
+            request = attrs.evolve(request, messages=messages)
+        if route.response_format is not None:  # as this provider wants it
+            request = attrs.evolve(request, response_format=_FREE)
+            options = {"response_format": route.response_format, **options}
+        # Hugging Face knows `max_tokens`; OpenAI, reached with its own key, no longer for models that reason.
+        renamed = self.provider == f"{_NAME}/openai" and wants_max_completion_tokens(self.model_id)
+        return encode(
+            request,
+            route.model_id,
+            options,
+            max_stops=self.capabilities.max_stops,
+            stream=stream,
+            provider=_NAME,
+            max_tokens_name="max_completion_tokens" if renamed else "max_tokens",
+        )
+
+    def _connect(self) -> Connection:
+        if self._client is not None:
+            return Connection(self._client, own=False)
+        given = revealed({"headers": thaw(self._headers), "cookies": thaw(self._cookies), **self._client_kwargs})
+        own = {"provider": self._provider, "base_url": self.base_url, "bill_to": self.bill_to, "timeout": self.timeout}
+        try:
+            return connect(token=revealed(self._token), **own, **given)
+        except TypeError as error:  # an argument that this version of the SDK doesn't have
+            raise Unwritable(f"client_kwargs: {error}") from None
+
+
+class _Exchange:
+    """One physical request: what was sent and what came, for whoever must say what went wrong with it."""
+
+    __slots__ = ("answer", "model", "request", "route")
+
+    def __init__(self, model: InferenceClientModel, request: Request) -> None:
+        self.model, self.request = model, request
+        self.route: Route | None = None
+        self.answer: Any = None
+
+    async def post(self, *, stream: bool) -> Any:
+        model, request = self.model, self.request
+        lacking = missing(request, model.capabilities)
+        if lacking:
+            raise Unsupported(f"{model.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
+        options = revealed(resolve(*((_WITH_USAGE,) if stream else ()), model.options, request.options))
+        connection = await model._connections.get(model._connect, Connection.close)
+        client: Any = connection.client
+        injected = model._client is not None
+        headers: Mapping[str, Any] = options.get("extra_headers") or {}
+        query: Mapping[str, Any] = options.get("extra_query") or {}
+        timeout = options.get("timeout", client.timeout if injected and client.timeout else model.timeout)
+        if not options.keys().isdisjoint(CHECKED):
+            check_call(options)
+            options = {name: value for name, value in options.items() if name not in _OF_A_CALL}
+        token = client.token if injected else revealed(model._token)
+        self.route = route = await connection.route(model.model_id, token, _form(request.response_format), timeout)
+        route.headers.update(cookie_header(client.cookies))
+        route.headers.update({name.lower(): value for name, value in headers.items()})
+        body = model._encoded(request, options, route, stream)
+        http = await connection.http()
+        kind: Any = type(http.base_url)
+        url = parsed(kind, route.url)
+        if query:
+            url = url.copy_merge_params(query)
+        asked = http.build_request("POST", url, content=body, headers=route.headers, timeout=_phases(timeout))
+        self.answer = await http.send(asked, stream=stream)
+        if not self.answer.is_success:
+            await self.answer.aread()
+            self.answer.raise_for_status()
+        return self.answer
+
+    def translated(self, error: Exception) -> ModelError:
+        model, answer = self.model, self.answer
+        if isinstance(error, ImportError):
+            message = f"{error}; pip install 'modelport[huggingface]'"
+            fields: dict[str, Any] = {"provider": model.provider, "model_id": model.model_id}
+            return ModelError(ErrorKind.MISSING_DEPENDENCY, message, sent=Sent.NO, **fields)
+        found = translate(
+            error,
+            model_id=model.model_id,
+            provider=model.provider,
+            headers=answer.headers if answer is not None else None,
+            secrets=self._secrets(),
+        )
+        return found if self.route is not None else attrs.evolve(found, sent=Sent.NO)
+
+    def _secrets(self) -> Iterator[str | None]:
+        model, client = self.model, self.model._client
+        if self.route is not None:
+            yield from secrets_in(self.route.headers)
+        held = {"token": model._token, "headers": model._headers, "cookies": model._cookies}
+        of_the_client = {name: getattr(client, name, None) for name in held}
+        for named in (held, of_the_client, model._client_kwargs, model.options, self.request.options):
+            yield from secrets_in(named)
+
+
+def _form(form: ResponseFormat) -> dict[str, Any] | None:
+    """As the SDK takes it. The schema is sealed: the SDK would take every null out of it, and null is a value there."""
+    wire = wire_format(form)
+    if wire is None or "json_schema" not in wire:
+        return wire
+    import orjson
+
+    try:
+        sealed = orjson.Fragment(orjson.dumps(wire["json_schema"]["schema"]))
+    except TypeError as error:
+        raise Unwritable(f"response_format: the schema can't be written as JSON: {error}") from None
+    return {**wire, "json_schema": {**wire["json_schema"], "schema": sealed}}
+
+
+def _check_address(where: str, model_id: str, base_url: str | None, provider: str | None) -> None:
+    name, url = ("model_id", model_id) if _is_address(model_id) else ("base_url", base_url)
+    if url is None:
+        return
+    if base_url is not None and base_url != url:
+        raise ValueError(f"{where}: model_id and base_url are two addresses; keep one")
+    secret = False
+    try:
+        parts = urlsplit(url)
+        good = _is_address(url) and bool(parts.hostname) and parts.port != 0
+        secret = bool(parts.username or parts.password) or any(map(is_secret, parse_qs(parts.query)))
+    except (ValueError, AttributeError, TypeError):
+        good = False
+    if secret:
+        raise ValueError(f"{where}: {name} shows in messages, so no secret stands in it; use token= or headers=")
+    if not good:
+        raise ValueError(f"{where}: {name} is an address such as 'http://127.0.0.1:8080', not {url!r}")
+    if provider not in (None, "auto"):
+        raise ValueError(f"{where}: requests go to {url}, and to no provider={provider!r}; keep one")
+
+
+def _check_pairs(where: str, name: str, pairs: Any, kinds: tuple[type, ...]) -> None:
+    check_kind(where, name, pairs, Mapping, "a dict")
+    for key, value in (pairs or {}).items():
+        if not isinstance(key, str) or not isinstance(value, kinds):
+            raise TypeError(f"{where}: {name}: names and values are text, not those of {key!r}")
+
+
+def _check_client(where: str, model_id: str, client: Any, own: Mapping[str, Any]) -> None:
+    if client is None:
+        return
+    said = [name for name, value in own.items() if value is not None]
+    if said:
+        raise ValueError(f"{where}: client= brings its own {', '.join(said)}; leave them out")
+    if not inspect.iscoroutinefunction(getattr(client, "chat_completion", None)):
+        raise TypeError(f"{where}: client= takes a huggingface_hub.AsyncInferenceClient, not {type(client).__name__}")
+    if client.model is not None and not _is_address(client.model) and client.model != model_id:
+        raise ValueError(f"{where}: client= is for {client.model!r}, and model_id is {model_id!r}; make them agree")
+
+
+def _is_address(text: str) -> bool:
+    """To the SDK, which takes what begins in capitals for the name of a model."""
+    return text.startswith(("http://", "https://"))
+
+
+def _capabilities(model_id: str) -> Capabilities:
+    limit = max_stops(model_id)
+    return Capabilities(
+        tools=True,
+        images=True,  # the SDK's messages hold text and images alone
+        json_object=True,
+        json_schema=True,
+        max_stops=4 if limit is None else limit,  # TGI refuses more than --max-stop-sequences, 4 by default
+    )
+
+
+def _phases(seconds: Any) -> Any:
+    """To connect, read, write, and get a connection: a form that the HTTP library takes without being imported."""
+    return (min(5.0, seconds), seconds, seconds, seconds) if isinstance(seconds, (int, float)) else seconds

@@ -1,0 +1,162 @@
+"""`AzureOpenAIModel`: chat completions of a deployment of Azure OpenAI.
+
+The deployment stands in the address, the API's version in the query, a key or a token of Entra ID in the headers. Who
+is asking is settled here, for each call: tokens are renewed, and an argument outdoes a variable of the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from ...domain.capability import Capabilities
+from ..chat.answer import decode, decode_event
+from ..chat.request import encode
+from ..http.arguments import address
+from ..process.limiter import Limiter
+from ..process.secret import Unset
+from .errors import translate
+from .settings import TIMEOUT, Key, settings
+from .wire import ChatWire, as_given, fetched
+
+if TYPE_CHECKING:
+    from openai import AsyncAzureOpenAI
+
+__all__ = ["AzureOpenAIModel", "AzureOpenAIServerModel", "decode", "decode_event", "encode", "translate"]
+
+_WHERE: Final = "AzureOpenAIModel"
+_NO_IDENTITY: Final = "pass api_key=..., azure_ad_token=... or azure_ad_token_provider=..., or set AZURE_OPENAI_API_KEY"
+
+
+@attrs.frozen(init=False, kw_only=True)
+class AzureOpenAIModel(ChatWire):
+    """A deployment of Azure OpenAI; `model_id` is the deployment's name.
+
+    Without `azure_endpoint`, `api_version` and a key they are read from AZURE_OPENAI_ENDPOINT, OPENAI_API_VERSION and
+    AZURE_OPENAI_API_KEY at the first call. `azure_ad_token` is a token of Entra ID, and `azure_ad_token_provider` a
+    function, sync or async, that gives one for each call, such as `azure.identity.get_bearer_token_provider(...)`.
+    `base_model` says which model it is, where the deployment's name doesn't. Everything else is as in `OpenAIModel`;
+    a `client` is an `openai.AsyncAzureOpenAI`.
+
+    >>> AzureOpenAIModel("chat", azure_endpoint="https://x.openai.azure.com", base_model="gpt-5").capabilities.max_stops
+    0
+    """
+
+    azure_endpoint: str | None
+    api_version: str | None
+    _api_key: Key | None = attrs.field(repr=False)
+    _azure_ad_token: Key | None = attrs.field(repr=False)
+    _azure_ad_token_provider: Key | None = attrs.field(repr=False)
+
+    def __init__(
+        self,
+        model_id: str,
+        *,
+        azure_endpoint: str | None = None,
+        api_version: str | None = None,
+        api_key: Key | None = None,
+        azure_ad_token: Key | None = None,
+        azure_ad_token_provider: Key | None = None,
+        timeout: Any = TIMEOUT,
+        client: Any = None,
+        client_kwargs: Mapping[str, Any] | None = None,
+        capabilities: Capabilities | None = None,
+        base_model: str | None = None,
+        drop_options: str | Iterable[str] = (),
+        requests_per_minute: float | Limiter | None = None,
+        custom_role_conversions: Mapping[str, str] | None = None,
+        flatten_messages_as_text: bool = False,
+        **options: Any,
+    ) -> None:
+        who = {
+            "api_key": api_key,
+            "azure_ad_token": azure_ad_token,
+            "azure_ad_token_provider": azure_ad_token_provider,
+        }
+        own: dict[str, Any] = {
+            "azure_endpoint": _endpoint(azure_endpoint, ValueError, f"{_WHERE}: azure_endpoint"),
+            "api_version": api_version,
+            **who,
+        }
+        told = [name for name, value in who.items() if value is not None]
+        if len(told) > 1:
+            raise ValueError(f"{_WHERE}: {' and '.join(told)} exclude each other; keep one")
+        if azure_ad_token_provider is not None and not callable(azure_ad_token_provider):
+            raise TypeError(f"{_WHERE}: azure_ad_token_provider is a function; a token itself is azure_ad_token=...")
+        if azure_endpoint is not None and "base_url" in (client_kwargs or {}):
+            raise ValueError(f"{_WHERE}: azure_endpoint and the base_url of client_kwargs exclude each other; keep one")
+        misplaced = own.keys() & (client_kwargs or {}).keys()
+        if misplaced:
+            raise ValueError(f"{_WHERE}: client_kwargs: {min(misplaced)} is an argument of its own; pass it as one")
+        fields = settings(
+            _WHERE,
+            model_id,
+            base_model,
+            timeout,
+            client,
+            client_kwargs,
+            capabilities,
+            drop_options,
+            requests_per_minute,
+            custom_role_conversions,
+            flatten_messages_as_text,
+            options,
+            own,
+        )
+        self.__attrs_init__(**fields, **own)  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def provider(self) -> str:
+        """The name in the ledger of attempts."""
+        return "azure"
+
+    def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncAzureOpenAI:
+        version = self.api_version or os.environ.get("OPENAI_API_VERSION")
+        lacking = [] if version else ["api_version=... or set OPENAI_API_VERSION"]
+        if "base_url" not in arguments:
+            endpoint = self.azure_endpoint or os.environ.get("AZURE_OPENAI_ENDPOINT")
+            if not endpoint:
+                lacking.insert(0, "azure_endpoint=... or set AZURE_OPENAI_ENDPOINT")
+            arguments["azure_endpoint"] = _endpoint(endpoint or None, Unset, "AZURE_OPENAI_ENDPOINT")
+        if lacking:
+            raise Unset(f"Azure's address isn't known: pass {', and '.join(lacking)}")
+        key = "in the headers of each call"
+        made: AsyncAzureOpenAI = openai.AsyncAzureOpenAI(api_key=key, api_version=version, **arguments)
+        return made
+
+    async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        from openai import Omit
+
+        said = as_given(given, "api-key", "Authorization")
+        if said:
+            return said
+        key, token, name = self._api_key, self._azure_ad_token, "azure_ad_token"
+        if self._azure_ad_token_provider is not None:
+            token, name = self._azure_ad_token_provider, "azure_ad_token_provider"
+        if key is None and token is None:  # in the SDK's order
+            token = os.environ.get("AZURE_OPENAI_AD_TOKEN")
+            key = os.environ.get("AZURE_OPENAI_API_KEY")
+        if token:
+            return {"api-key": Omit(), "Authorization": f"Bearer {await fetched(token, name)}"}
+        if key:
+            return {"api-key": await fetched(key, "api_key"), "Authorization": Omit()}
+        raise Unset(f"there is no API key and no token: {_NO_IDENTITY}")
+
+
+def _endpoint(given: str | None, wrong: type[Exception], where: str) -> str | None:
+    if isinstance(given, str) and "/openai/deployments" in given:
+        raise wrong(f"{where} ends before /openai/deployments; model_id and api_version say the rest")
+    try:
+        found = address(given, where)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+    if found is not None and found.rstrip("/").endswith("/openai/v1"):
+        raise wrong(f"{where} is the v1 endpoint, which has no versions: OpenAIModel(base_url={found!r})")
+    return found
+
+
+AzureOpenAIServerModel = AzureOpenAIModel
+"""An older name."""

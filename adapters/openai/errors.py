@@ -1,0 +1,167 @@
+"""What each exception of the OpenAI SDK, and of the HTTP library beneath it, means.
+
+Both are named rather than imported, so that nothing of the SDK is needed to read the table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from ...domain.error import ErrorKind, ModelError, Scope, Sent
+from ...domain.frozen import FrozenDict
+from ..chat import errors as chat_errors
+from ..http.http_errors import HTTP, Meanings, without_quotes
+from ..http.http_errors import meaning as known
+from ..process.secret import hidden
+from .sdk import NO_KEY
+
+_K, _S = ErrorKind, Sent
+
+EXCEPTIONS: Final[Meanings] = FrozenDict(
+    {
+        **HTTP,
+        # kind None: by the status and the body, as `chat_errors` reads them
+        "openai.APIStatusError": (None, _S.YES),
+        "openai.APIResponseValidationError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "openai.APITimeoutError": (_K.TIMEOUT, _S.PERHAPS),
+        "openai.APIConnectionError": (_K.INTERRUPTED, _S.PERHAPS),  # unless its cause is below
+        "openai.APIError": (None, _S.YES),  # an error in a stream
+        "openai.OpenAIError": (_K.AUTHENTICATION, _S.NO),  # no credentials, or two that exclude each other
+        "openai.LengthFinishReasonError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "openai.ContentFilterFinishReasonError": (_K.CONTENT_FILTER, _S.YES),
+        "openai.SubjectTokenProviderError": (_K.AUTHENTICATION, _S.NO),
+        "openai.InvalidWebhookSignatureError": (_K.MALFORMED_RESPONSE, _S.YES),
+        "openai.WebSocketConnectionClosedError": (_K.INTERRUPTED, _S.PERHAPS),
+        "openai.WebSocketQueueFullError": (_K.OVERLOADED, _S.NO),
+        "modelport.KeyUnavailable": (_K.AUTHENTICATION, _S.NO),
+        "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
+        "modelport.Reported": (None, _S.YES),
+        "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
+        "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
+        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
+        # of a function that fetches a token, such as azure-identity's
+        "azure.ServiceRequestError": (_K.CONNECTION, _S.NO),
+        "azure.ServiceResponseError": (_K.CONNECTION, _S.NO),
+        "azure.AzureError": (_K.AUTHENTICATION, _S.NO),
+    }
+)
+"""With those of the HTTP library beneath; a subclass that isn't here means what its nearest parent means."""
+
+_ADVICE: Final = (
+    "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
+)
+_REMEDIES: Final[Mapping[str, str]] = FrozenDict(
+    {
+        "stop": "declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead",
+        "max_tokens": "say whose deployment it is: base_model='gpt-5', and max_completion_tokens is sent",
+        "max_completion_tokens": "say whose deployment it is: base_model='gpt-4o', and max_tokens is sent",
+        "stream_options": "take it away: stream_options=OMIT, in the call or for every call; usage is unknown then",
+    }
+)
+"""What to do about an argument that a model doesn't take; options are taken away."""
+
+_OF_THE_REQUEST: Final = frozenset(
+    {"functions", "messages", "model", "prompt", "response_format", "stream", "tool_choice", "tools"}
+)
+_OF_THE_NETWORK: Final = frozenset({_K.CONNECTION, _K.INTERRUPTED, _K.TIMEOUT})
+
+
+class KeyUnavailable(Exception):
+    """The callable that was given for a key or a token raised, or gave none."""
+
+
+def translate(
+    exception: BaseException,
+    *,
+    model_id: str | None = None,
+    provider: str = "openai",
+    headers: Mapping[str, str] | None = None,
+    secrets: Iterable[object] = (),
+    now: float | None = None,
+) -> ModelError:
+    """The exception as an error; `secrets` are kept out of its message.
+
+    `headers` are the answer's, where the exception doesn't hold them. Raises the exception again where the table
+    doesn't know it, because it is then no failure of a provider.
+    """
+    meaning = known(exception, EXCEPTIONS)
+    cause = exception.__cause__
+    if cause is not None and type(exception).__name__ in ("APIConnectionError", "APITimeoutError"):
+        meaning = known(cause, EXCEPTIONS) or meaning
+    if cause is not None and isinstance(exception, KeyUnavailable):
+        fetching = known(cause, EXCEPTIONS)
+        if fetching is not None and fetching[0] in _OF_THE_NETWORK:
+            meaning = (_K.CONNECTION, _S.NO)
+    if meaning is None:
+        raise exception
+    kind, sent = meaning
+    response: Any = getattr(exception, "response", None)
+    status: int | None = getattr(response, "status_code", None)
+    found: Mapping[str, str] = getattr(response, "headers", headers) or {}
+    body = chat_errors.taken_out(getattr(exception, "error", None) or getattr(exception, "body", None))
+    if kind is None:
+        kind = chat_errors.kind_of(status, body)
+    message = _message(exception, cause, body, status, found)
+    if isinstance(body, Mapping):
+        kind, message = _refused(kind, message, body.get("param"))
+        message = chat_errors.with_filters(message, body)
+    secrets = tuple(secrets)
+    return ModelError(
+        kind,
+        hidden(message, secrets),
+        scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
+        sent=sent,
+        retry_after=chat_errors.retry_after(found, time.time() if now is None else now),
+        status=status,
+        code=hidden(chat_errors.code_of(body) or "", secrets) or None,
+        provider=provider,
+        model_id=model_id,
+        request_id=chat_errors.request_id(found),
+    )
+
+
+def _refused(kind: ErrorKind, message: str, param: object) -> tuple[ErrorKind, str]:
+    """What a refusal of one argument says, with its remedy."""
+    if kind is _K.INVALID_REQUEST and "stream_options" in message:
+        param = "stream_options"  # sent without being asked for; older versions of Azure's API name it in words alone
+    if kind is _K.INVALID_REQUEST and "reasoning_content" in message:
+        return kind, f"{message} (send it back: OpenAIModel(..., reasoning_name='reasoning_content'))"
+    if not isinstance(param, str) or kind not in (_K.INVALID_REQUEST, _K.UNSUPPORTED):
+        return kind, message
+    if param in ("stop", "stream_options"):
+        kind = _K.UNSUPPORTED
+    remedy = _REMEDIES.get(param)
+    if remedy is None and param.isidentifier() and param not in _OF_THE_REQUEST:
+        remedy = f"take it away: {param}=OMIT in the call, or drop_options=[{param!r}] for every call"
+    return kind, f"{message} ({remedy})" if remedy and kind is _K.UNSUPPORTED else message
+
+
+def _message(
+    exception: BaseException,
+    cause: BaseException | None,
+    body: object,
+    status: int | None,
+    headers: Mapping[str, str],
+) -> str:
+    if status is not None and 300 <= status < 400 and headers.get("location"):
+        return f"HTTP status {status}: the address is now {headers['location']}, which isn't followed"
+    said = chat_errors.words(body)
+    if said:
+        return said
+    if status is not None:
+        return f"HTTP status {status}, and nothing else"
+    name = type(exception).__name__
+    if name == "OpenAIError" and NO_KEY.name in str(exception):
+        return _ADVICE
+    if name in ("APIConnectionError", "APITimeoutError") and cause is not None:
+        exception, name = cause, type(cause).__name__
+    if type(exception).__module__.startswith("modelport"):
+        return str(exception)
+    detail = chat_errors.words(str(exception))
+    if name == "LocalProtocolError":
+        detail = without_quotes(detail)  # of the header, which may be a secret
+    elif name == "UnicodeEncodeError":
+        detail = "a key or a header has a character that HTTP can't carry"
+    return f"{name}: {detail}" if detail else name

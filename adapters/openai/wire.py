@@ -1,0 +1,266 @@
+"""The chat-completions wire through the OpenAI SDK: its client posts the bytes that are made here.
+
+`OpenAIModel` and `AzureOpenAIModel` differ in how their client is made, in where it posts to and in who it says is
+asking. The SDK gives addresses, the pool of connections and its errors. Its typed models are built neither on the way
+out nor on the way in: `chat_completions` makes the bytes, `chat_answers` and `chat_stream` read them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import attrs
+from returns.result import Result
+
+from ...domain.capability import Capabilities, Unsupported, missing
+from ...domain.error import ErrorKind, ModelError, Sent
+from ...domain.event import Event
+from ...domain.facts import wants_max_completion_tokens
+from ...domain.frozen import FrozenDict
+from ...domain.option import canonical, resolve
+from ...domain.preparation import prepare
+from ...domain.request import Request
+from ...domain.response import Response
+from ...domain.secrecy import shown
+from ..chat import exchange as chat_exchange
+from ..chat.options import CHECKED, check_call
+from ..chat.request import Unwritable, encode
+from ..http.model import ApiModel, limiter_of
+from ..process.limiter import Limiter
+from ..process.per_loop import PerLoop
+from ..process.secret import Env, revealed, secrets_in
+from . import sdk as openai_sdk
+from .errors import KeyUnavailable, translate
+from .settings import Key
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_PATH: Final = "/chat/completions"
+_WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
+# Sent on to another address, the SDK would take along the question and each header but Authorization.
+_ALWAYS: Final[Mapping[str, Any]] = {"max_retries": 0, "follow_redirects": False}
+_CLOSED: Final = (
+    "the client is closed: one that is passed in serves one event loop; "
+    "client_kwargs={'http_client': ...} takes a function that makes one for each"
+)
+# The SDK's own arguments of a call, which don't belong into its body.
+_OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
+
+
+def _paced_by(model: Any) -> Limiter | None:
+    return limiter_of(model.requests_per_minute)
+
+
+@attrs.frozen(kw_only=True)
+class ChatWire(ApiModel):
+    """A model behind the SDK's client. An adapter says what its client is, and which headers say who is asking."""
+
+    model_id: str
+    base_model: str | None
+    timeout: Any = attrs.field(hash=False)  # the HTTP library's own has none
+    capabilities: Capabilities
+    options: FrozenDict = attrs.field(hash=False, repr=shown)
+    drop_options: tuple[str, ...]
+    requests_per_minute: float | Limiter | None
+    custom_role_conversions: FrozenDict
+    flatten_messages_as_text: bool
+    _client: Any = attrs.field(repr=False)
+    _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
+    _clients: PerLoop[Any] = attrs.field(init=False, factory=PerLoop, eq=False, repr=False)
+    _limiter: Limiter | None = attrs.field(
+        init=False, default=attrs.Factory(_paced_by, takes_self=True), eq=False, repr=False
+    )
+
+    @abstractmethod
+    def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncOpenAI:
+        """The SDK's client, with these arguments and the adapter's own. Raises `Unset`, or what the SDK raises."""
+
+    @abstractmethod
+    async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The headers that say who is asking, where the client doesn't; those that were `given` stand."""
+
+    @property
+    def _knows_cache_markers(self) -> bool:
+        return False
+
+    @property
+    def _wants_reasoning_as(self) -> str | None:
+        return None
+
+    async def _generate(self, request: Request) -> Result[Response, ModelError]:
+        return await chat_exchange.answer(_Exchange(self, request), request.stop_sequences, self.provider)
+
+    def _stream(self, request: Request) -> AsyncGenerator[Event]:
+        return chat_exchange.events(_Exchange(self, request), request.stop_sequences, self.provider)
+
+    def _encoded(self, request: Request, stream: bool) -> tuple[bytes, dict[str, Any]]:
+        """The body, and the SDK's own options for this call."""
+        lacking = missing(request, self.capabilities)
+        if lacking:
+            raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
+        options = revealed(resolve(*((_WITH_USAGE,) if stream else ()), self.options, request.options))
+        if not options.keys().isdisjoint(self.drop_options):
+            options = {name: value for name, value in options.items() if name not in self.drop_options}
+        if not options.keys().isdisjoint(CHECKED):
+            check_call(options)
+        sdk_options = {**_ALWAYS}
+        if not _OF_THE_SDK.keys().isdisjoint(options):
+            given = {name: options[name] for name in _OF_THE_SDK if name in options}
+            sdk_options |= {_OF_THE_SDK[at]: it for at, it in given.items() if it is not None or at == "timeout"}
+            options = {name: value for name, value in options.items() if name not in _OF_THE_SDK}
+        if self.custom_role_conversions or self.flatten_messages_as_text:
+            conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
+            messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
+            request = attrs.evolve(request, messages=messages)
+        refuses = wants_max_completion_tokens(self.base_model or self.model_id)
+        body = encode(
+            request,
+            self.model_id,
+            options,
+            max_stops=self.capabilities.max_stops,
+            stream=stream,
+            provider=self.provider,
+            max_tokens_name="max_completion_tokens" if refuses else "max_tokens",
+            cache_markers=self._knows_cache_markers,
+            reasoning_name=self._wants_reasoning_as,
+        )
+        return body, sdk_options
+
+    def _connect(self) -> AsyncOpenAI:
+        import openai
+
+        given = revealed(self._client_kwargs)
+        try:
+            if callable(given.get("http_client")):
+                given["http_client"] = given["http_client"]()
+            return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **given})
+        except (TypeError, ValueError) as error:  # such as an argument that this version of the SDK doesn't have
+            raise Unwritable(f"client_kwargs: {error}") from None
+        except OSError as error:  # such as a file of certificates that SSL_CERT_FILE names
+            raise Unwritable(f"the client can't be made: {type(error).__name__}: {error}") from None
+        except RuntimeError as error:
+            if openai_sdk.NO_AIOHTTP.name not in str(error):
+                raise
+            raise ImportError(str(error)) from None  # `DefaultAioHttpClient` without its library
+
+
+class _Exchange:
+    """One physical request: what was sent and what came, for whoever must say what went wrong with it."""
+
+    __slots__ = ("answer", "client", "model", "options", "request")
+
+    def __init__(self, model: ChatWire, request: Request) -> None:
+        self.model, self.request = model, request
+        self.client: Any = model._client
+        self.options: dict[str, Any] = {}
+        self.answer: Any = None
+
+    async def post(self, *, stream: bool) -> Any:
+        """The answer of the HTTP library. What goes wrong raises."""
+        model = self.model
+        body, self.options = model._encoded(self.request, stream)
+        if self.client is None:
+            self.client = await model._clients.get(model._connect, _close)
+            await self._identify()
+        openai_sdk.check()
+        if self.client.is_closed():
+            raise Unwritable(_CLOSED)
+        import httpx2
+
+        path = _path(self.client, model.model_id)
+        how: dict[str, Any] = {"cast_to": httpx2.Response, "content": body, "options": self.options}
+        if stream:
+            from openai import AsyncStream
+
+            how |= {"stream": True, "stream_cls": AsyncStream}
+        self.answer = await self.client.post(path, **how)
+        return self.answer
+
+    async def _identify(self) -> None:
+        own: Mapping[str, Any] = self.options.get("headers") or {}
+        always: Mapping[str, Any] = self.model._client_kwargs.get("default_headers") or {}
+        headers = {**(await self.model._credentials({**always, **own})), **own}
+        if headers:
+            self.options["headers"] = headers
+
+    def translated(self, error: Exception) -> ModelError:
+        """What went wrong, without the secrets that took part."""
+        model, answer = self.model, self.answer
+        if isinstance(error, ImportError):
+            # A module has a name; what a library says without one names what it lacks, such as httpx without socksio.
+            message = f"{error}; pip install 'modelport[openai]'" if error.name else str(error)
+            fields: dict[str, Any] = {"provider": model.provider, "model_id": model.model_id}
+            return ModelError(ErrorKind.MISSING_DEPENDENCY, message, sent=Sent.NO, **fields)
+        return translate(
+            error,
+            model_id=model.model_id,
+            provider=model.provider,
+            headers=answer.headers if answer is not None else None,
+            secrets=self._secrets(error),
+        )
+
+    def _secrets(self, error: Exception) -> Iterator[object]:
+        for named in (self.options, self.model._client_kwargs, self.model.options, self.request.options):
+            yield from secrets_in(named)
+        sent = getattr(error, "request", None) or getattr(self.answer, "request", None)
+        yield from secrets_in(dict(getattr(sent, "headers", None) or {}))
+        yield getattr(self.client, "api_key", None)
+
+
+async def fetched(key: Key, name: str) -> str:
+    """The key or token as text; a function that blocks runs in a thread. Raises `Unset` or `KeyUnavailable`."""
+    if isinstance(key, Env):
+        return key.read()
+    if isinstance(key, str):
+        return key
+    try:
+        found = key() if inspect.iscoroutinefunction(key) else await asyncio.to_thread(_asked, key)
+        text = await found if inspect.isawaitable(found) else found
+    except Exception as error:  # what it says may hold a secret
+        raise KeyUnavailable(f"the callable given as {name} raised {type(error).__name__}") from error
+    if not isinstance(text, str) or not text:
+        raise KeyUnavailable(f"the callable given as {name} gave no key, but {type(text).__name__}")
+    return text
+
+
+def as_given(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The headers of these names that were given, and none of what the client has for them; empty if none was given.
+
+    A header is one however it is spelled: the last that was given stands.
+    """
+    from openai import Omit
+
+    none = {name.lower(): Omit() for name in names}
+    said = {name.lower(): value for name, value in given.items() if name.lower() in none}
+    return {**none, **revealed(said)} if said else {}
+
+
+def _asked(key: Callable[[], Any]) -> Any:
+    try:
+        return key()
+    except StopIteration as error:  # no future can carry one: whoever awaits it would wait for ever
+        raise RuntimeError("StopIteration") from error
+
+
+def _path(client: Any, model_id: str) -> str:
+    from openai import AsyncAzureOpenAI
+
+    if isinstance(client, AsyncAzureOpenAI) and "/deployments" not in str(client.base_url.path):
+        return f"/deployments/{quote(model_id, safe='')}{_PATH}"  # the SDK would look into its own body
+    return _PATH
+
+
+def _timeout(seconds: Any) -> Any:
+    from openai import Timeout
+
+    return Timeout(seconds, connect=min(5.0, seconds)) if isinstance(seconds, (int, float)) else seconds
+
+
+async def _close(client: AsyncOpenAI) -> None:
+    await client.close()

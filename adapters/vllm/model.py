@@ -1,0 +1,187 @@
+"""Models that run on this machine in vLLM, on its asynchronous engine: calls made at once are answered at once.
+
+The prompt is made in a thread, tokens are told apart on the engine's event loop, one by one, and generation ends with
+the token that ends the text. A call that is cancelled, or a stream that is closed, ends its request in the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import Any, Protocol
+
+import attrs
+
+from ...domain.answer_builder import Draft
+from ...domain.capability import Capabilities
+from ...domain.event import Event, Failed
+from ...domain.frozen import FrozenDict, freeze_mapping, thaw
+from ...domain.option import canonical, resolve
+from ...domain.request import Request
+from ..files.torch_folder import sees
+from ..local.model import LocalModel
+from ..process.secret import revealed
+from .answer import Answer
+from .engine import Closed, Engine, Engines
+from .errors import PROVIDER, translate
+from .loading import Start
+from .prompt import Prompt, Reader
+from .sampling import Loras, asked, sampling_params
+
+CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
+"""What every model in vLLM can: tools if its template tells of them, any form of answer; and one that sees, images."""
+
+
+class Runs(Protocol):
+    """Whatever has an engine: a `VLLMModel`."""
+
+    _runtime: Any
+
+
+@attrs.frozen(init=False, eq=False, repr=False)
+class VLLMModel(LocalModel):
+    """A model that vLLM runs: a name on the hub, a folder, or `default` for the embedded one.
+
+    Its engine starts on first use, once, and again after `close()` or when it has died. `model_kwargs` are arguments of
+    vLLM's engine. With `engine`, another `VLLMModel`, both share one engine. Options are defaults for every call.
+    """
+
+    model_id: str
+    capabilities: Capabilities
+    options: FrozenDict
+    model_kwargs: FrozenDict
+    apply_chat_template_kwargs: FrozenDict
+    _engine: Runs | None
+    _runtime: Runtime
+
+    def __init__(
+        self,
+        model_id: str = "default",
+        *,
+        model_kwargs: Mapping[str, Any] | None = None,
+        apply_chat_template_kwargs: Mapping[str, Any] | None = None,
+        engine: Runs | None = None,
+        **options: Any,
+    ) -> None:
+        if not isinstance(model_id, str) or not model_id:
+            raise ValueError(f"VLLMModel: model_id is a name, a folder or 'default', not {model_id!r}")
+        if engine is not None and model_kwargs:
+            raise ValueError("VLLMModel: model_kwargs start an engine, and engine is one that another model starts")
+        kwargs = FrozenDict(model_kwargs or {})
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            model_id,
+            attrs.evolve(CAN, images=sees(model_id)),
+            canonical(options, "VLLMModel"),
+            kwargs,
+            freeze_mapping(apply_chat_template_kwargs or {}),
+            engine,
+            Runtime(model_id, lambda: revealed(thaw(kwargs))) if engine is None else engine._runtime,
+        )
+
+    @property
+    def provider(self) -> str:
+        """The name in the ledger of attempts."""
+        return PROVIDER
+
+    def close(self) -> None:
+        """End the engine and free its device. Calls in progress fail; the next call starts it again."""
+        self._runtime.close()
+
+    async def aclose(self) -> None:
+        """The same, without keeping the event loop waiting."""
+        await asyncio.to_thread(self.close)
+
+    async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
+        try:
+            engine, ready = await self._runtime.ready()
+        except Exception as error:
+            yield Failed(translate(error, self.model_id, "loading"))
+            return
+        try:
+            async with aclosing(engine.pieces(partial(self._answer, ready, request, deltas))) as events:
+                async for event in events:
+                    yield event
+        except Closed as error:  # before it was begun
+            yield Failed(translate(error, self.model_id, "loading"))
+
+    async def _answer(self, ready: Ready, request: Request, deltas: bool, give: Callable[[Event], None]) -> None:
+        """On the engine's loop: one call from its prompt to its end."""
+        phase, name, fail = "reading", "", Draft().fail
+        try:
+            prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
+            options = resolve(self.options, request.options)
+            call = asked(options, ready.defaults, ready.room(prompt))
+            stepwise = deltas or bool(request.stop_sequences)
+            params = sampling_params(call.params, request.response_format, deltas=stepwise)
+            answer = Answer(ready.reader, request, prompt, params, call.top_logprobs, give if deltas else None)
+            fail = answer.fail
+            lora = await ready.loras.loaded(ready.llm, call.lora)
+            phase = "generating"
+            name = f"modelport-{next(_numbers)}"
+            outputs = ready.llm.generate(prompt.for_engine, params, name, lora_request=lora, priority=call.priority)
+            async with aclosing(outputs):
+                async for output in outputs:
+                    answer.take(output)
+                    if answer.ended:
+                        break
+            give(answer.over(self.model_id))
+        except asyncio.CancelledError:
+            if not ready.engine.closing:
+                raise
+            give(fail(translate(Closed(), self.model_id)))
+        except Exception as error:
+            if name:
+                with suppress(Exception):  # it may be dead
+                    await ready.llm.abort(name)  # vLLM forgets to, where the engine can't be sent what was asked
+            give(fail(translate(error, self.model_id, phase, ready.engine.client.why())))
+
+
+_numbers = itertools.count(1)
+
+
+@attrs.frozen(eq=False)
+class Ready:
+    """A running engine, and what there is to know of its model."""
+
+    engine: Engine
+    llm: Any  # vLLM's own client of it
+    reader: Reader
+    defaults: Mapping[str, Any]  # what the model's own generation config says of sampling
+    loras: Loras
+
+    @classmethod
+    def of(cls, engine: Engine) -> Ready:
+        """What an engine that has started has."""
+        llm = engine.started.result()
+        return cls(engine, llm, Reader(llm), llm.model_config.get_diff_sampling_param(), Loras())
+
+    async def read(self, request: Request, given: Mapping[str, Any]) -> Prompt:
+        """The prompt, made in a thread of the engine's. Raises what is wrong with the request."""
+        return await asyncio.wrap_future(self.reader.threads.submit(partial(self.reader.read, request, given)))
+
+    def room(self, prompt: Prompt) -> int:
+        """How many tokens an answer may have. Raises ModelFailure where the prompt leaves none."""
+        return prompt.room(self.llm.model_config.max_model_len)
+
+
+class Runtime:
+    """What can't be a value: the engine of a model."""
+
+    __slots__ = ("_engines",)
+
+    def __init__(self, model_id: str, kwargs: Callable[[], Mapping[str, Any]]) -> None:
+        self._engines = Engines(lambda: Start(model_id, kwargs))
+
+    async def ready(self) -> tuple[Engine, Ready]:
+        """The engine, once it is ready. Raises what it failed with."""
+        engine = self._engines.engine()
+        if not engine.started.done():
+            await asyncio.wrap_future(engine.started)
+        return engine, engine.once(Ready.of)
+
+    def close(self) -> None:
+        """End the engine."""
+        self._engines.close()

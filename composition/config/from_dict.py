@@ -1,0 +1,132 @@
+"""A model, or a whole stack, made of the dict that `to_dict` wrote, or that somebody wrote by hand.
+
+Nothing is made of a dict but adapters and layers of this package, and the classes that the caller names. A secret
+stands in it as the name of its environment variable, and not otherwise.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ... import adapters
+from ...adapters.process.limiter import Limiter
+from ...domain.frozen import EMPTY
+from ...domain.model import Model
+from ...domain.secrecy import is_secret
+from ..layers import BY_NAME
+from ..layers.budget import Purse
+from ..layers.circuit_breaker import Breaker
+from ..layers.concurrency import Slots
+from ..stack.compose import Layer, compose
+from .reader import Misconfigured, Reader
+
+_SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+
+
+def from_dict(data: Mapping[str, Any], *, models: Iterable[type] = ()) -> Model:
+    """The model, or the stack, that `to_dict` wrote; `models` are the caller's own classes that may stand in it.
+
+    Read only what you would run: a configuration says which address a key is sent to. Raises ValueError
+    (`Misconfigured`), naming the place, for what it can't read.
+    """
+    return Source({cls.__name__: cls for cls in models}).model(data, "from_dict")
+
+
+class Source:
+    """Makes models and layers of what was written; each model of `named` may be said by its name, and is made once."""
+
+    def __init__(self, own: Mapping[str, type] = EMPTY, named: Mapping[str, Any] = EMPTY, where: str = "") -> None:
+        self._own, self._named, self._where = own, named, where
+        self._made: dict[str, Model | None] = {}
+        self._reader = Reader({machine.word: machine for machine in (Breaker, Limiter, Purse, Slots)})
+
+    def model(self, data: Any, where: str) -> Model:
+        """An adapter, a stack, or the name of one."""
+        if isinstance(data, str) and self._named:
+            return self.of_name(data, where)
+        if isinstance(data, Mapping) and "compose" in data:
+            _expect(data, ("compose", "layers"), where)
+            inner = self.model(data["compose"], f"{where}.compose")
+            layers = _of(list, data.get("layers", []), f"{where}.layers")
+            return compose(inner, *(self._layer(each, f"{where}.layers[{at}]") for at, each in enumerate(layers)))
+        found = dict(_of(Mapping, data, where))
+        cls = self._class(found.pop("adapter", None), f"{where}.adapter")
+        model: Model = self._called(cls, found, where)
+        return model
+
+    def of_name(self, name: str, where: str) -> Model:
+        """The model of this name; it is one model, wherever it is named."""
+        if name not in self._named:
+            raise Misconfigured(where, unknown(name, self._named))
+        if name not in self._made:
+            self._made[name] = None
+            self._made[name] = self.model(self._named[name], f"{self._where}{name}")
+        made = self._made[name]
+        if made is None:
+            raise Misconfigured(where, f"{name!r} stands on itself")
+        return made
+
+    def _class(self, name: Any, where: str) -> type:
+        known = [each for each in dir(adapters) if each.endswith("Model")]
+        if isinstance(name, str) and name in self._own:
+            return self._own[name]
+        if name not in known:
+            raise Misconfigured(where, unknown(name, [*known, *self._own]))
+        cls: type = getattr(adapters, name)
+        return cls
+
+    def _layer(self, data: Any, where: str) -> Layer:
+        found = dict(_of(Mapping, data, where))
+        name = found.pop("layer", None)
+        if not isinstance(name, str) or name not in BY_NAME:
+            raise Misconfigured(f"{where}.layer", unknown(name, BY_NAME))
+        layer: Layer = self._called(BY_NAME[name], found, where)
+        return layer
+
+    def _called(self, make: Callable[..., Any], data: Mapping[str, Any], where: str) -> Any:
+        parameters = inspect.signature(make).parameters
+        _expect(data, tuple(parameters), where)
+        several: list[Any] = []
+        named: dict[str, Any] = {}
+        for name, value in data.items():
+            at = f"{where}.{name}"
+            if name == "models":
+                several += [self.model(each, f"{at}[{number}]") for number, each in enumerate(_of(list, value, at))]
+            elif parameters[name].kind is _SEVERAL:
+                several += self._reader.read(_of(list, value, at), at)
+            elif parameters[name].kind is _OPTIONS:
+                _no_argument(_of(Mapping, value, at), parameters, at)
+                named |= self._reader.read(value, at)
+            else:
+                named[name] = self._reader.read(value, at, secret=is_secret(name))
+        try:
+            return make(*several, **named)
+        except (TypeError, ValueError) as error:
+            raise Misconfigured(where, str(error)) from error
+
+
+def unknown(name: object, known: Iterable[str]) -> str:
+    """What to say of a name that is none of these, with the nearest of them."""
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    return f"{name!r} is none of {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _expect(data: Mapping[str, Any], names: Iterable[str], where: str) -> None:
+    for name in data:
+        if name not in names:
+            raise Misconfigured(where, unknown(name, names), name)
+
+
+def _no_argument(options: Mapping[str, Any], parameters: Mapping[str, Any], where: str) -> None:
+    for name in options:
+        if name in parameters:
+            raise Misconfigured(where, f"{name!r} is an argument, not an option; write it beside 'options'", name)
+
+
+def _of(kind: type, value: Any, where: str) -> Any:
+    if not isinstance(value, kind):
+        raise Misconfigured(where, f"takes a {'list' if kind is list else 'dict'}, not {value!r}")
+    return value

@@ -1,0 +1,47 @@
+"""The same stack again, with nothing of what has happened to it: other models at its ends, other clocks, other chance.
+
+Every policy is made anew of its own settings. What several layers share is shared again; what reads or writes files, or
+only tells of calls, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...adapters.process.clock import Chance, Clock
+from ...domain.model import Model
+from ..stack.layer_policy import is_machine
+from ..stack.policy import Decorated, Direct
+
+
+class Rehearsed:
+    """Makes the stack again; `leaf` gives a model for each one that the layers stand on, and one for each alone."""
+
+    def __init__(self, leaf: Callable[[Model], Model], clock: Clock, chance: Chance) -> None:
+        self.clock, self.chance = clock, chance
+        self._leaf = leaf
+        self._leaves: dict[int, Model] = {}
+        self._machines: dict[int, Any] = {}
+
+    def model(self, model: Model) -> Model:
+        """The stack. Raises TypeError for a layer that isn't of this package: nobody knows how it is made."""
+        if not isinstance(model, Decorated):
+            return self._leaves.setdefault(id(model), self._leaf(model))
+        inner, policy = self.model(model.inner), model.policy
+        if type(policy) is Direct:
+            return inner
+        if not hasattr(policy, "rehearsed"):
+            raise TypeError(f"{policy!r} is a layer of your own, which can't be made again in another time")
+        new = policy.rehearsed(self)
+        return inner if new is None else Decorated(inner, new, self.clock, model.declared)
+
+    def machine(self, machine: Any) -> Any:
+        """One like it, the same for all that share it; what is no machine, as it is."""
+        if not is_machine(machine):
+            return machine
+        if id(machine) not in self._machines:
+            arguments = machine.arguments()
+            clock = {"clock": self.clock} if "clock" in arguments else {}
+            self._machines[id(machine)] = type(machine)(**{**arguments, **clock})
+        return self._machines[id(machine)]

@@ -1,0 +1,59 @@
+"""Options for every call that passes: the call's own stand over them, and they stand over the model's.
+
+A layer nearer to the call is stronger than one nearer to the model. `OMIT` takes an option away from what is weaker.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from returns.result import Result
+
+from ...domain.error import ModelError
+from ...domain.frozen import FrozenDict
+from ...domain.model import Model
+from ...domain.option import canonical, merge
+from ...domain.request import Request
+from ...domain.secrecy import shown
+from ..stack.compose import Layer
+from ..stack.layer_policy import LayerPolicy
+from ..stack.opened import T
+from ..stack.policy import Call, Decorated
+
+_FIELDS = tuple(field.name for field in attrs.fields(Request) if field.name != "options")
+
+
+@attrs.frozen(repr=False)
+class Defaults(LayerPolicy):
+    """What `with_defaults` does on each call."""
+
+    options: FrozenDict
+
+    def shown(self) -> dict[str, Any]:
+        """The options, without their secrets."""
+        return {"": shown(self.options)}
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """The call, with these options where it names none of its own."""
+        return await call(model, _with_options(request, merge(self.options, request.options)))
+
+
+def _with_options(request: Request, options: FrozenDict) -> Request:
+    """The same request with other options; the rest of it was checked when it was made, message by message."""
+    changed = Request.__new__(Request)
+    for name in _FIELDS:
+        object.__setattr__(changed, name, getattr(request, name))
+    object.__setattr__(changed, "options", options)
+    return changed
+
+
+def with_defaults(**options: Any) -> Layer:
+    """A layer that puts these options under those of every call.
+
+    What the call says stands; where it says nothing, these do; then what the model was made with. `OMIT` takes an
+    option away from the model under the layer, and a call's `OMIT` takes away the layer's. Names are as in a call,
+    aliases too. Raises ValueError or TypeError, naming the option, for what no call could have.
+    """
+    policy = Defaults(canonical(options, "with_defaults"))
+    return lambda model: Decorated(model, policy)

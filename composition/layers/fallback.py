@@ -1,0 +1,151 @@
+"""When a model fails, or answers badly, ask the next one.
+
+The candidates are asked in order, each at most once, until one answers or fails in a way that no other model could
+mend. A candidate may itself have fallbacks, so that they form a tree. A stream is replaced only until its first
+content, and nobody is asked after the deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import attrs
+from returns.result import Failure, Result, Success
+
+from ...adapters.process import deadline
+from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...domain.attempt import Attempt
+from ...domain.bad_answer import Bad, Shortcoming, found_bad
+from ...domain.error import ErrorKind, ModelError
+from ...domain.frozen import FrozenDict
+from ...domain.machines.bounds import Bounds, one_after_another
+from ...domain.model import Model
+from ...domain.option import canonical, merge
+from ...domain.request import Request
+from ...domain.response import Response
+from ...domain.secrecy import shown
+from ..stack.compose import Layer
+from ..stack.layer_policy import LayerPolicy
+from ..stack.opened import Opened, T, after
+from ..stack.policy import Call, Decorated
+from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
+from .error_filter import On, acts_on, as_on
+
+
+@attrs.frozen(repr=False)
+class Fallback(LayerPolicy):
+    """What `with_fallback` does on each call."""
+
+    models: tuple[Model, ...]
+    on: On = REPLACED
+    on_response: Bad | None = None
+    options: tuple[FrozenDict, ...] = ()
+    clock: Clock = SYSTEM_CLOCK
+
+    def shown(self) -> dict[str, Any]:
+        """Without the candidates, which stand below it, and without secrets."""
+        named = {name: value for name, value in super().shown().items() if name != "models"}
+        return {"": ", ".join(f"{name}={_shown(value)}" for name, value in named.items())} if named else {}
+
+    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+        """One candidate after the other."""
+        return one_after_another((below, *others))
+
+    async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
+        """The first good answer; the first error that no other model could mend; or `exhausted`, with every error."""
+        errors: list[ModelError] = []
+        earlier: tuple[Attempt, ...] = ()
+        for place, candidate in enumerate((model, *self.models), -1):
+            if errors and deadline.left() <= 0:
+                return Failure(too_late(errors, earlier))
+            asked = request
+            if errors and self.options and self.options[place]:
+                asked = attrs.evolve(request, options=merge(request.options, self.options[place]))
+            result, bad = await self._judged(await call(candidate, asked), asked)
+            if isinstance(result, Success):
+                return after(earlier, result)
+            error = result.failure()
+            if not bad and not acts_on(self.on, error):
+                return Failure(beyond_mending(errors, earlier, error))
+            errors.append(error)
+            earlier += error.attempts
+        return Failure(exhausted(errors))
+
+    async def _judged(self, result: Result[T, ModelError], request: Request) -> tuple[Result[T, ModelError], bool]:
+        """The result, or a failure where its answer is a bad one; and whether it is."""
+        if self.on_response is None or isinstance(result, Failure):
+            return result, False
+        outcome = result.unwrap()
+        response = await outcome.empty() if isinstance(outcome, Opened) else outcome
+        error = None if response is None else found_bad(self.on_response, request, response)
+        return (result, False) if error is None else (Failure(_thrown_away(error)), True)
+
+
+def _thrown_away(error: ModelError) -> ModelError:
+    if not error.attempts:  # it cost nothing: it came out of a cache
+        return error
+    *others, last = error.attempts
+    return attrs.evolve(error, attempts=(*others, attrs.evolve(last, discarded=True, message=error.message)))
+
+
+def _shown(chosen: Any) -> str:
+    if isinstance(chosen, tuple):
+        return shown(list(chosen))
+    return repr(sorted(map(str, chosen))) if isinstance(chosen, frozenset) else repr(chosen)
+
+
+def _as_bad(bad: Any) -> Bad | None:
+    if bad is None or callable(bad):
+        return cast("Bad | None", bad)
+    names = (bad,) if isinstance(bad, str) else tuple(bad) if isinstance(bad, Iterable) else ()
+    try:
+        found = frozenset(Shortcoming(name) for name in names)
+    except ValueError as error:
+        raise ValueError(f"with_fallback: on_response: {error}; they are {', '.join(Shortcoming)}") from None
+    if not found:
+        raise TypeError(
+            f"with_fallback: on_response: takes {', '.join(Shortcoming)}, or a function of the response, not {bad!r}"
+        )
+    return found
+
+
+def _as_options(options: object, count: int) -> tuple[FrozenDict, ...]:
+    if not options:
+        return ()
+    each = (options,) * count if isinstance(options, Mapping) else options
+    if not isinstance(each, Sequence) or not all(isinstance(one, Mapping) for one in each) or len(each) != count:
+        raise ValueError(
+            f"with_fallback: options must be a dict, or one for each of the {count} candidates, not {each!r}"
+        )
+    return tuple(canonical(one, f"with_fallback: options[{at}]") for at, one in enumerate(each))
+
+
+def with_fallback(
+    *models: Model,
+    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = REPLACED,
+    on_response: Shortcoming | str | Iterable[Shortcoming | str] | Callable[[Response], bool] | None = None,
+    options: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
+    clock: Clock = SYSTEM_CLOCK,
+) -> Layer:
+    """A layer that asks these models, in order, when the one below it fails, or answers badly.
+
+    `on` is the kinds of error to fall back on, or a function of the error; any other error is given back as it is.
+    `on_response` is which answers are bad: `empty`, `cut_off`, `filtered`, `unparseable`, or a function of a response.
+    `options` are those of the candidates, stronger than the call's: a dict for all, or a list with one for each. When
+    all fail, the error is `exhausted` and carries every cause and attempt. Raises TypeError or ValueError when there is
+    nothing to fall back to, or one model stands there twice.
+    """
+    if not models:
+        raise TypeError("with_fallback: fall back to which model? Name at least one")
+    candidates = as_candidates(models, "with_fallback")
+    policy = Fallback(
+        candidates, as_on(on, "with_fallback: on"), _as_bad(on_response), _as_options(options, len(models)), clock
+    )
+
+    def layer(model: Model) -> Model:
+        if any(model is other for other in candidates):
+            raise ValueError(f"with_fallback: {model!r} is its own fallback; each model is tried once")
+        return Decorated(model, policy, clock, together((model, *candidates)))
+
+    return layer

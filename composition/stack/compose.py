@@ -1,0 +1,105 @@
+"""How a stack is put together: layers over a model, from the model outwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import count
+from typing import Any, Literal
+
+from ...domain.model import Model
+from .policy import Decorated, Direct, is_unseen
+from .walk import below
+
+Layer = Callable[[Model], Model]
+"""Makes a better model of another one."""
+
+
+def compose(model: Model, *layers: Layer) -> Decorated:
+    """The model under these layers, the first of them nearest to it.
+
+    The result is a frozen value that has the port's members, can be called, and prints its nesting. Raises TypeError,
+    naming the place, for what is no model or no layer.
+
+    >>> from modelport import ScriptedModel, with_retry
+    >>> compose(ScriptedModel("Hello!"), with_retry())("Hi").content
+    'Hello!'
+    """
+    _expect_model(model, "compose: the first argument")
+    places = enumerate(layers, 1)
+    stack = reduce(_apply, places, model)
+    return stack if isinstance(stack, Decorated) else Decorated(stack, Direct())
+
+
+def _apply(model: Model, place: tuple[int, Layer]) -> Model:
+    number, layer = place
+    name = getattr(layer, "__name__", repr(layer))
+    where = f"compose: layer {number} ({name})"
+    if not callable(layer) or isinstance(layer, Model) and not isinstance(layer, type):
+        raise TypeError(f"{where} is not a layer; a second model goes into with_fallback(...)")
+    try:
+        better = layer(model)
+    except TypeError as error:
+        error.add_note(f"{where} was called with the model; does it want its own arguments first: {name}(...)?")
+        raise
+    if not isinstance(better, Model) and callable(better):
+        raise TypeError(f"{where} gave another function, not a model; call it first: {name}(...)")
+    _expect_model(better, where + " gave")
+    return better
+
+
+def _expect_model(value: object, what: str) -> None:
+    if isinstance(value, type) or not isinstance(value, Model):
+        raise TypeError(f"{what} {value!r}, which is not a model: it needs capabilities, generate(...) and stream(...)")
+
+
+def describe(model: Model, form: Literal["text", "mermaid"] = "text") -> str:
+    """The stack as text, outermost first: a line for each policy, each candidate and each model.
+
+    As `mermaid` it is a diagram that documentation pages draw. Raises ValueError for another form.
+
+    >>> from modelport import ScriptedModel, with_retry
+    >>> print(describe(compose(ScriptedModel("Hello!"), with_retry(attempts=2))))
+    Retry(attempts=2)
+    └─ ScriptedModel
+    """
+    if form not in ("text", "mermaid"):
+        raise ValueError(f"describe: form is 'text' or 'mermaid', not {form!r}")
+    return "\n".join(_lines(model) if form == "text" else ("flowchart TD", *_nodes(model, count())))
+
+
+def _nodes(model: Model, numbers: Iterator[int]) -> Iterator[str]:
+    """The lines of a diagram; the first of them is of the model itself."""
+    if is_unseen(model):
+        yield from _nodes(model.inner, numbers)
+        return
+    name = f"n{next(numbers)}"
+    label = repr(model.policy) if isinstance(model, Decorated) else _name(model)
+    left, right = ("[", "]") if isinstance(model, Decorated) else ("([", "])")
+    yield f'    {name}{left}"{label.replace(chr(34), "#quot;")}"{right}'
+    for number, inner in enumerate(below(model)):
+        first, *others = _nodes(inner, numbers)
+        arrow = "-->" if number == 0 else "-. then .->"
+        yield f"    {name} {arrow} {first.strip()}"
+        yield from others
+
+
+def _lines(model: Model) -> Iterator[str]:
+    if not isinstance(model, Decorated):
+        yield _name(model)
+        return
+    if is_unseen(model):
+        yield from _lines(model.inner)
+        return
+    yield repr(model.policy)
+    under = below(model)
+    for number, inner in enumerate(under, 1):
+        last = number == len(under)
+        first, *others = _lines(inner)
+        yield ("└─ " if last else "├─ ") + first
+        yield from (("   " if last else "│  ") + line for line in others)
+
+
+def _name(model: Any) -> str:
+    model_id = getattr(model, "model_id", None)
+    return f"{type(model).__name__}({model_id!r})" if model_id else type(model).__name__

@@ -1,0 +1,350 @@
+"""A stream whose first content has arrived: who listens to it, and how it ends. It is drained here and nowhere else.
+
+A policy is over when a stream has opened. What wants to see the events, hear the end or let go of something listens.
+Listeners stand in the order of their layers, from the model outwards, and each is told what its own layer gives. So a
+chunk passes one generator, however many layers there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+import attrs
+from returns.result import Failure, Result, Success
+
+from ...domain.attempt import Attempt, Wait
+from ...domain.error import ErrorKind, ModelError
+from ...domain.event import Event, Failed, Finished, cut_off
+from ...domain.model import Model
+from ...domain.response import Response
+from .interrupt import Interrupt
+
+Said = TypeVar("Said", Response, ModelError)
+"""What a call came to."""
+
+Hear = Callable[[Response | ModelError | None], None]
+"""Is told the end: the answer, the error, or None for a call that was cancelled or a stream that was left."""
+
+_BROKEN_OFF = cut_off(())
+"""How a stream ends that just stops, against the law, without saying how."""
+
+_REFUSALS = frozenset(
+    {ErrorKind.LIMITER_FULL, ErrorKind.CIRCUIT_OPEN, ErrorKind.BUDGET_EXCEEDED, ErrorKind.DEADLINE_EXCEEDED}
+)
+"""What only layers say, without a physical call to enter into the ledger."""
+
+
+class Listener(Protocol):
+    """Follows one call, whole or streamed. One with a method `saw(delta)` is told of each piece of a stream, too."""
+
+    def ended(self, said: Said, /) -> Said:
+        """What the call came to, with its ledger, before it is passed on; not called when it is cut short."""
+        ...
+
+    def release(self) -> None:
+        """The call is over, whichever way. Called once, before the end of a stream is passed on; it can't wait."""
+        ...
+
+
+class Limit(Listener, Protocol):
+    """A listener that may end a stream while somebody waits for more of it: see `Opened.strike`."""
+
+    def resumed(self) -> None:
+        """Somebody waits for more again."""
+        ...
+
+    def over(self) -> Failed:
+        """How the stream ends that it has struck. Nothing else is told to it afterwards."""
+        ...
+
+
+class Told:
+    """Tells a function how a call ended."""
+
+    __slots__ = ("_hear", "_said")
+
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+        self._said: Response | ModelError | None = None
+
+    def ended(self, said: Said, /) -> Said:
+        """The same."""
+        self._said = said
+        return said
+
+    def release(self) -> None:
+        """Now it is known."""
+        self._hear(self._said)
+
+
+class _Earlier:
+    """Puts what was tried before first in the ledger."""
+
+    __slots__ = ("_attempts",)
+
+    def __init__(self, attempts: tuple[Attempt, ...]) -> None:
+        self._attempts = attempts
+
+    def ended(self, said: Said, /) -> Said:
+        return said.after(*self._attempts)
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+class _Waited:
+    """Says in the ledger that the first attempt had waited."""
+
+    __slots__ = ("_wait",)
+
+    def __init__(self, wait: Wait) -> None:
+        self._wait = wait
+
+    def ended(self, said: Said, /) -> Said:
+        return said.waited(self._wait)
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+@attrs.frozen
+class Entry:
+    """A call that has been started, for the ledger; not `physical` where a layer answers in the model's place."""
+
+    model: Model
+    started: float
+    physical: bool = True
+
+    def ended(self, said: Said, now: float, first_event: float | None = None) -> Said:
+        """What it came to, with an attempt in its ledger, unless it has one already."""
+        if said.attempts or not self.physical:
+            return said
+        if isinstance(said, Response):
+            r, attempt = said, self._attempt("answered", now, first_event, usage=said.usage)
+            # Every call that succeeds comes through here, and attrs.evolve costs more than twice as much.
+            return Response(
+                r.message, r.finish_reason, r.stopped_by, r.usage, r.model_id, r.response_id, (attempt,), r.raw
+            )
+        if said.kind in _REFUSALS:
+            return said
+        return said.after(self._attempt(said.kind.value, now, first_event, message=said.message))
+
+    def _attempt(self, outcome: str, now: float, first_event: float | None, **rest: Any) -> Attempt:
+        provider, model_id = getattr(self.model, "provider", None), getattr(self.model, "model_id", None)
+        return Attempt(provider, model_id, outcome, self.started, now - self.started, first_event, **rest)
+
+
+class Opened:
+    """A stream whose first event has arrived; `first_event` is the seconds until then, None for an end."""
+
+    __slots__ = (
+        "_entry",
+        "_listeners",
+        "_now",
+        "first",
+        "first_event",
+        "interrupt",
+        "limits",
+        "rest",
+        "struck",
+        "watchers",
+    )
+
+    def __init__(self, first: Event, rest: AsyncGenerator[Event], entry: Entry, now: Callable[[], float]) -> None:
+        self.first, self.rest = first, rest
+        self.first_event = None if isinstance(first, (Finished, Failed)) else now() - entry.started
+        self._entry, self._now = entry, now
+        self._listeners: list[Listener] = []
+        self.watchers: list[Callable[[Any], object]] = []
+        self.limits: list[Limit] = []
+        self.interrupt: Interrupt | None = None
+        self.struck: Limit | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Let this one follow the stream, behind those who do already."""
+        self._listeners.append(listener)
+        saw = getattr(listener, "saw", None)
+        if saw is not None:
+            self.watchers.append(saw)
+
+    def limit(self, limit: Limit, *, hears: bool) -> None:
+        """Let this one follow it, who may end it; `hears` if it is to be told when somebody waits for more."""
+        self.listen(limit)
+        self.interrupt = self.interrupt or Interrupt(asyncio.get_running_loop())
+        if hears:
+            self.limits.append(limit)
+
+    def strike(self, limit: Limit) -> None:
+        """End the stream, now or as soon as somebody waits for more of it."""
+        if self.struck is None:
+            self.struck = limit
+            if self.interrupt is not None:
+                self.interrupt.strike()
+
+    def after(self, *earlier: Attempt) -> Opened:
+        """The same stream, with what was tried before put first in its ledger."""
+        self._listeners.append(_Earlier(earlier))
+        return self
+
+    def waited(self, wait: Wait) -> Opened:
+        """The same stream, its first attempt having waited first."""
+        self._listeners.append(_Waited(wait))
+        return self
+
+    async def end(self, event: Event) -> Finished | Failed:
+        """The last event, with the whole ledger in it, once everybody has been told."""
+        await self.rest.aclose()
+        if self.struck is not None:
+            return self._told(self._cut_short(self.struck))
+        if isinstance(event, Finished):
+            return self._told(Finished(self._entry.ended(event.response, self._now(), self.first_event)))
+        failed = event if isinstance(event, Failed) else _BROKEN_OFF
+        return self._told(Failed(self._entry.ended(failed.error, self._now(), self.first_event), failed.partial))
+
+    async def empty(self) -> Response | None:
+        """The answer, ledger and all, of a stream that ended without any content; None where there is some."""
+        if not isinstance(self.first, Finished):
+            return None
+        self.first = await self.end(self.first)
+        return self.first.response if isinstance(self.first, Finished) else None
+
+    async def close(self) -> None:
+        """Let go of everything, if that hasn't been done."""
+        await self.rest.aclose()
+        self._release()
+
+    def _cut_short(self, limit: Limit) -> Failed:
+        """What a limit has made of it: to those below, it was cut short."""
+        while (listener := self._listeners.pop(0)) is not limit:
+            listener.release()
+        return limit.over()
+
+    def _told(self, last: Finished | Failed) -> Finished | Failed:
+        if isinstance(last, Finished):
+            response = last.response
+            for listener in self._listeners:
+                response = listener.ended(response)
+            last = Finished(response)
+        else:
+            error = last.error
+            for listener in self._listeners:
+                error = listener.ended(error)
+            last = Failed(error, last.partial)
+        self._release()
+        return last
+
+    def _release(self) -> None:
+        while self._listeners:
+            self._listeners.pop(0).release()
+
+
+T = TypeVar("T", Response, Opened)
+"""What a call gives: a whole answer, or an opened stream."""
+
+
+async def heard(calling: Awaitable[Result[T, ModelError]], listener: Listener) -> Result[T, ModelError]:
+    """What this call comes to; the listener follows it to its end, which for a stream is later."""
+    try:
+        result = await calling
+        if isinstance(result, Failure):
+            error = result.failure()
+            said = listener.ended(error)
+            result = result if said is error else Failure(said)
+        else:
+            outcome = result.unwrap()
+            if isinstance(outcome, Opened):
+                outcome.listen(listener)
+                return result
+            response = listener.ended(outcome)
+            result = result if response is outcome else Success(response)
+    except BaseException:
+        listener.release()
+        raise
+    listener.release()
+    return result
+
+
+async def close(result: Result[T, ModelError] | None) -> None:
+    """Let go of a stream that nobody reads, if there is one."""
+    if result is not None and not isinstance(result, Failure) and isinstance(outcome := result.unwrap(), Opened):
+        await outcome.close()
+
+
+def after(earlier: tuple[Attempt, ...], result: Result[T, ModelError]) -> Result[T, ModelError]:
+    """The same result, with what was tried before put first in its ledger."""
+    if not earlier:
+        return result
+    if isinstance(result, Failure):
+        return Failure(result.failure().after(*earlier))
+    return Success(result.unwrap().after(*earlier))
+
+
+def waited(wait: Wait, result: Result[T, ModelError]) -> Result[T, ModelError]:
+    """The same result, its first attempt having waited first."""
+    if isinstance(result, Failure):
+        return Failure(result.failure().waited(wait))
+    return Success(result.unwrap().waited(wait))
+
+
+async def drained(opening: Callable[..., Awaitable[Result[Opened, ModelError]]], *what: Any) -> AsyncGenerator[Event]:
+    """The stream that `opening(*what)` opens, to its end. Whoever leaves it early lets go of everything."""
+    result = await opening(*what)
+    if isinstance(result, Failure):
+        yield Failed(result.failure())
+        return
+    opened = result.unwrap()
+    last: Event = opened.first
+    try:
+        if not isinstance(last, (Finished, Failed)):
+            watchers, interrupt = opened.watchers, opened.interrupt
+            for saw in watchers:
+                saw(last)
+            yield last
+            last = _BROKEN_OFF
+            # What follows happens for every event: nothing is looked up or called that need not be.
+            if interrupt is None:
+                async for event in opened.rest:
+                    kind = type(event)
+                    if kind is Finished or kind is Failed:
+                        last = event
+                        break
+                    for saw in watchers:
+                        saw(event)
+                    yield event
+            else:
+                resumes = [limit.resumed for limit in opened.limits]
+                loop, current_task, reader = interrupt.loop, asyncio.current_task, None
+                try:
+                    for resumed in resumes:
+                        resumed()
+                    if opened.struck is None:
+                        interrupt.begin()
+                        async for event in opened.rest:
+                            interrupt.waiting = None
+                            kind = type(event)
+                            if kind is Finished or kind is Failed:
+                                last = event
+                                break
+                            for saw in watchers:
+                                saw(event)
+                            yield event
+                            for resumed in resumes:
+                                resumed()
+                            if opened.struck is not None:
+                                break
+                            if current_task(loop) is reader:
+                                interrupt.waiting = reader
+                            else:
+                                interrupt.begin()
+                                reader = interrupt.waiting
+                except asyncio.CancelledError:
+                    if not interrupt.mine():
+                        raise
+                finally:
+                    interrupt.mine()
+        end = await opened.end(last)
+    finally:
+        await opened.close()
+    yield end

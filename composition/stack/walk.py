@@ -1,0 +1,55 @@
+"""What stands below what in a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from ...domain.model import Model
+from .policy import Decorated, is_unseen
+
+
+def below(model: Model) -> tuple[Model, ...]:
+    """The model under a layer, and those that the layer brings; none below one that isn't under a layer."""
+    return (model.inner, *getattr(model.policy, "models", ())) if isinstance(model, Decorated) else ()
+
+
+def layers_of(model: Model) -> Iterator[Any]:
+    """The policies over the model at the bottom, from the outermost, without those that only make its ledger."""
+    while isinstance(model, Decorated):
+        if not is_unseen(model):
+            yield model.policy
+        model = model.inner
+
+
+def leaves(model: Model) -> Iterator[Model]:
+    """Every model in a stack that may answer, from the left."""
+    under = below(model)
+    if not under:
+        yield model
+    for each in under:
+        yield from leaves(each)
+
+
+def first_leaf(model: Model) -> Model:
+    """The model at the bottom, which is asked first unless a layer decides otherwise."""
+    while isinstance(model, Decorated):
+        model = model.inner
+    return model
+
+
+def model_id_of(model: Model) -> str | None:
+    """The id of the model at the bottom."""
+    return getattr(first_leaf(model), "model_id", None)
+
+
+def with_each(model: Decorated, change: Callable[[Model], Model]) -> Decorated:
+    """The same layer over what `change` makes of each model below it; itself, where that is the same."""
+    policy: Any = model.policy
+    inner, brought = change(model.inner), getattr(policy, "models", ())
+    changed = tuple(map(change, brought))
+    if any(new is not old for new, old in zip(changed, brought, strict=True)):
+        policy = attrs.evolve(policy, models=changed)
+    return model if inner is model.inner and policy is model.policy else attrs.evolve(model, inner=inner, policy=policy)

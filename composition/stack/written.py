@@ -1,0 +1,161 @@
+"""What a model and a layer are made with, as plain JSON values; a secret is named by its environment variable.
+
+What JSON has no word for is a mapping with one member that names it: `{"env": "MY_KEY"}`, `{"omit": true}`,
+`{"capabilities": {...}}`, `{"price_per_million": {...}}`, `{"limiter": {...}}` and other machines that layers share. A
+mapping that looks like one of these, or whose names aren't text, is written as `{"map": [[name, value], ...]}`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+
+from ...adapters.process.secret import Env
+from ...domain.capability import Capabilities
+from ...domain.model import Model
+from ...domain.option import OMIT
+from ...domain.price import Price
+from ...domain.secrecy import is_secret
+from .layer_policy import MACHINES, is_machine
+
+# Words that stand where a key is asked for and none is needed.
+NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})
+
+VALUES: Final[Mapping[str, type]] = {"capabilities": Capabilities, "price_per_million": Price}
+TAGS: Final = frozenset({"env", "map", "omit", *VALUES, *MACHINES})
+_WORDS: Final[Mapping[type, str]] = {made: word for word, made in VALUES.items()}
+_SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+_NOTHING: Final = object()
+
+
+@attrs.define
+class Writer:
+    """Writes the settings of one stack. A machine that stands in it twice gets a number; `again` writes it so."""
+
+    _met: dict[int, int] = attrs.field(factory=dict)
+    _shared: tuple[int, ...] = ()
+
+    def again(self) -> Writer:
+        """A writer that knows which machines this one has met more than once."""
+        return Writer({}, tuple(key for key, times in self._met.items() if times > 1))
+
+    def write(self, value: Any, where: str, *, secret: bool = False) -> Any:
+        """The value as JSON has it. Raises ValueError, naming the place, for what a configuration can't hold."""
+        if isinstance(value, Env):
+            return {"env": value.name}
+        if value is OMIT:
+            return {"omit": True}
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if isinstance(value, str):
+            return _text(str.__str__(value), where, secret)  # of an enumeration's member, what is sent
+        if value is None or isinstance(value, (bool, int)) or isinstance(value, float) and math.isfinite(value):
+            return value
+        word = _WORDS.get(type(value))
+        if word is not None:
+            return {word: attrs.asdict(value, filter=lambda field, item: item != field.default)}
+        if is_machine(value):
+            return dict((self.machine(value, where),))
+        if isinstance(value, (frozenset, set)):
+            return sorted(self.write(item, where, secret=secret) for item in value)
+        if isinstance(value, (list, tuple)):
+            return [self.write(item, f"{where}[{at}]", secret=secret) for at, item in enumerate(value)]
+        if isinstance(value, Mapping):
+            items = {
+                name: self.write(item, f"{where}[{name!r}]", secret=secret or is_secret(name))
+                for name, item in value.items()
+            }
+            plain = all(isinstance(name, str) for name in items) and not (len(items) == 1 and items.keys() <= TAGS)
+            return items if plain else {"map": [[name, item] for name, item in items.items()]}
+        raise ValueError(f"{where}: a configuration can't hold a {type(value).__name__}; leave it out and pass it anew")
+
+    def machine(self, machine: Any, where: str) -> tuple[str, dict[str, Any]]:
+        """Its word, and what it is made of; `shared` is its number, where it stands in the stack more than once."""
+        key = id(machine)
+        self._met[key] = self._met.get(key, 0) + 1
+        parameters = inspect.signature(type(machine)).parameters
+        written = {
+            name: self.write(value, f"{where}: {name}")
+            for name, value in machine.arguments().items()
+            if value != parameters[name].default
+        }
+        if key in self._shared:
+            written["shared"] = self._shared.index(key) + 1
+        return machine.word, written
+
+
+def _text(text: str, where: str, secret: bool) -> Any:
+    if "://" in text and _is_address_with_secret(text):
+        raise ValueError(f"{where}: this address has a secret in it, which no configuration may hold")
+    if not secret or text.lower() in NO_SECRETS:
+        return text
+    names = sorted(name for name, value in os.environ.items() if value == text)
+    if not names:
+        fix = "pass Env('NAME'), or leave it out and set the environment variable that is read without it"
+        raise ValueError(f"{where}: a secret was given as text, and no configuration may hold one; {fix}")
+    return {"env": names[0]}
+
+
+def _is_address_with_secret(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False  # no address at all
+    return bool(parts.password) or any(is_secret(name) for name, _ in parse_qsl(parts.query))
+
+
+def adapter_written(model: Model, writer: Writer) -> dict[str, Any]:
+    """The model's class, and what it is to be called with to make it again, without what it has by default."""
+    cls = type(model)
+    parameters = inspect.signature(cls).parameters
+    held = {name: _held(model, name) for name in parameters}
+    for name, parameter in parameters.items():
+        if held[name] is _NOTHING and _is_needed(parameter) and parameter.kind is not _SEVERAL:
+            fix = f"keep what it was given as an attribute {name}, or as _{name}"
+            raise ValueError(f"{cls.__name__}: {name}: the model has no such attribute, so it can't be written; {fix}")
+    held = {name: value for name, value in held.items() if value is not _NOTHING}  # another spelling isn't kept
+    usual = _usual(cls, held)
+    written = {
+        name: writer.write(value, f"{cls.__name__}: {name}", secret=is_secret(name))
+        for name, value in held.items()
+        if (_is_needed(parameters[name]) and value is not None)
+        or _differs(value, _held(usual, name), parameters[name].default)
+    }
+    return {"adapter": cls.__name__, **written}
+
+
+def _held(model: object, name: str) -> Any:
+    return getattr(model, f"_{name}", getattr(model, name, _NOTHING))  # a property may have the argument's name
+
+
+def _usual(cls: type, held: Mapping[str, Any]) -> Any:
+    """A model with nothing but what must be said: what the rest is by default, the model's name may decide.
+
+    None where one can't be made of so little.
+    """
+    needed = {p.name: p for p in inspect.signature(cls).parameters.values() if p.name in held and _is_needed(p)}
+    several = [item for name, parameter in needed.items() if parameter.kind is _SEVERAL for item in held[name]]
+    named = {name: held[name] for name, parameter in needed.items() if parameter.kind is not _SEVERAL}
+    try:
+        return cls(*several, **named)
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    required = parameter.default is parameter.empty and parameter.kind is not _OPTIONS
+    return required or parameter.name == "model_id"
+
+
+def _differs(value: Any, usual: Any, default: Any) -> bool:
+    if usual is _NOTHING:
+        usual = default
+    if usual is None and value in ({}, ()):
+        return False  # nothing was given, and is kept as an empty collection
+    return value is not usual and bool(value != usual)

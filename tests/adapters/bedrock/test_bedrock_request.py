@@ -1,0 +1,434 @@
+"""What is asked of Bedrock: each request stands as it should, and botocore's own model of the service admits it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import copy
+import gc
+import json
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import botocore.session
+import domain_values as values
+import pytest
+from bedrock_wire import MODEL
+from botocore.serialize import create_serializer
+from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelport.adapters.bedrock import request as bedrock_request
+from modelport.adapters.bedrock.media import document_name
+from modelport.adapters.bedrock.request import Unwritable, encode
+from modelport.domain.capability import Unsupported
+from modelport.domain.message import Audio, Document, Image, Message, Reasoning, Text, ToolCall, ToolResult
+from modelport.domain.option import canonical, resolve
+from modelport.domain.request import Request
+from modelport.domain.tool import Tool
+
+PNG, PDF = b"\x89PNG\r\n\x1a\n", b"%PDF-1.7"
+WEATHER = Tool("weather", "The weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
+
+
+@cache
+def service() -> Any:
+    return botocore.session.get_session().get_service_model("bedrock-runtime")
+
+
+def validated(arguments: dict[str, Any], stream: bool = False) -> dict[str, Any]:
+    """The body, as botocore's serializer writes it, once botocore's validator has nothing to say."""
+    operation = service().operation_model("ConverseStream" if stream else "Converse")
+    report = ParamValidator().validate(arguments, operation.input_shape)
+    assert not report.has_errors(), report.generate_report()
+    written = create_serializer("rest-json", False).serialize_to_request(arguments, operation)
+    body: dict[str, Any] = json.loads(written["body"])
+    return body
+
+
+def sent(*messages: Message, stream: bool = False, **fields: Any) -> dict[str, Any]:
+    options = canonical(fields.pop("options", {}))
+    max_stops = fields.pop("max_stops", 4)
+    request = Request(messages, **fields)
+    return validated(encode(request, MODEL, options, max_stops=max_stops, stream=stream), stream)
+
+
+marks = st.sampled_from(
+    [
+        {},
+        {"cache_control": {"type": "ephemeral"}},
+        {"cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        {"bedrock": {"cachePoint": {"type": "default"}}},
+        {"bedrock": {"signature": "c2ln"}},
+        {"bedrock": {"redactedContent": "c2VjcmV0"}},
+        {"bedrock": {"guardContent": True}},
+        {"bedrock": {"guardContent": {"qualifiers": ["grounding_source"]}}},
+    ]
+)
+parts = st.one_of(
+    st.builds(Text, values.texts, metadata=marks),
+    st.builds(Reasoning, values.texts, metadata=marks),
+    st.builds(Image, st.just(PNG), media_type=st.sampled_from(["image/png", "image/jpeg", "image/webp", "image/gif"])),
+    st.builds(Image, url=st.sampled_from(["s3://bucket/a.png", "data:image/png;base64,iVBORw0KGgo="])),
+    st.builds(Document, st.just(PDF), name=st.none() | values.texts, metadata=marks),
+    st.builds(Audio, st.just(b"RIFF"), media_type=st.sampled_from(["audio/wav", "audio/mpeg"])),
+    values.calls,
+    st.builds(ToolResult, values.words, st.lists(st.builds(Text, values.texts), max_size=2), is_error=st.booleans()),
+)
+conversations = st.lists(
+    st.builds(Message, st.sampled_from(["user", "assistant", "tool"]), st.lists(parts, max_size=4), metadata=marks)
+    | st.builds(Message, st.just("system"), st.builds(Text, values.texts), metadata=marks),
+    min_size=1,
+    max_size=6,
+)
+options = st.fixed_dictionaries(
+    {},
+    optional={
+        "max_tokens": st.integers(1, 9),
+        "temperature": st.none() | st.floats(0, 1),
+        "top_p": st.floats(0, 1),
+        "top_k": st.integers(1, 9),
+        "thinking": values.objects,
+        "extra_body": values.objects,
+        "guardrailConfig": st.just(
+            {"guardrailIdentifier": "g1", "guardrailVersion": "DRAFT", "streamProcessingMode": "async"}
+        ),
+        "requestMetadata": st.just({"team": "a"}),
+        "performanceConfig": st.just({"latency": "optimized"}),
+        "serviceTier": st.just({"type": "flex"}),
+        "inferenceConfig": st.just({"temperature": 0.5}),
+        "toolConfig": st.just({"tools": [{"cachePoint": {"type": "default"}}]}),
+        "additionalModelRequestFields": values.objects,
+        "additionalModelResponseFieldPaths": st.just(["/stop_sequence"]),
+    },
+)
+choices = st.sampled_from([None, "auto", "none"])
+requests = st.builds(Request, conversations, values.stops, values.tools, choices, options=options)
+
+
+@given(values.requests | requests, st.booleans(), st.sampled_from([0, 1, 4, None]))
+def test_botocore_admits_every_request(request: Request, stream: bool, max_stops: int | None) -> None:
+    before = copy.deepcopy(request)
+    with contextlib.suppress(Unsupported, Unwritable):
+        arguments = encode(request, MODEL, resolve(request.options), max_stops=max_stops, stream=stream)
+        body = validated(arguments, stream)
+        assert all(one["role"] != other["role"] for one, other in pairwise(body.get("messages", ())))
+        stops = body.get("inferenceConfig", {}).get("stopSequences", ())
+        assert max_stops is None or len(stops) <= max_stops
+    assert request == before
+
+
+@given(values.requests | requests)
+def test_a_request_is_encoded_the_same_each_time(request: Request) -> None:
+    """What was remembered of the first time hasn't been changed by it."""
+    try:
+        first = copy.deepcopy(encode(request, MODEL, resolve(request.options)))
+    except (Unsupported, Unwritable):
+        return
+    assert encode(request, MODEL, resolve(request.options)) == first
+
+
+def test_what_was_remembered_of_a_message_is_forgotten_with_it() -> None:
+    before = len(bedrock_request._memory)
+    encode(Request([Message("user", "Hi")], tools=[Tool("clock", "The time.")]), MODEL, {})
+    gc.collect()
+    assert len(bedrock_request._memory) <= before
+
+
+def test_system_messages_go_into_their_own_field_wherever_they_stand() -> None:
+    body = sent(Message("system", "Be brief."), Message("user", "Hi"), Message("system", "And kind."))
+    assert body == {
+        "system": [{"text": "Be brief."}, {"text": "And kind."}],
+        "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
+    }
+
+
+def test_messages_of_one_side_become_one_turn_and_lose_nothing() -> None:
+    marked = {"cache_control": {"type": "ephemeral"}}
+    body = sent(
+        Message("user", "One", metadata=marked),
+        Message("user", [Text("Two"), Image(PNG)]),
+        Message("assistant", [Text("Let me look."), ToolCall("c1", "weather", '{"city": "서울"}')]),
+        Message("tool", ToolResult("c1", "sunny")),
+        Message("tool", ToolResult("c2", "no such city", is_error=True)),
+        Message("user", "Well?"),
+    )
+    assert body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"text": "One"},
+                {"cachePoint": {"type": "default"}},
+                {"text": "Two"},
+                {"image": {"format": "png", "source": {"bytes": base64.b64encode(PNG).decode()}}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": [
+                {"text": "Let me look."},
+                {"toolUse": {"toolUseId": "c1", "name": "weather", "input": {"city": "서울"}}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"toolResult": {"toolUseId": "c1", "content": [{"text": "sunny"}]}},
+                {"toolResult": {"toolUseId": "c2", "content": [{"text": "no such city"}], "status": "error"}},
+                {"text": "Well?"},
+            ],
+        },
+    ]
+
+
+def test_blank_messages_are_left_out_because_they_are_refused() -> None:
+    said = [Message("assistant", ""), Message("assistant", " \n"), Message("user", [Text(""), Text("\n")])]
+    body = sent(Message("user", "Hi"), *said, Message("user", "Hm?"))
+    assert body["messages"] == [{"role": "user", "content": [{"text": "Hi"}, {"text": "Hm?"}]}]
+
+
+def test_options_go_to_their_places() -> None:
+    body = sent(
+        Message("user", "Hi"),
+        options={
+            "max_tokens": 9,
+            "temperature": 0.5,
+            "top_p": None,
+            "top_k": 3,
+            "thinking": {"type": "enabled", "budget_tokens": 1024},
+            "extra_body": {"seed": 7},
+            "inferenceConfig": {"topP": 0.9},
+            "requestMetadata": {"team": "a"},
+            "guardrailConfig": {
+                "guardrailIdentifier": "g1",
+                "guardrailVersion": "1",
+                "streamProcessingMode": "async",
+            },
+        },
+    )
+    del body["messages"]
+    assert body == {
+        "inferenceConfig": {"maxTokens": 9, "temperature": 0.5, "topP": 0.9},
+        "additionalModelRequestFields": {
+            "top_k": 3,
+            "thinking": {"type": "enabled", "budget_tokens": 1024},
+            "seed": 7,
+        },
+        "requestMetadata": {"team": "a"},
+        "guardrailConfig": {"guardrailIdentifier": "g1", "guardrailVersion": "1"},
+    }
+
+
+def test_how_a_stream_is_guarded_is_said_only_of_a_stream() -> None:
+    guard = {"guardrailIdentifier": "g1", "guardrailVersion": "1", "streamProcessingMode": "async"}
+    body = sent(Message("user", "Hi"), stream=True, options={"guardrailConfig": guard})
+    assert body["guardrailConfig"] == guard
+
+
+@pytest.mark.parametrize(
+    ("model_id", "expected"),
+    [
+        ("us.amazon.nova-pro-v1:0", {"inferenceConfig": {"topK": 5}}),
+        ("cohere.command-r-v1:0", {"k": 5}),
+        ("anthropic.claude-3-haiku-20240307-v1:0", {"top_k": 5}),
+    ],
+)
+def test_top_k_goes_where_each_maker_wants_it(model_id: str, expected: dict[str, Any]) -> None:
+    body = encode(Request([Message("user", "Hi")]), model_id, {"top_k": 5})
+    assert body["additionalModelRequestFields"] == expected
+
+
+def test_as_many_stops_are_sent_as_the_model_takes_and_no_blank_one() -> None:
+    body = sent(Message("user", "Hi"), stop_sequences=["\n\n", "a", "b", "c"], max_stops=2)
+    assert body["inferenceConfig"] == {"stopSequences": ["a", "b"]}
+    assert body["additionalModelResponseFieldPaths"] == ["/stop_sequence"]
+    one = sent(Message("user", "Hi"), stop_sequences=["\n\n", "a"])
+    assert one["inferenceConfig"] == {"stopSequences": ["a"]}
+    assert one["additionalModelResponseFieldPaths"] == ["/stop_sequence"]
+    assert "inferenceConfig" not in sent(Message("user", "Hi"), stop_sequences=["a"], max_stops=0)
+    assert sent(Message("user", "Hi"), stop_sequences=["a"], max_stops=None)["inferenceConfig"] == {
+        "stopSequences": ["a"]
+    }
+
+
+def test_tools_and_what_to_do_with_them() -> None:
+    spec = {
+        "toolSpec": {
+            "name": "weather",
+            "description": "The weather.",
+            "inputSchema": {"json": {"type": "object", "properties": {"city": {"type": "string"}}}},
+        }
+    }
+
+    def config(choice: str | None, **more: Any) -> Any:
+        return sent(Message("user", "Hi"), tools=[WEATHER], tool_choice=choice, **more).get("toolConfig")
+
+    assert config(None) == {"tools": [spec]}
+    assert config("auto") == {"tools": [spec], "toolChoice": {"auto": {}}}
+    assert config("required") == {"tools": [spec], "toolChoice": {"any": {}}}
+    assert config("weather") == {"tools": [spec], "toolChoice": {"tool": {"name": "weather"}}}
+    assert config("none") is None
+    point = {"cachePoint": {"type": "default"}}
+    assert config(None, options={"toolConfig": {"tools": [point]}}) == {"tools": [spec, point]}
+
+
+def test_a_history_of_calls_declares_their_names_where_no_tool_is_offered() -> None:
+    said = (Message("assistant", ToolCall("c1", "weather")), Message("tool", ToolResult("c1", "sunny")))
+    declared = {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}}]}
+    assert sent(*said)["toolConfig"] == declared
+    assert sent(*said, tools=[WEATHER], tool_choice="none")["toolConfig"] == declared
+
+
+def test_a_cache_point_for_tools_is_left_out_where_there_are_none() -> None:
+    config = {"toolConfig": {"tools": [{"cachePoint": {"type": "default"}}]}}
+    assert "toolConfig" not in sent(Message("user", "Hi"), options=config)
+    said = (Message("assistant", ToolCall("c1", "weather")), Message("tool", ToolResult("c1", "sunny")))
+    declared = {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}}]}
+    assert sent(*said, options=config)["toolConfig"] == declared
+
+
+def test_the_id_of_a_call_that_converse_wouldnt_take_is_another_for_the_call_and_its_result() -> None:
+    """As another provider may have made it."""
+    ids = ["functions.weather:0", "a/b", "long" * 20 + "1", "long" * 20 + "2"]
+    said = [Message("assistant", [ToolCall(id_, "weather") for id_ in ids])]
+    said += [Message("tool", ToolResult(id_, "sunny")) for id_ in ids]
+    calls, results = (message["content"] for message in sent(*said)["messages"])
+    found = [block["toolUse"]["toolUseId"] for block in calls]
+    assert found == [block["toolResult"]["toolUseId"] for block in results]
+    assert found[0] == "functions.weather:0"
+    assert len(set(found)) == 4
+    assert all(id_.isalnum() and len(id_) == 64 for id_ in found[1:])
+
+
+@pytest.mark.parametrize("arguments", ['{"city": "Seo', "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a":' * 9999])
+def test_arguments_that_are_no_object_are_shown_as_they_stand(arguments: str) -> None:
+    body = sent(Message("assistant", ToolCall("c1", "weather", arguments)))
+    assert body["messages"][0]["content"][0]["toolUse"]["input"] == {"arguments": arguments}
+
+
+def test_a_schema_goes_to_the_providers_own_mode() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "colour", "schema": {"type": "object"}, "strict": True}}
+    text_format = {
+        "type": "json_schema",
+        "structure": {"jsonSchema": {"schema": '{"type":"object"}', "name": "colour"}},
+    }
+    assert sent(Message("user", "Hi"), response_format=form)["outputConfig"] == {"textFormat": text_format}
+    request = Request([Message("user", "Hi")], response_format=form)
+    body = encode(request, MODEL, {"outputConfig": {"effort": "low"}})  # which botocore hasn't always known
+    assert body["outputConfig"] == {"effort": "low", "textFormat": text_format}
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (Message("user", Image(url="https://example.org/a.png")), "messages[0].content[0]: this provider fetches no"),
+        (Message("user", Image(b"BM", media_type="image/bmp")), "takes png, jpeg, gif, webp images, and no image/bmp"),
+        (Message("user", Document(b"x", media_type="application/zip")), "files, and no application/zip"),
+        (Message("tool", ToolResult("c1", Audio(b"x"))), "messages[0].content[0].content[0]: a tool's result holds no"),
+        (Message("system", Image(PNG)), "messages[0].content[0]: Converse's system field takes text, and no Image"),
+    ],
+)
+def test_what_converse_cant_say_is_unsupported_and_names_the_place(message: Message, says: str) -> None:
+    with pytest.raises(Unsupported) as raised:
+        sent(message)
+    assert says in str(raised.value)
+
+
+def test_media_go_as_bytes_or_from_a_bucket() -> None:
+    body = sent(
+        Message(
+            "user",
+            [
+                Image(url="data:image/webp;base64,UklGRg=="),
+                Image(url="s3://bucket/a.jpg", metadata={"bedrock": {"bucketOwner": "123456789012"}}),
+                Document(PDF, name="Q3 report_final.pdf", metadata={"bedrock": {"citations": {"enabled": True}}}),
+                Document(b"a,b", media_type="text/csv; charset=utf-8", name="Q3 report_final.csv"),
+                Audio(b"ID3", media_type="audio/mpeg"),
+            ],
+        )
+    )
+    assert body["messages"][0]["content"] == [
+        {"image": {"format": "webp", "source": {"bytes": "UklGRg=="}}},
+        {
+            "image": {
+                "format": "jpeg",
+                "source": {"s3Location": {"uri": "s3://bucket/a.jpg", "bucketOwner": "123456789012"}},
+            }
+        },
+        {
+            "document": {
+                "format": "pdf",
+                "name": "Q3 report-final",
+                "source": {"bytes": base64.b64encode(PDF).decode()},
+                "citations": {"enabled": True},
+            }
+        },
+        {"document": {"format": "csv", "name": "Q3 report-final (2)", "source": {"bytes": "YSxi"}}},
+        {"audio": {"format": "mp3", "source": {"bytes": "SUQz"}}},
+    ]
+
+
+def test_a_number_never_makes_a_documents_name_that_of_another() -> None:
+    names = ["a.pdf", "a.pdf", "a (2).pdf", "a.pdf"]
+    body = sent(Message("user", [Document(PDF, name=name) for name in names]))
+    assert [block["document"]["name"] for block in body["messages"][0]["content"]] == [
+        "a",
+        "a (2)",
+        "a (2) (2)",
+        "a (3)",
+    ]
+
+
+@given(st.text(max_size=300))
+def test_a_documents_name_has_only_what_converse_admits(name: str) -> None:
+    made = document_name(name)
+    assert 1 <= len(made) <= 200
+    assert all(char.isascii() and (char.isalnum() or char in "-()[] ") for char in made)
+    assert "  " not in made
+
+
+@pytest.mark.parametrize("name", ["extra_body", "inferenceConfig", "toolConfig", "guardrailConfig"])
+def test_an_option_that_is_no_dict_where_one_belongs_is_named(name: str) -> None:
+    with pytest.raises(Unwritable, match=f"options: {name} is a dict, not 'x'"):
+        sent(Message("user", "Hi"), options={name: "x"})
+
+
+def test_thoughts_go_back_with_their_signature_and_not_without() -> None:
+    body = sent(
+        Message("user", "Hi"),
+        Message(
+            "assistant",
+            [
+                Reasoning("Hm.", metadata={"bedrock": {"signature": "c2ln"}}),
+                Reasoning("", metadata={"bedrock": {"redactedContent": "c2VjcmV0"}}),
+                Reasoning("Another's thought.", metadata={"openai": {"signature": "x"}}),
+                Text("Hello."),
+            ],
+        ),
+    )
+    assert body["messages"][1]["content"] == [
+        {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
+        {"reasoningContent": {"redactedContent": "c2VjcmV0"}},
+        {"text": "Hello."},
+    ]
+
+
+def test_a_redacted_thought_that_was_tampered_with_is_a_bad_request() -> None:
+    with pytest.raises(Unwritable, match="base64"):
+        sent(Message("assistant", Reasoning("", metadata={"bedrock": {"redactedContent": "no base64!"}})))
+
+
+def test_headers_of_a_call_are_unsupported_rather_than_told_to_the_model() -> None:
+    with pytest.raises(Unsupported, match="client.meta.events"):
+        sent(Message("user", "Hi"), options={"extra_headers": {"x-key": "secret"}})
+
+
+def test_text_to_be_guarded_is_marked() -> None:
+    guarded = Text("Is it so?", metadata={"bedrock": {"guardContent": {"qualifiers": ["query"]}}})
+    body = sent(Message("user", [guarded, Text("Yes.", metadata={"bedrock": {"guardContent": True}})]))
+    assert body["messages"][0]["content"] == [
+        {"guardContent": {"text": {"text": "Is it so?", "qualifiers": ["query"]}}},
+        {"guardContent": {"text": {"text": "Yes."}}},
+    ]

@@ -1,0 +1,198 @@
+"""`OpenAIModel` against a server that this project didn't write, so that the two can't share a misreading.
+
+aimock comes from npm, as `make .venv/node/installed` has it; AIMOCK names another folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paths import ROOT
+
+from modelport.adapters.openai.model import OpenAIModel
+from modelport.domain.error import ErrorKind, ModelError
+from modelport.domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta
+from modelport.domain.message import Message, ToolCall, ToolResult
+from modelport.domain.request import Request
+from modelport.domain.response import FinishReason
+from modelport.domain.tool import Tool
+
+FOLDER = Path(os.environ.get("AIMOCK") or ROOT / ".venv" / "node")
+COMMAND = FOLDER / "node_modules" / ".bin" / "llmock"
+NODE = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+
+pytestmark = pytest.mark.skipif(
+    NODE is None or not COMMAND.exists(),
+    reason="needs node and aimock: make .venv/node/installed",
+)
+
+
+def refusal(status: int, code: str) -> dict[str, Any]:
+    return {"error": {"message": f"no: {code}", "type": "an_error", "code": code}, "status": status}
+
+
+FIXTURES: list[dict[str, Any]] = [
+    {
+        "match": {"userMessage": "say hello"},
+        "response": {"content": "안녕, friend. 이것은 a greeting 🙂."},
+        "chunkSize": 2,
+    },
+    {"match": {"userMessage": "think"}, "response": {"content": "Four.", "reasoning": "Two and two."}, "chunkSize": 3},
+    {"match": {"userMessage": "be brief"}, "response": {"content": "Once upon", "finishReason": "length"}},
+    {"match": {"toolCallId": "call_9"}, "response": {"content": "It rains."}},
+    {
+        "match": {"userMessage": "weather"},
+        "response": {
+            "toolCalls": [
+                {"id": "call_1", "name": "weather", "arguments": '{"city":"Seoul"}'},
+                {"id": "call_2", "name": "weather", "arguments": '{"city":"Bern"}'},
+            ]
+        },
+        "chunkSize": 4,
+    },
+    {
+        "match": {"userMessage": "break off"},
+        "response": {"content": "x" * 50},
+        "chunkSize": 5,
+        "truncateAfterChunks": 4,
+        "latency": 20,
+    },
+    *(
+        {"match": {"userMessage": f"fail with {status} {code}"}, "response": refusal(status, code)}
+        for status, code in ((400, "context_length_exceeded"), (429, "insufficient_quota"), (503, "overloaded"))
+    ),
+    {"match": {"userMessage": "garble"}, "response": {"content": "x"}, "chaos": {"malformedRate": 1}},
+    {"match": {"userMessage": "hang up"}, "response": {"content": "x"}, "chaos": {"disconnectRate": 1}},
+    {"match": {"userMessage": "slow down"}, "response": {"content": "x"}, "chaos": {"rateLimitRate": 1}},
+]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    fixtures = tmp_path_factory.mktemp("aimock") / "fixtures.json"
+    fixtures.write_text(json.dumps({"fixtures": FIXTURES}))
+    command = [str(NODE), str(COMMAND.resolve()), "-p", "0", "-h", "127.0.0.1", "-f", str(fixtures)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout is not None
+        said = ""
+        for line in server.stdout:
+            said += line
+            found = re.search(r"listening on (http://\S+)", line)
+            if found:
+                yield f"{found[1]}/v1"
+                break
+        else:
+            pytest.fail(f"aimock didn't start: {said}")
+        server.terminate()
+        server.stdout.read()
+
+
+def ask(url: str, question: str | Request, **fields: Any) -> tuple[Any, list[Event]]:
+    """The whole answer or its error, and the stream of another one."""
+    request = question if isinstance(question, Request) else Request([Message("user", question)])
+    model = OpenAIModel("gpt-4o", base_url=url, api_key="k", **fields)
+
+    async def main() -> tuple[Any, list[Event]]:
+        result = await model.generate(request)
+        events = [event async for event in model.stream(request)]
+        return result.value_or(None) or result.failure(), events
+
+    return asyncio.run(main())
+
+
+def test_it_answers_whole_and_streamed(url: str) -> None:
+    found, events = ask(url, "say hello")
+    assert (found.content, found.finish_reason) == ("안녕, friend. 이것은 a greeting 🙂.", FinishReason.STOP)
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == found.content
+    assert len(events) > 10
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert (last.response.message, last.response.finish_reason) == (found.message, found.finish_reason)
+    assert found.usage is not None
+    assert last.response.usage == found.usage
+
+
+def test_a_stop_that_it_ignores_is_enforced(url: str) -> None:
+    found, events = ask(url, Request([Message("user", "say hello")], ["이", "greeting"]))
+    assert (found.content, found.stopped_by) == ("안녕, friend. ", "이")
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert (last.response.message, last.response.stopped_by) == (found.message, "이")
+
+
+def test_reasoning_arrives(url: str) -> None:
+    found, events = ask(url, "think")
+    assert (found.reasoning, found.content) == ("Two and two.", "Four.")
+    assert "".join(event.text for event in events if isinstance(event, ReasoningDelta)) == "Two and two."
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert last.response.message == found.message
+
+
+def test_a_length_is_told(url: str) -> None:
+    found, events = ask(url, "be brief")
+    assert found.finish_reason == FinishReason.LENGTH
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert last.response.finish_reason == FinishReason.LENGTH
+
+
+def test_parallel_calls_of_tools_arrive(url: str) -> None:
+    request = Request([Message("user", "weather")], tools=[Tool("weather", "Tells the weather.")])
+    found, events = ask(url, request)
+    assert [call.input["city"] for call in found.tool_calls] == ["Seoul", "Bern"]
+    assert found.finish_reason == FinishReason.TOOL_CALLS
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert last.response.tool_calls == found.tool_calls
+
+
+def test_a_history_of_tools_is_understood(url: str) -> None:
+    history = [
+        Message("user", "weather"),
+        Message("assistant", ToolCall("call_9", "weather", "{}")),
+        Message("tool", ToolResult("call_9", "rain")),
+    ]
+    found, _ = ask(url, Request(history, tools=[Tool("weather")]))
+    assert found.content == "It rains."
+
+
+def test_a_stream_that_breaks_off_is_interrupted(url: str) -> None:
+    _, events = ask(url, "break off")
+    last = events[-1]
+    assert isinstance(last, Failed)
+    assert last.error.kind == ErrorKind.INTERRUPTED
+    assert last.partial is not None
+    assert set(last.partial.content) == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("fail with 400 context_length_exceeded", "context_window"),
+        ("fail with 429 insufficient_quota", "quota_exhausted"),
+        ("fail with 503 overloaded", "overloaded"),
+        ("garble", "malformed_response"),
+        ("hang up", "interrupted"),
+        ("slow down", "rate_limited"),
+        ("something that no fixture knows", "not_found"),
+    ],
+)
+def test_a_fault_is_of_this_kind(url: str, question: str, kind: str) -> None:
+    found, events = ask(url, question)
+    last = events[-1]
+    assert isinstance(found, ModelError)
+    assert isinstance(last, Failed)
+    assert (found.kind, last.error.kind) == (kind, kind)
+    if kind == "rate_limited":
+        assert found.retry_after is not None

@@ -1,0 +1,66 @@
+"""What is leaned on inside of libraries: each still stands in the release that is installed, and is missed aloud."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from insides import PAGE, SDKS, insides, page, repeated
+
+from modelport.adapters.process.inside import Gone, Inside, LibraryChanged
+
+INSIDES = [pytest.param(file, inside, id=f"{file}-{inside.name}") for file in SDKS for inside in insides(file)]
+
+
+@pytest.mark.parametrize(("file", "inside"), INSIDES)
+def test_it_stands_in_the_installed_release(file: str, inside: Inside) -> None:
+    if importlib.util.find_spec(SDKS[file]) is None:
+        pytest.skip(f"{SDKS[file]} isn't installed here")
+    assert inside.stands(), f"{inside.package} has no {inside.owner}.{inside.name} any more: {inside.lost}"
+
+
+@pytest.mark.parametrize("file", SDKS)
+def test_each_is_listed_once(file: str) -> None:
+    assert repeated(insides(file)) == []
+
+
+def test_the_page_is_as_the_lists_say() -> None:
+    assert PAGE.read_text("utf-8") == page(), "docs/insides.md is stale: python tests/kit/insides.py"
+
+
+def test_what_is_there_is_given_in_silence() -> None:
+    inside = Inside("attrs", "attr", "first", "nothing")
+    holder = SimpleNamespace(first=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert inside.of(holder) == inside.needed(holder) == 1
+        inside.put(holder, 2)
+        assert holder.first == 2
+
+
+def test_what_is_gone_is_said_once_with_the_release_and_what_is_lost() -> None:
+    inside = Inside("attrs", "attr:Nobody", "second", "answers are no longer counted")
+    said = r"attrs \S+ has no attr:Nobody.second any more: answers are no longer counted"
+    holder = SimpleNamespace()
+    with pytest.warns(LibraryChanged, match=said):
+        assert inside.of(holder, 2) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert inside.of(holder, 3) == 3
+        inside.put(holder, 3)
+    assert vars(holder) == {}
+    with pytest.raises(Gone, match=said):
+        inside.needed(holder)
+
+
+def test_a_name_that_nothing_has_does_not_stand() -> None:
+    assert not Inside("attrs", "attr._make:Attribute", "_never_there", "nothing").stands()
+    assert Inside("attrs", "attr._make:Attribute", "_setattrs", "nothing").stands()
+
+
+@pytest.mark.parametrize("owner", ["attr._make:Attribute", "attr._make:Nobody", "attr.nowhere", "builtins:dict"])
+def test_a_check_raises_wherever_it_is_gone_from(owner: str) -> None:
+    with pytest.raises(Gone, match=r"has no \S+_never_there any more: nothing"):
+        Inside("attrs", owner, "_never_there", "nothing").check()

@@ -1,0 +1,98 @@
+"""Importing costs little and brings in no SDK, and each table of contents says one thing in its three places."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+SDKS = {"openai", "huggingface_hub", "litellm", "boto3", "transformers", "torch", "openvino", "openvino_genai", "mlx"}
+SDKS |= {"vllm", "httpx", "httpx2", "numpy", "orjson", "aiolimiter", "typer", "rich", "PIL"}
+SDKS |= {"jsonschema", "opentelemetry"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has after this statement."""
+    code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import modelport",
+        "import modelport.adapters",
+        "from modelport import *",
+        "from modelport.adapters import *",
+        "from modelport import ScriptedModel, compose, with_retry; compose(ScriptedModel('a'), with_retry())('b')",
+    ],
+)
+def test_no_sdk_comes_in(statement: str) -> None:
+    assert modules_after(statement) & SDKS == set()
+
+
+def test_importing_the_package_brings_in_nothing_but_itself() -> None:
+    """Not even what the core needs: attrs, returns, tenacity and anyio come with the first name that is used."""
+    assert modules_after("import modelport") & {"attr", "attrs", "returns", "tenacity", "anyio", "asyncio"} == set()
+
+
+def test_the_installed_package_is_the_one_under_test() -> None:
+    root = Path(importlib.import_module("modelport").__file__ or "").resolve().parent
+    assert root.name == "modelport"
+    assert not (root / "pyproject.toml").exists()
+
+
+@pytest.mark.needs("cli")
+def test_it_runs_as_a_part_of_another_package(tmp_path: Path) -> None:
+    """Copied somewhere without what pip notes about it, it works, and only can't tell its version."""
+    packages = Path(attrs.__file__).parents[1]
+    for path in packages.iterdir():
+        if not path.name.startswith("modelport-"):
+            (tmp_path / path.name).symlink_to(path)
+    code = (
+        f"import sys; sys.path = [path for path in sys.path if path != {str(packages)!r}] + [{str(tmp_path)!r}]\n"
+        "from modelport.composition.cli.main import main\n"
+        "sys.argv = ['modelport', '--version']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "modelport (not installed on its own)\n"
+
+
+def test_the_folders_claim_no_global_names() -> None:
+    """An application may have top-level packages called `domain`, `adapters` and `composition`."""
+    code = (
+        "from importlib.util import find_spec\n"
+        "assert not any(find_spec(name) for name in ('domain', 'adapters', 'composition')), 'claimed'\n"
+        "assert find_spec('modelport')"
+    )
+    subprocess.run([sys.executable, "-I", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("package", ["modelport", "modelport.adapters"])
+def test_a_table_of_contents_agrees_with_itself(package: str) -> None:
+    """Type checkers, `import *` and the interpreter see the same names, each from the same place."""
+    module = importlib.import_module(package)
+    tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
+    checked = {
+        alias.asname or alias.name: f"{package}.{node.module}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
+    }
+    lazy = {name: f"{package}.{home}" for name, home in module._MODULE.items()}
+    assert checked == lazy
+    assert set(module.__all__) == set(lazy)
+    assert set(module.__all__) <= set(dir(module))
+    for name, home in lazy.items():
+        assert getattr(module, name) is getattr(importlib.import_module(home), name)
+
+
+def test_an_unknown_name_is_named() -> None:
+    with pytest.raises(AttributeError, match="'modelport' has no attribute 'compse'"):
+        importlib.import_module("modelport").compse  # noqa: B018
