@@ -23,7 +23,7 @@ from ..secrecy import without_secrets
 
 VERSION: Final = "v1"
 
-_DOMAIN: Final = __name__.rpartition(".")[0]
+_DOMAIN: Final = Request.__module__.rpartition(".")[0]
 
 
 def fingerprint(request: Request) -> str:
