@@ -20,7 +20,7 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet
 WHEEL = $$(echo dist/modelport-*.whl)
 NODE = $(BIN)/node
-PYTEST = -m pytest -n $(WORKERS) --dist worksteal
+PYTEST = -m pytest -n $(WORKERS) --dist loadfile
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 
 MLX_TESTS ?= tests/adapters/mlx tests/whole/test_laws.py tests/whole/test_conformance.py tests/adapters/local/test_stop_table.py \

@@ -28,7 +28,8 @@ class Rehearsed:
         """The stack. Raises TypeError for a layer that isn't of this package: nobody knows how it is made."""
         if not isinstance(model, Decorated):
             return self._leaves.setdefault(id(model), self._leaf(model))
-        inner, policy = self.model(model.inner), model.policy
+        policy: Any = model.policy
+        inner = self.model(model.inner)
         if type(policy) is Direct:
             return inner
         if not hasattr(policy, "rehearsed"):
