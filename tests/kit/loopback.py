@@ -115,6 +115,7 @@ class Loopback:
         self.connections = 0
         self.connected = 0  # connections that haven't ended
         self._turn = 0
+        self._conversations: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="loopback", daemon=True)
         self._ready = threading.Event()
@@ -160,7 +161,13 @@ class Loopback:
             await asyncio.gather(*left, return_exceptions=True)
             await asyncio.sleep(0)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._converse(reader, writer))
+        self._conversations.add(task)
+        task.add_done_callback(self._conversations.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also where it was cancelled before it began
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connections += 1
         self._note(connected=1)
@@ -170,7 +177,6 @@ class Loopback:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
-            writer.transport.abort()
             self._note(connected=-1)
 
     def _note(self, **changes: int) -> None:

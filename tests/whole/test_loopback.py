@@ -4,11 +4,12 @@ import gc
 import socket
 import warnings
 
+import pytest
 from loopback import Loopback, whole
 
 
-def test_connections_that_come_while_it_stops_are_closed_too() -> None:
-    for _ in range(50):
+def test_connections_that_come_while_it_stops_are_closed_too(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(100):
         with Loopback(whole()) as server:
             clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
         for client in clients:
@@ -16,4 +17,4 @@ def test_connections_that_come_while_it_stops_are_closed_too() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         gc.collect()
-    assert caught == []
+    assert (caught, caplog.records) == ([], [])
