@@ -47,10 +47,18 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     )
 
 
+def told(old: Path, new: Path, reports: Path) -> tuple[str, bool]:
+    """The tables of what moved and of what fails, and whether all went well."""
+    changes, wrong = moved(old, new), failed(reports)
+    ran = sorted(each.stem for each in reports.glob("*.xml"))
+    parts = [_table(("lock", "dependency", "locked", "newest"), changes) if changes else "Nothing has moved."]
+    if wrong:
+        parts.append(_table(("target", "test", "what it said"), wrong))
+    parts.append(f"{len(wrong)} tests fail in {', '.join(ran)}." if ran else "No target has run to its end.")
+    return "\n\n".join(parts), bool(ran) and not wrong
+
+
 if __name__ == "__main__":
-    old, new, reports = map(Path, sys.argv[1:])
-    print(_table(("lock", "dependency", "locked", "newest"), moved(old, new)), end="\n\n")
-    wrong = failed(reports)
-    ran = ", ".join(sorted(each.stem for each in reports.glob("*.xml"))) or "nothing"
-    print(_table(("target", "test", "what it said"), wrong) if wrong else "No test fails.", f"Ran: {ran}.", sep="\n\n")
-    sys.exit(bool(wrong))
+    text, well = told(*map(Path, sys.argv[1:]))
+    print(text)
+    sys.exit(not well)

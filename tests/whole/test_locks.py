@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from paths import ROOT
@@ -15,6 +16,7 @@ pytest.importorskip("packaging", reason="packaging reads versions; it comes with
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+told = runpy.run_path(str(ROOT / "locks" / "moved.py"))["told"]
 LOCKED = runpy.run_path(str(ROOT / "locks" / "renew.py"))["LOCKED"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NAMES = sorted(LOCKED)
@@ -101,3 +103,31 @@ def test_the_same_is_taken_from_npm():
     locked = json.loads((ROOT / "locks" / "node" / "package-lock.json").read_text())["packages"]
     assert {name: locked[f"node_modules/{name}"]["version"] for name in exact} == exact
     assert all(package.get("integrity") for place, package in locked.items() if place)
+
+
+def test_what_moved_and_what_fails_is_told_in_tables(tmp_path: Path):
+    old, new, reports = (tmp_path / name for name in ("old", "new", "reports"))
+    for folder in (old, new, reports):
+        folder.mkdir()
+    (old / "dev.txt").write_text("one==1.0 \\\n    --hash=sha256:a\ntwo==2.0\n")
+    (new / "dev.txt").write_text("one==1.1 \\\n    --hash=sha256:b\nthree==3.0 ; sys_platform == 'win32'\ntwo==2.0\n")
+    failure = '<testcase classname="tests.a" name="b"><failure message="E: no | pipe&#10;more"/></testcase>'
+    (reports / "tests.xml").write_text(f"<testsuites><testsuite>{failure}</testsuite></testsuites>")
+    text, well = told(old, new, reports)
+    assert text.splitlines() == [
+        "| lock | dependency | locked | newest |",
+        "| --- | --- | --- | --- |",
+        "| dev | one | 1.0 | 1.1 |",
+        "| dev | three | - | 3.0 |",
+        "",
+        "| target | test | what it said |",
+        "| --- | --- | --- |",
+        r"| tests | tests.a::b | E: no \| pipe |",
+        "",
+        "1 tests fail in tests.",
+    ]
+    assert not well
+
+
+def test_nothing_that_ran_is_no_good_news(tmp_path: Path):
+    assert told(tmp_path, tmp_path, tmp_path) == ("Nothing has moved.\n\nNo target has run to its end.", False)
