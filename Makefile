@@ -119,7 +119,7 @@ python = $(firstword $(shell python$(1) -c 'import sys; print(sys.executable)' 2
 test-pythons: $(PYTHONS:%=test-python%)
 test-python%:
 	@if [ -z "$(call python,$*)" ]; then echo "Python $* isn't on this machine: its tests are left out"; else \
-		$(MAKE) --no-print-directory $(VENV)/python$*/wheel && set -x && $(VENV)/python$*/bin/python $(PYTEST) $(JUNIT) tests; fi
+		$(MAKE) --no-print-directory $(VENV)/python$*/wheel && set -x && $(VENV)/python$*/bin/python $(PYTEST) $(JUNIT) tests docs README.md; fi
 
 test-mlx: $(VENV)/mlx/wheel
 	$(VENV)/mlx/bin/python $(PYTEST) $(JUNIT) $(MLX_TESTS)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import tomllib
 import warnings
 from types import SimpleNamespace
 
 import pytest
 from insides import PAGE, SDKS, insides, page, repeated
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from paths import ROOT
 
 from modelport.adapters.process.inside import Gone, Inside, LibraryChanged
 
+COMES_WITH = {"botocore": "boto3", "openvino": "openvino-genai"}  # which pin it to a release of their own
 INSIDES = [pytest.param(file, inside, id=f"{file}-{inside.name}") for file in SDKS for inside in insides(file)]
 
 
@@ -24,6 +29,15 @@ def test_it_stands_in_the_installed_release(file: str, inside: Inside) -> None:
 @pytest.mark.parametrize("file", SDKS)
 def test_each_is_listed_once(file: str) -> None:
     assert repeated(insides(file)) == []
+
+
+@pytest.mark.parametrize("package", sorted({inside.package for file in SDKS for inside in insides(file)} - {"Python"}))
+def test_the_range_of_what_is_leaned_on_ends(package: str) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    asked = [Requirement(text) for texts in extras.values() for text in texts]
+    ranges = [each.specifier for each in asked if canonicalize_name(each.name) == COMES_WITH.get(package, package)]
+    assert ranges, f"{package} is in no extra of pyproject.toml"
+    assert any(specifier.operator == "<" for each in ranges for specifier in each), f"{package}: no end of its range"
 
 
 def test_the_page_is_as_the_lists_say() -> None:
