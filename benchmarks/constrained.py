@@ -47,7 +47,7 @@ def main() -> None:
     wanted = sys.argv[2:] or [name for name, (_, package) in RUNTIMES.items() if find_spec(package) is not None]
     for name in wanted:
         kind = RUNTIMES[name][0]
-        model = getattr(import_module(f"modelport.adapters.{name}"), kind)("default", temperature=0)
+        model = getattr(import_module("modelport.adapters"), kind)("default", temperature=0)
         _measure(kind, model, rounds)
         if hasattr(model, "close"):
             model.close()

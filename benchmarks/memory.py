@@ -36,7 +36,7 @@ def main() -> None:
     print("|---|---|---|---|")
     for name in wanted:
         kind = RUNTIMES[name][0]
-        model = getattr(import_module(f"modelport.adapters.{name}"), kind)("default", temperature=0, max_tokens=3)
+        model = getattr(import_module("modelport.adapters"), kind)("default", temperature=0, max_tokens=3)
         asyncio.run(_measure(kind, model, calls))
         if hasattr(model, "close"):
             model.close()

@@ -15,10 +15,10 @@ SDKS = {  # by the file in adapters/ that lists them as INSIDES, what must be im
     "huggingface/sdk": "huggingface_hub",
     "bedrock/sdk": "boto3",
     "litellm/sdk": "litellm",
-    "transformers/sdk": "transformers",
+    "transformers/sdk": "torch",
     "vllm/sdk": "vllm",
     "mlx/sdk": "mlx_lm",
-    "local/sdk": "transformers",
+    "local/sdk": "torch",
     "local/thread": "threading",
     "openvino/sdk": "openvino_genai",
 }
