@@ -13,9 +13,10 @@ it went. A report names the era in which its call was let through: one from befo
 from __future__ import annotations
 
 import enum
-import math
 
 import attrs
+
+from ..checks import SHARE, SOME_SECONDS, whole
 
 _TENTHS = 10
 
@@ -37,30 +38,15 @@ class Verdict(enum.StrEnum):
     NEITHER = "neither"
 
 
-def _above_zero(tolerance: Tolerance, field: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ValueError(f"{field.name} must be a number of seconds above 0, not {value!r}")
-
-
-def _at_least_one(tolerance: Tolerance, field: attrs.Attribute[int], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{field.name} must be a whole number of at least 1, not {value!r}")
-
-
-def _share(tolerance: Tolerance, field: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
-        raise ValueError(f"{field.name} must be a share above 0 and at most 1, not {value!r}")
-
-
 @attrs.frozen
 class Tolerance:
     """How much failure is borne, and for how long a model that fails more is left alone. Raises ValueError."""
 
-    ratio: float = attrs.field(default=0.5, validator=_share)
-    window: float = attrs.field(default=60.0, validator=_above_zero)
-    minimum: int = attrs.field(default=10, validator=_at_least_one)
-    pause: float = attrs.field(default=30.0, validator=_above_zero)
-    probes: int = attrs.field(default=1, validator=_at_least_one)
+    ratio: float = attrs.field(default=0.5, validator=SHARE)
+    window: float = attrs.field(default=60.0, validator=SOME_SECONDS)
+    minimum: int = attrs.field(default=10, validator=whole(1))
+    pause: float = attrs.field(default=30.0, validator=SOME_SECONDS)
+    probes: int = attrs.field(default=1, validator=whole(1))
 
 
 @attrs.frozen

@@ -11,6 +11,8 @@ import math
 
 import attrs
 
+from ..checks import Number
+
 _PICO = 1_000_000_000_000
 
 
@@ -22,24 +24,16 @@ class Cost:
     money: int = 0
 
 
-def _dollars(limits: Limits, field: attrs.Attribute[float | None], value: object) -> None:
-    if value is not None and (
-        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf
-    ):
-        raise ValueError(f"{field.name} must be a number of dollars above 0, not {value!r}")
-
-
-def _whole(limits: Limits, field: attrs.Attribute[int | None], value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError(f"{field.name} must be a whole number of tokens above 0, not {value!r}")
+_DOLLARS = Number("must be a number of dollars above 0", above=0, below=math.inf)
+_TOKENS = Number("must be a whole number of tokens above 0", above=0, whole=True)
 
 
 @attrs.frozen
 class Limits:
     """The most that may be spent, in dollars, in tokens, or in both. Raises ValueError where nothing is limited."""
 
-    usd: float | None = attrs.field(default=None, validator=_dollars)
-    tokens: int | None = attrs.field(default=None, validator=_whole)
+    usd: float | None = attrs.field(default=None, validator=attrs.validators.optional(_DOLLARS))
+    tokens: int | None = attrs.field(default=None, validator=attrs.validators.optional(_TOKENS))
 
     def __attrs_post_init__(self) -> None:
         if self.usd is None and self.tokens is None:

@@ -11,10 +11,7 @@ from bisect import insort
 
 import attrs
 
-
-def _whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+from ..checks import whole
 
 
 @attrs.frozen
@@ -25,9 +22,9 @@ class Room:
     max_queue: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        _whole("n, the calls in progress at once,", self.n, 1)
+        whole(1).check(self.n, "n, the calls in progress at once,")
         if self.max_queue is not None:
-            _whole("max_queue", self.max_queue, 0)
+            whole(0).check(self.max_queue, "max_queue")
 
 
 @attrs.frozen

@@ -16,8 +16,11 @@ from functools import cached_property
 
 import attrs
 
+from ..checks import Number, whole
+
 _SECOND = 1_000_000_000
 _MINUTE = 60 * _SECOND
+_RATE = Number("must be a number above 0", above=0, below=math.inf)
 
 
 @attrs.frozen
@@ -28,12 +31,8 @@ class Pace:
     burst: int = 1
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.rpm, bool) or not (
-            isinstance(self.rpm, (int, float)) and math.isfinite(self.rpm) and self.rpm > 0
-        ):
-            raise ValueError(f"requests per minute must be a number above 0, not {self.rpm!r}")
-        if isinstance(self.burst, bool) or not isinstance(self.burst, int) or self.burst < 1:
-            raise ValueError(f"burst must be a whole number of at least 1, not {self.burst!r}")
+        _RATE.check(self.rpm, "requests per minute")
+        whole(1).check(self.burst, "burst")
         if self.burst > 1 and self.burst > self.rpm:
             raise ValueError(f"a burst of {self.burst} is more than the {self.rpm} requests that a minute may hold")
 
