@@ -22,6 +22,7 @@ from returns.result import Failure, Result, Success
 
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...domain.checks import Number
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.event import Event, Failed, Finished, cut_off, replay, settle
 from ...domain.forms.fingerprint import fingerprint
@@ -31,7 +32,7 @@ from ...domain.request import Request
 from ...domain.response import FinishReason, Response
 from ..stack.compose import Layer
 from ..stack.journal import Journal, open_journal
-from ..stack.layer_policy import LayerPolicy, Rehearsal
+from ..stack.layer_policy import LayerPolicy, Rehearsal, brought
 from ..stack.opened import T, drained
 from ..stack.policy import Between, Call, Decorated, Opening, Whole
 from ..stack.walk import below
@@ -42,6 +43,7 @@ from .stores import DiskStore, MemoryStore, Store
 GOOD: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 """How an answer ends that is kept; others were cut off, filtered, or ended nobody knows why."""
 
+_TTL: Final = Number("must be more than 0 seconds", "is a number of seconds", above=0)
 _bypass: ContextVar[bool | None] = ContextVar("modelport_bypass_cache", default=None)
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")  # where an object lies, in its repr: another place in each process
 _nameless = itertools.count(1)
@@ -95,19 +97,13 @@ class Cache(LayerPolicy):
     ttl: float | None = None
     name: str | None = None
     clock: Clock = SYSTEM_CLOCK
-    prefix: str = attrs.field(default="", kw_only=True, eq=False)
-    kept: Store = attrs.field(default=attrs.Factory(_made, takes_self=True), kw_only=True, eq=False)
-    flights: Flights = attrs.field(factory=Flights, kw_only=True, eq=False)
+    prefix: str = brought("", eq=False)
+    kept: Store = brought(attrs.Factory(_made, takes_self=True), eq=False)
+    flights: Flights = brought(attrs.Factory(Flights), eq=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.ttl is not None and not isinstance(self.ttl, (int, float)):
-            raise TypeError(f"with_cache: ttl is a number of seconds, not {self.ttl!r}")
-        if self.ttl is not None and not self.ttl > 0:
-            raise ValueError(f"with_cache: ttl must be more than 0 seconds, not {self.ttl!r}")
-
-    def arguments(self) -> dict[str, Any]:
-        """Without what was made of them."""
-        return {name: value for name, value in super().arguments().items() if name in _ARGUMENTS}
+        if self.ttl is not None:
+            _TTL.check(self.ttl, "with_cache: ttl")
 
     def rehearsed(self, at: Rehearsal) -> Cache:
         """One in memory, whatever its store: what is on the disk is of another time."""
@@ -141,9 +137,6 @@ class Cache(LayerPolicy):
                 return f"#{next(_nameless)}"
             fix = "give its answers a name of their own: with_cache(..., name='...')"
             raise ValueError(f"with_cache: it can't be told which model this is, so {fix} ({unsaid})") from unsaid
-
-
-_ARGUMENTS: Final = ("store", "max_bytes", "ttl", "name", "clock")
 
 
 def _told(model: Model) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import attrs
@@ -16,6 +17,7 @@ from returns.result import Failure, Result
 
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...adapters.process.fork import forgets
+from ...adapters.process.shared import Shared
 from ...domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
 from ...domain.machines import breaker as steps
 from ...domain.machines.breaker import Circuit, Mode, Tolerance, Verdict
@@ -34,7 +36,7 @@ COUNTED = frozenset(kind for kind, meaning in MEANING.items() if meaning.breaks_
 _NO_ERA = -1
 
 
-class Breaker:
+class Breaker(Shared):
     """Lets calls through while a model does well; share one between models that fail together.
 
     `ratio` is the share of failures among at least `minimum` calls in `window` seconds that opens it, for `pause`
@@ -59,22 +61,12 @@ class Breaker:
         self._lock = threading.Lock()
         forgets(self)
 
-    def __repr__(self) -> str:
-        fields = attrs.fields(Tolerance)
-        held = {field.name: getattr(self.tolerance, field.name) for field in fields}
-        changed = (f"{f.name}={held[f.name]!r}" for f in fields if held[f.name] != f.default)
-        return f"Breaker({', '.join(changed)})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """In another process, or as a copy, it begins anew: what failed here says nothing there."""
-        return (_breaker, (self.tolerance, self.clock))
-
     def forget(self) -> None:
         """In a forked child: the probes on their way are the parent's, and so may be whoever holds the lock."""
         self._circuit, self._lock = attrs.evolve(self._circuit, out=0), threading.Lock()
 
     def arguments(self) -> dict[str, Any]:
-        """What `Breaker` is to be called with to make one like it."""
+        """What it bears."""
         return {**attrs.asdict(self.tolerance), "clock": self.clock}
 
     @property
@@ -125,10 +117,6 @@ class Breaker:
             return self._circuit.era if self._circuit.mode is Mode.CLOSED else _NO_ERA
 
 
-def _breaker(tolerance: Tolerance, clock: Clock) -> Breaker:
-    return Breaker(**attrs.asdict(tolerance), clock=clock)
-
-
 def _refused(circuit: Circuit, now: float) -> ModelError:
     wait = steps.wait(circuit, now)
     why = {
@@ -165,8 +153,8 @@ class CircuitBreaker(LayerPolicy):
 
     def shown(self) -> dict[str, Any]:
         """What the breaker says of itself."""
-        said = repr(self.breaker).removeprefix("Breaker(").removesuffix(")")
-        return {"": said} if said else {}
+        settings = self.breaker.settings()
+        return {"": settings} if settings else {}
 
     def refusal(self, max_wait: float = math.inf) -> ModelError | None:
         """Why a call would be refused now; for a route that looks before it chooses."""
@@ -211,8 +199,9 @@ def with_circuit_breaker(
                 "with_circuit_breaker: window, minimum, pause and probes belong to the Breaker; set them there"
             )
         return lambda model: Decorated(model, CircuitBreaker(shared, counted, clock), clock)
+    new = partial(Breaker, ratio, window=window, minimum=minimum, pause=pause, probes=probes, clock=clock)
     try:
-        tolerance = Tolerance(ratio, window, minimum, pause, probes)
+        new()
     except ValueError as error:
         raise ValueError(f"with_circuit_breaker: {error}") from None
-    return lambda model: Decorated(model, CircuitBreaker(_breaker(tolerance, clock), counted, clock), clock)
+    return lambda model: Decorated(model, CircuitBreaker(new(), counted, clock), clock)

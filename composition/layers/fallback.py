@@ -8,7 +8,7 @@ content, and nobody is asked after the deadline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -97,7 +97,8 @@ def _shown(chosen: Any) -> str:
 
 def _as_bad(bad: Any) -> Bad | None:
     if bad is None or callable(bad):
-        return cast("Bad | None", bad)
+        chosen: Bad | None = bad
+        return chosen
     names = (bad,) if isinstance(bad, str) else tuple(bad) if isinstance(bad, Iterable) else ()
     try:
         found = frozenset(Shortcoming(name) for name in names)

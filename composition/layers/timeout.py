@@ -20,6 +20,7 @@ from returns.result import Failure, Result
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.attempt import Attempt
+from ...domain.checks import Number
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.event import Delta, Event, Failed, cut_off, settle
 from ...domain.machines.bounds import Bounds
@@ -50,6 +51,9 @@ _SAID: Final = {
     "first_event": "nothing came for {:g} s",
     "idle": "nothing more came for {:g} s",
 }
+_SECONDS: Final = Number(
+    "must be a finite number above 0 seconds", "must be a number of seconds", above=0, below=math.inf
+)
 _MICROSECOND: Final = 1e-6
 """Timers ring a little early: by the resolution of the loop's clock."""
 
@@ -70,10 +74,7 @@ class Timeout(LayerPolicy):
         if not given:
             raise ValueError("with_timeout: no limit was given; name at least one of total, attempt, first_event, idle")
         for name, seconds in given.items():
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-                raise TypeError(f"with_timeout: {name} must be a number of seconds, not {seconds!r}")
-            if not 0 < seconds < math.inf:
-                raise ValueError(f"with_timeout: {name} must be a finite number above 0 seconds, not {seconds!r}")
+            _SECONDS.check(seconds, f"with_timeout: {name}")
         for wide in _NAMES[:2]:
             for name, seconds in given.items():
                 if wide in given and _NAMES.index(name) > _NAMES.index(wide) and seconds > given[wide]:

@@ -55,23 +55,23 @@ class Form:
         """The form of what stands under this name in a mapping."""
         return self
 
-    def omit(self, _: object, where: str) -> Any:
+    def omit(self, _: object, where: str, /) -> Any:
         """The mark that takes an option away."""
         return {f"{self.mark}omit": True}
 
-    def text(self, text: str, where: str) -> Any:
+    def text(self, text: str, where: str, /) -> Any:
         """A text, or an enumeration's member that is one: what is sent."""
         return str.__str__(text)
 
-    def number(self, number: float, where: str) -> Any:
+    def number(self, number: float, where: str, /) -> Any:
         """A number with a fraction, infinity, or what is no number."""
         return number if math.isfinite(number) else {f"{self.mark}float": repr(number)}
 
-    def data(self, data: bytes | bytearray | memoryview, where: str) -> Any:
+    def data(self, data: bytes | bytearray | memoryview, where: str, /) -> Any:
         """Bytes."""
         return {f"{self.mark}bytes": base64.b64encode(data).decode()}
 
-    def mapping(self, mapping: Mapping[Any, Any], where: str) -> Any:
+    def mapping(self, mapping: Mapping[Any, Any], where: str, /) -> Any:
         """A mapping by name."""
         return self.named(
             {name: self.inside(name).write(item, f"{where}[{name!r}]") for name, item in mapping.items()}, where
@@ -83,22 +83,22 @@ class Form:
             return items
         return {f"{self.mark}map": [[self.write(name, where), item] for name, item in items.items()]}
 
-    def sequence(self, sequence: Sequence[Any], where: str) -> Any:
+    def sequence(self, sequence: Sequence[Any], where: str, /) -> Any:
         """A list or a tuple."""
         return [self.write(item, f"{where}[{at}]") for at, item in enumerate(sequence)]
 
-    def member(self, member: enum.Enum, where: str) -> Any:
+    def member(self, member: enum.Enum, where: str, /) -> Any:
         """An enumeration's member that is no text."""
         return self.write(member.value, where)
 
-    def collection(self, collection: Collection[Any], where: str) -> Any:
+    def collection(self, collection: Collection[Any], where: str, /) -> Any:
         """A set."""
         self.refuse(collection, where)
 
-    def other(self, value: Any, where: str) -> Any:
+    def other(self, value: Any, where: str, /) -> Any:
         """What is none of these."""
         self.refuse(value, where)
 
-    def refuse(self, value: object, where: str) -> NoReturn:
+    def refuse(self, value: object, where: str, /) -> NoReturn:
         """What can't be written is told by its place."""
         raise ValueError(f"{where}: {value!r} has no form in JSON")
