@@ -29,7 +29,7 @@ from ...domain.usage import Usage
 from ..stack.compose import Layer
 from ..stack.journal import CANCELLED
 from ..stack.layer_policy import LayerPolicy, brought, passed_as
-from ..stack.opened import T, Told, heard
+from ..stack.opened import OnEnd, T, heard
 from ..stack.policy import Call, Decorated
 from ..stack.walk import leaves
 
@@ -135,7 +135,7 @@ class Budget(LayerPolicy):
         refusal = self.purse.reserve(reserved)
         if refusal is not None:
             return Failure(refusal)
-        return await heard(call(model, request), Told(_Purchase(self, usage, reserved).ended))
+        return await heard(call(model, request), OnEnd(_Purchase(self, usage, reserved).ended))
 
 
 def with_budget(

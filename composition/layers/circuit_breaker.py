@@ -20,15 +20,15 @@ from ...adapters.process.fork import forgets
 from ...adapters.process.shared import Shared
 from ...domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
 from ...domain.machines import breaker as steps
-from ...domain.machines.breaker import Circuit, Mode, Tolerance, Verdict
+from ...domain.machines.breaker import Circuit, Judgement, Mode, Tolerance
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy, passed_as
-from ..stack.opened import Opened, T, Told, heard
+from ..stack.opened import OnEnd, Opened, T, heard
 from ..stack.policy import Call, Decorated
-from .error_filter import On, acts_on, as_on
+from .error_filter import ErrorFilter, as_error_filter, passes
 
 COUNTED = frozenset(kind for kind, meaning in MEANING.items() if meaning.breaks_circuit)
 """The kinds that count against a model unless `on=` says otherwise."""
@@ -100,10 +100,10 @@ class Breaker(Shared):
             self._circuit, allowed = steps.ask(self.tolerance, self._circuit, now)
             return self._circuit.era if allowed else _refused(self._circuit, now)
 
-    def report(self, era: int, verdict: Verdict, asked: float | None = None) -> None:
+    def report(self, era: int, judgement: Judgement, asked: float | None = None) -> None:
         """Say how a call of this era went; `asked` is the provider's Retry-After."""
         with self._lock:
-            self._circuit = steps.report(self.tolerance, self._circuit, era, verdict, self.clock.now(), asked)
+            self._circuit = steps.report(self.tolerance, self._circuit, era, judgement, self.clock.now(), asked)
 
     def opened(self, era: int) -> int:
         """Say that a stream of this era has begun; gives the era that its end belongs to.
@@ -113,7 +113,7 @@ class Breaker(Shared):
         with self._lock:
             if self._circuit.mode is not Mode.HALF_OPEN or self._circuit.era != era:
                 return era
-            self._circuit = steps.report(self.tolerance, self._circuit, era, Verdict.GOOD, self.clock.now())
+            self._circuit = steps.report(self.tolerance, self._circuit, era, Judgement.GOOD, self.clock.now())
             return self._circuit.era if self._circuit.mode is Mode.CLOSED else _NO_ERA
 
 
@@ -136,11 +136,11 @@ class _Turn:
 
     def ended(self, outcome: Response | ModelError | None) -> None:
         if isinstance(outcome, Response):
-            self.policy.breaker.report(self.era, Verdict.GOOD)
-        elif outcome is not None and acts_on(self.policy.on, outcome):
-            self.policy.breaker.report(self.era, Verdict.BAD, outcome.retry_after)
+            self.policy.breaker.report(self.era, Judgement.GOOD)
+        elif outcome is not None and passes(self.policy.on, outcome):
+            self.policy.breaker.report(self.era, Judgement.BAD, outcome.retry_after)
         else:
-            self.policy.breaker.report(self.era, Verdict.NEITHER)
+            self.policy.breaker.report(self.era, Judgement.NEITHER)
 
 
 @attrs.frozen(repr=False)
@@ -148,7 +148,7 @@ class CircuitBreaker(LayerPolicy):
     """What `with_circuit_breaker` does on each call."""
 
     breaker: Breaker = passed_as("ratio")
-    on: On = COUNTED
+    on: ErrorFilter = COUNTED
     clock: Clock = SYSTEM_CLOCK
 
     def shown(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class CircuitBreaker(LayerPolicy):
         if isinstance(era, ModelError):
             return Failure(era)
         turn = _Turn(self, era)
-        result = await heard(call(model, request), Told(turn.ended))
+        result = await heard(call(model, request), OnEnd(turn.ended))
         if not isinstance(result, Failure) and isinstance(result.unwrap(), Opened):
             turn.era = self.breaker.opened(era)
         return result
@@ -191,7 +191,7 @@ def with_circuit_breaker(
     `Breaker` that models share, or that is isolated by hand; without one, each model gets a breaker of its own. Raises
     ValueError on numbers that make no sense.
     """
-    counted = as_on(on, "with_circuit_breaker: on")
+    counted = as_error_filter(on, "with_circuit_breaker: on")
     if isinstance(ratio, Breaker):
         shared = ratio
         if (window, minimum, pause, probes) != (60.0, 10, 30.0, 1):

@@ -23,7 +23,7 @@ from ...adapters.process.shared import Shared
 from ...domain.attempt import Wait
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.machines.bounds import Bounds
-from ...domain.machines.concurrency import Crowd, Room, Verdict, arrive, give_up, leave
+from ...domain.machines.concurrency import Admission, Crowd, Room, arrive, give_up, leave
 from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import Layer
@@ -69,7 +69,7 @@ class Slots(Shared):
     @property
     def full(self) -> bool:
         """Whether one more call would be refused."""
-        return arrive(self.room, self._crowd)[1] is Verdict.FULL
+        return arrive(self.room, self._crowd)[1] is Admission.FULL
 
     def refusal(self) -> ModelError | None:
         """What one more call would be refused with."""
@@ -83,14 +83,14 @@ class Slots(Shared):
         """A slot, once one is free, to be released; or the error, when too many wait already or the time is over."""
         waiting: _Waiting | None = None
         with self._lock:
-            self._crowd, verdict = arrive(self.room, self._crowd, priority)
+            self._crowd, admission = arrive(self.room, self._crowd, priority)
             ticket = self._crowd.tickets
-            if verdict is Verdict.WAIT:
+            if admission is Admission.WAIT:
                 loop = asyncio.get_running_loop()
                 waiting = self._waiting[ticket] = (loop, loop.create_future())
         if self._back:
             self._settle()
-        if verdict is Verdict.IN:
+        if admission is Admission.IN:
             return Slot(self, ticket)
         if waiting is not None:
             return await self._wait(ticket, *waiting)

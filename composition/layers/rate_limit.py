@@ -27,7 +27,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy, Rehearsal, passed_as
-from ..stack.opened import T, Told, heard, waited
+from ..stack.opened import OnEnd, T, heard, waited
 from ..stack.policy import Call, Decorated
 
 
@@ -80,7 +80,7 @@ class RateLimit(LayerPolicy):
         calling: Awaitable[Result[T, ModelError]] = call(model, request)
         if isinstance(limiter, Limiter):
             with listening(limiter.learn):
-                result = await (heard(calling, Told(partial(limiter.ended, permit))) if permit.tokens else calling)
+                result = await (heard(calling, OnEnd(partial(limiter.ended, permit))) if permit.tokens else calling)
             if isinstance(result, Failure):
                 limiter.heard(result.failure())
         else:

@@ -27,7 +27,7 @@ from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T, after, waited
 from ..stack.policy import Call, Decorated
-from .error_filter import On, acts_on, as_on
+from .error_filter import ErrorFilter, as_error_filter, passes
 
 RETRIED = frozenset(kind for kind, meaning in MEANING.items() if meaning.retry)
 """The kinds that are tried again unless `on=` says otherwise."""
@@ -80,7 +80,7 @@ class Retry(LayerPolicy):
     cap: float = 30.0
     max_wait: float = 60.0
     deadline: float | None = None
-    on: On = RETRIED
+    on: ErrorFilter = RETRIED
     per_kind: FrozenDict = EMPTY
     resend: Sent = Sent.YES
     hook: Hook | None = None
@@ -146,7 +146,7 @@ class Retry(LayerPolicy):
         """Seconds to wait after attempt `number` failed so, as `alike` of them did; None to give up."""
         if number >= self.attempts or alike >= self.per_kind.get(error.kind.value, self.attempts):
             return None
-        if not acts_on(self.on, error) or not self._may_be_sent_again(error):
+        if not passes(self.on, error) or not self._may_be_sent_again(error):
             return None
         asked = error.retry_after
         floor = asked if asked is not None and asked > 0 else 0.0
@@ -218,7 +218,7 @@ def with_retry(
         cap,
         max_wait,
         deadline,
-        as_on(on, "with_retry: on"),
+        as_error_filter(on, "with_retry: on"),
         _as_per_kind(per_kind),
         _as_sent(resend),
         hook,

@@ -37,11 +37,11 @@ from ...domain.response_format import Free
 from ...domain.usage import Usage
 from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy, brought
-from ..stack.opened import T, Told, after, heard, waited
+from ..stack.opened import OnEnd, T, after, heard, waited
 from ..stack.policy import Call, Decorated
 from ..stack.walk import model_id_of
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
-from .error_filter import On, acts_on, as_on
+from .error_filter import ErrorFilter, as_error_filter, passes
 
 _MEASURED = frozenset({By.LEAST_BUSY, By.LOWEST_LATENCY})
 _BY_CHANCE = frozenset({By.WEIGHTED, By.CANARY})
@@ -96,7 +96,7 @@ class Route(LayerPolicy):
     percentile: float = 0.9
     window: float = 300.0
     max_wait: float | None = None
-    on: On = REPLACED
+    on: ErrorFilter = REPLACED
     clock: Clock = SYSTEM_CLOCK
     chance: Chance = system_chance
     windows: tuple[int | None, ...] | None = brought(None)
@@ -134,7 +134,7 @@ class Route(LayerPolicy):
                 if isinstance(result, Success):
                     return after(earlier, result)
                 refusal = result.failure()
-                if not acts_on(self.on, refusal):
+                if not passes(self.on, refusal):
                     return Failure(beyond_mending(errors, earlier, refusal))
             if not refusal.attempts:
                 skipped.append(Skipped(refusal.kind.value, model_id=model_id_of(candidate)))
@@ -165,13 +165,13 @@ class Route(LayerPolicy):
 
         router.step(steps.began, at)
         started = self.clock.now()
-        result = await heard(call(model, request), Told(ended))
+        result = await heard(call(model, request), OnEnd(ended))
         if self.by is By.LEAST_BUSY:
             return result
         now = self.clock.now()
         if isinstance(result, Success):
             router.step(steps.answered, at, now, now - started)
-        elif result.failure().attempts and acts_on(self.on, result.failure()):
+        elif result.failure().attempts and passes(self.on, result.failure()):
             router.step(steps.answered, at, now, math.inf)
         return result
 
@@ -276,7 +276,7 @@ def with_route(
     as_estimate(estimate, "with_route: estimate")
     price_of = as_prices(prices, "with_route: prices") if by is By.LOWEST_COST else None
     routing = _routing(by, len(candidates) + 1, weights, sizes, share, percentile, window)
-    acted_on = as_on(on, "with_route: on")
+    acted_on = as_error_filter(on, "with_route: on")
 
     def layer(model: Model) -> Model:
         everyone = (model, *candidates)

@@ -7,7 +7,7 @@
     any ── isolate ──> isolated ── reset ──> closed
 
 The window slides in tenths. Times are in seconds. Pure steps: `ask` lets a call through or doesn't, `report` says how
-it went. A report names the era in which its call was let through: one from before the last change of mode is no news.
+it went. A report names the era in which its call was let through; one from an era before doesn't count.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Mode(enum.StrEnum):
     ISOLATED = "isolated"
 
 
-class Verdict(enum.StrEnum):
-    """How a call went, for a breaker: what is neither is the caller's own mistake, a refusal, or a call given up."""
+class Judgement(enum.StrEnum):
+    """How a call went, for a breaker; `neither` is the caller's own mistake, a refusal, or a call that was given up."""
 
     GOOD = "good"
     BAD = "bad"
@@ -40,7 +40,7 @@ class Verdict(enum.StrEnum):
 
 @attrs.frozen
 class Tolerance:
-    """How much failure is borne, and for how long a model that fails more is left alone. Raises ValueError."""
+    """How much failure is tolerated, and for how long a model that fails more is left alone. Raises ValueError."""
 
     ratio: float = attrs.field(default=0.5, validator=SHARE)
     window: float = attrs.field(default=60.0, validator=SOME_SECONDS)
@@ -78,13 +78,15 @@ def ask(tolerance: Tolerance, circuit: Circuit, now: float) -> tuple[Circuit, bo
 
 
 def report(
-    tolerance: Tolerance, circuit: Circuit, era: int, verdict: Verdict, now: float, asked: float | None = None
+    tolerance: Tolerance, circuit: Circuit, era: int, judgement: Judgement, now: float, asked: float | None = None
 ) -> Circuit:
-    """The state after a call of this era went so; `asked` is for how long the provider wants to be left alone."""
-    bad = verdict is Verdict.BAD
+    """The state after a call of this era; `asked` is for how many seconds the provider wants to be left alone."""
+    bad = judgement is Judgement.BAD
     if circuit.era == era and circuit.mode is Mode.CLOSED and not bad:
         return (
-            circuit if verdict is Verdict.NEITHER else Circuit(Mode.CLOSED, era, _counted(tolerance, circuit, now, 0))
+            circuit
+            if judgement is Judgement.NEITHER
+            else Circuit(Mode.CLOSED, era, _counted(tolerance, circuit, now, 0))
         )
     pause = max(tolerance.pause, asked) if asked is not None and asked > 0 else tolerance.pause
     if circuit.era != era:
@@ -101,7 +103,7 @@ def report(
         case Mode.HALF_OPEN if bad:
             return Circuit(Mode.OPEN, era + 1, until=now + pause)
         case Mode.HALF_OPEN:
-            good = circuit.good + (verdict is Verdict.GOOD)
+            good = circuit.good + (judgement is Judgement.GOOD)
             if good >= tolerance.probes:
                 return Circuit(era=era + 1)
             return attrs.evolve(circuit, out=circuit.out - 1, good=good)

@@ -61,7 +61,7 @@ def dollars(money: int) -> float:
 
 
 def reserve(limits: Limits, spending: Spending, cost: Cost) -> tuple[Spending, str | None]:
-    """The state after a call that may cost so much was let through; or the same state, and what it would exceed."""
+    """The state after a call with this reservation; or the same state, and why the call may not be made."""
     tokens = spending.reserved_tokens + cost.tokens
     if limits.tokens is not None and spending.tokens + tokens > limits.tokens:
         left = max(0, limits.tokens - spending.tokens - spending.reserved_tokens)
@@ -77,7 +77,7 @@ def reserve(limits: Limits, spending: Spending, cost: Cost) -> tuple[Spending, s
 
 
 def settle(spending: Spending, reserved: Cost, spent: Cost) -> Spending:
-    """The state after a call that had reserved so much has cost so much."""
+    """The state after a call is over: its reservation is free again, and what it has spent is spent."""
     return Spending(
         spending.tokens + spent.tokens,
         spending.money + spent.money,

@@ -13,7 +13,7 @@ import attrs
 from ..checks import Number
 
 _TOGETHER = 10
-"""How many calls are taken up at once; before the first so many, a percentile says nothing."""
+"""Calls are sorted in batches of this many; before the first batch is full, there is no percentile."""
 
 _RECENT = 100
 """How many of the last calls count."""
@@ -51,7 +51,7 @@ class Hedging:
 
 @attrs.frozen
 class Seen:
-    """How long the last calls took, in seconds: as they came, in order of size, and those not yet taken up."""
+    """How long the last calls took, in seconds: as they came, sorted, and those that aren't sorted yet."""
 
     recent: tuple[float, ...] = ()
     ordered: tuple[float, ...] = ()
@@ -59,7 +59,7 @@ class Seen:
 
 
 def saw(seen: Seen, seconds: float) -> Seen:
-    """One more call took so long."""
+    """The state after one more call."""
     fresh = (*seen.fresh, seconds)
     if len(fresh) < _TOGETHER:
         return Seen(seen.recent, seen.ordered, fresh)

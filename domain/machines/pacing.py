@@ -55,7 +55,7 @@ class Pace:
 
 @attrs.frozen
 class Pacing:
-    """The last starts that were handed out, as many as decide, and those given back, in order and in nanoseconds."""
+    """The last starts that were handed out, as many as count, and those given back; sorted, in nanoseconds."""
 
     starts: tuple[int, ...] = ()
     not_before: int | None = None
@@ -94,7 +94,7 @@ def release(state: Pacing, start: int, now: int) -> Pacing:
 def pause(state: Pacing, now: int, until: int, begun: Iterable[int]) -> Pacing:
     """The state in which nothing starts before `until`; starts still to come are void, and must be reserved again.
 
-    `begun` is the last starts that were used, as many as decide: those that were handed out may all be to come.
+    `begun` are the last starts that were used, as many as count: those that were handed out may all be to come.
     """
     if until <= now or (state.not_before is not None and until <= state.not_before):
         return state
