@@ -136,7 +136,7 @@ from .domain.attempt import (
 from .domain.attempt import (
     Wait as Wait,
 )
-from .domain.bad_answer import Shortcoming as Shortcoming
+from .domain.bad_answer import BadAnswer as BadAnswer
 from .domain.capability import (
     Capabilities as Capabilities,
 )

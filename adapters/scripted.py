@@ -14,7 +14,7 @@ from itertools import cycle
 import attrs
 from returns.result import Result
 
-from ..domain.answer_builder import Draft, trimmed
+from ..domain.answer_builder import AnswerBuilder, trimmed
 from ..domain.capability import Capabilities, missing
 from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import (
@@ -279,7 +279,7 @@ def _pieces(text: str, sizes: Iterator[int]) -> Iterator[str]:
 
 def _lawful(events: Sequence[Event], request: Request) -> Iterator[Event]:
     """These events as the port's laws want them: stops kept, no empty deltas, and one end."""
-    draft = Draft(request.stop_sequences)
+    draft = AnswerBuilder(request.stop_sequences)
     end = next((event for event in events if isinstance(event, (Finished, Failed))), None)
     said = events[: events.index(end)] if end is not None else events
     if isinstance(end, Finished) and not said:
@@ -317,7 +317,7 @@ def _paused(steps: Iterator[Event | _Pause], stall: Stall) -> Iterator[Event | _
 
 
 def _broken(steps: Iterator[Event | _Pause], cut: Break) -> Iterator[Event | _Pause]:
-    draft = Draft()
+    draft = AnswerBuilder()
     shown = 0
     for step in steps:
         if isinstance(step, (Finished, Failed)) or (shown == cut.after and not isinstance(step, _Pause)):

@@ -104,6 +104,9 @@ from .stack.opened import (
     Listener as Listener,
 )
 from .stack.opened import (
+    OnEnd as OnEnd,
+)
+from .stack.opened import (
     Opened as Opened,
 )
 from .stack.opened import (
@@ -111,9 +114,6 @@ from .stack.opened import (
 )
 from .stack.opened import (
     T as T,
-)
-from .stack.opened import (
-    Told as Told,
 )
 from .stack.opened import (
     after as after,

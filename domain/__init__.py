@@ -3,7 +3,7 @@
 The function `fingerprint` is in the file of its name, which it would hide here.
 """
 
-from .answer_builder import Draft, trimmed
+from .answer_builder import AnswerBuilder, trimmed
 from .attempt import Attempt, Wait
 from .capability import Capabilities, missing
 from .error import (
@@ -67,12 +67,12 @@ from .usage import Usage
 __all__ = [
     "MEANING",
     "OMIT",
+    "AnswerBuilder",
     "Attempt",
     "Audio",
     "Capabilities",
     "Delta",
     "Document",
-    "Draft",
     "ErrorKind",
     "Event",
     "Failed",

@@ -1,7 +1,7 @@
 """An answer in the making: pieces of what a provider or a runtime says go in, events that keep the laws come out.
 
 It holds text back while it may still become a stop, drops all that comes after one, joins the pieces of tool calls,
-and in the end makes the one `Response` that the events add up to. A draft belongs to one call and is not shared.
+and in the end makes the one `Response` that the events add up to. It belongs to one call and is not shared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .stop import Scanner, cut
 from .usage import Usage
 
 
-class Draft:
+class AnswerBuilder:
     """Folds one stream. Feed it pieces, show what it returns, and end it with `finish` or `fail`."""
 
     __slots__ = ("_deltas", "_scanner", "_stops", "_waiting")
@@ -56,9 +56,9 @@ class Draft:
 
     def close(self) -> list[Delta]:
         """Events for what was held back, now that no more comes."""
-        held, stop = self._scanner.close()
+        rest, stop = self._scanner.close()
         self._scanner = attrs.evolve(self._scanner, node=0, found=None, stop=stop)
-        return self._show_text(held)
+        return self._show_text(rest)
 
     def finish(
         self,
@@ -70,7 +70,7 @@ class Draft:
         response_id: str | None = None,
         message: Message | None = None,
     ) -> Finished:
-        """The last event, after `close`. A stop that was found here outdoes the finish reason that was reported.
+        """The last event, after `close`. Where a stop has ended the text, the finish reason is `stop` in any case.
 
         `message` stands for the gathered one where the provider gave metadata that deltas can't carry; it is cut too.
         """
@@ -90,15 +90,15 @@ class Draft:
         return gather(self._deltas)
 
     def _show_text(self, text: str) -> list[Delta]:
-        shown = self._show(TextDelta(text)) if text else []
+        events = self._show(TextDelta(text)) if text else []
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             for ahead, delta in waiting:
                 if ahead <= len(text):
-                    shown += self._show(delta)
+                    events += self._show(delta)
                 elif self.stopped_by is None:
                     self._waiting.append((ahead - len(text), delta))
-        return shown
+        return events
 
     def _show(self, delta: Delta) -> list[Delta]:
         self._deltas.append(delta)

@@ -1,4 +1,4 @@
-"""What can be wrong with an answer, although the provider sees nothing wrong in it."""
+"""Answers that are no use: what may be wrong with one, and the error that it comes to."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .response import FinishReason, Response
 from .response_format import JsonObject, JsonSchema
 
 
-class Shortcoming(enum.StrEnum):
-    """What is wrong with an answer.
+class BadAnswer(enum.StrEnum):
+    """What may be wrong with an answer, although the provider sees nothing wrong in it.
 
     `unparseable` is an answer that isn't the JSON that was asked for, or calls a tool with arguments that are none.
     """
@@ -26,35 +26,35 @@ class Shortcoming(enum.StrEnum):
     UNPARSEABLE = "unparseable"
 
 
-Bad = frozenset[Shortcoming] | Callable[[Response], bool]
-"""Which answers are bad: those with one of these shortcomings, or those of which a function says so."""
+AnswerFilter = frozenset[BadAnswer] | Callable[[Response], bool]
+"""Which answers are bad: those of these kinds, or those of which a function says so."""
 
-_SAID: Final[Mapping[Shortcoming | None, str]] = MappingProxyType(
+_MESSAGES: Final[Mapping[BadAnswer | None, str]] = MappingProxyType(
     {
-        Shortcoming.EMPTY: "the answer is empty",
-        Shortcoming.CUT_OFF: "the answer was cut off at its most tokens",
-        Shortcoming.FILTERED: "the answer was filtered",
-        Shortcoming.UNPARSEABLE: "the answer can't be parsed as what was asked for",
-        None: "the answer was found wanting",
+        BadAnswer.EMPTY: "the answer is empty",
+        BadAnswer.CUT_OFF: "the answer was cut off at its most tokens",
+        BadAnswer.FILTERED: "the answer was filtered",
+        BadAnswer.UNPARSEABLE: "the answer can't be parsed as what was asked for",
+        None: "the answer failed its check",
     }
 )
 
 
-def shortcomings(request: Request, response: Response) -> Iterator[Shortcoming]:
+def wrong_with(request: Request, response: Response) -> Iterator[BadAnswer]:
     """All that is wrong with this answer to this request.
 
     >>> from modelport.domain.message import Message
-    >>> list(shortcomings(Request([Message("user", "Hi")]), Response.of(" ", finish_reason="length")))
-    [<Shortcoming.EMPTY: 'empty'>, <Shortcoming.CUT_OFF: 'cut_off'>]
+    >>> list(wrong_with(Request([Message("user", "Hi")]), Response.of(" ", finish_reason="length")))
+    [<BadAnswer.EMPTY: 'empty'>, <BadAnswer.CUT_OFF: 'cut_off'>]
     """
     if not response.tool_calls and not response.content.strip():
-        yield Shortcoming.EMPTY
+        yield BadAnswer.EMPTY
     if response.finish_reason is FinishReason.LENGTH:
-        yield Shortcoming.CUT_OFF
+        yield BadAnswer.CUT_OFF
     if response.finish_reason is FinishReason.CONTENT_FILTER:
-        yield Shortcoming.FILTERED
+        yield BadAnswer.FILTERED
     if not _parses(request, response):
-        yield Shortcoming.UNPARSEABLE
+        yield BadAnswer.UNPARSEABLE
 
 
 def _parses(request: Request, response: Response) -> bool:
@@ -62,29 +62,29 @@ def _parses(request: Request, response: Response) -> bool:
         for call in response.tool_calls:
             _ = call.input
         if isinstance(request.response_format, (JsonObject, JsonSchema)) and not response.tool_calls:
-            said = json.loads(response.content)
-            return isinstance(said, dict) or isinstance(request.response_format, JsonSchema)
+            value = json.loads(response.content)
+            return isinstance(value, dict) or isinstance(request.response_format, JsonSchema)
     except (ValueError, RecursionError):
         return False
     return True
 
 
-def found_bad(bad: Bad, request: Request, response: Response) -> ModelError | None:
+def bad_answer_error(bad: AnswerFilter, request: Request, response: Response) -> ModelError | None:
     """The error that this answer comes to, its attempts in the ledger; None for a good one."""
     if callable(bad):
         if not bad(response):
             return None
-        found = None
+        kind = None
     else:
-        found = next((each for each in shortcomings(request, response) if each in bad), None)
-        if found is None:
+        kind = next((each for each in wrong_with(request, response) if each in bad), None)
+        if kind is None:
             return None
     return ModelError(
-        ErrorKind.CONTENT_FILTER if found is Shortcoming.FILTERED else ErrorKind.MALFORMED_RESPONSE,
-        _SAID[found],
+        ErrorKind.CONTENT_FILTER if kind is BadAnswer.FILTERED else ErrorKind.MALFORMED_RESPONSE,
+        _MESSAGES[kind],
         Scope.REQUEST,
         Sent.YES,
-        code=found,
+        code=kind,
         model_id=response.model_id,
         attempts=response.attempts,
     )

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .checks import Number
 from .frozen import EMPTY, FrozenDict, freeze
 from .unicode import well_formed
 
@@ -57,7 +58,16 @@ _FIELDS: Final[Mapping[str, str]] = FrozenDict(
     }
 )
 
-_WHOLE: Final = {"max_tokens": 1, "top_k": -1}  # the least legal value; vLLM and MLX write "no limit" as top_k=-1 or 0
+_NOT_NEGATIVE: Final = Number("must not be negative", "must be a number", least=0)
+_NUMBERS: Final[Mapping[str, Number]] = FrozenDict(
+    {
+        "max_tokens": Number("must be at least 1", "must be a whole number", least=1, whole=True),
+        # vLLM and MLX write "no limit" as top_k=-1 or 0.
+        "top_k": Number("must be at least -1", "must be a whole number", least=-1, whole=True),
+        "temperature": _NOT_NEGATIVE,
+        "top_p": _NOT_NEGATIVE,
+    }
+)
 
 
 def canonical(options: Mapping[str, Any], where: str = "options") -> FrozenDict:
@@ -100,17 +110,8 @@ class _Canonical(FrozenDict):
 
 def _check(where: str, name: str, value: Any) -> None:
     _check_value(where, value)
-    least = _WHOLE.get(name)
-    if least is not None and value is not None and value is not OMIT:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{where} must be a whole number, not {value!r}")
-        if value < least:
-            raise ValueError(f"{where} must be at least {least}, not {value!r}")
-    if name in ("temperature", "top_p") and value is not None and value is not OMIT:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{where} must be a number, not {value!r}")
-        if value < 0:
-            raise ValueError(f"{where} must not be negative, not {value!r}")
+    if name in _NUMBERS and value is not None and value is not OMIT:
+        _NUMBERS[name].check(value, where)
 
 
 def _check_value(where: str, value: Any) -> None:

@@ -27,7 +27,7 @@ from .message import (
     ToolResult,
     as_json,
 )
-from .reading.media import held
+from .reading.media import data_in_url
 
 CACHE_CONTROL: Final = "cache_control"  # it concerns every provider, and so stands in `metadata` under nobody's name
 
@@ -284,7 +284,7 @@ def inline(part: Image | Audio | Document, where: str) -> tuple[bytes, str]:
     """
     if part.data is not None:
         return part.data, part.media_type
-    known = held(part.url or "", where)
+    known = data_in_url(part.url or "", where)
     if known is None:
         raise Unsupported(
             f"{where}: this provider fetches no {part.url!r}; pass the bytes of the {type(part).__name__}"

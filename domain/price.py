@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import attrs
 
+from .checks import Number
 from .usage import Usage
 
-
-def _legal(price: Price, field: attrs.Attribute[Any], value: object) -> None:
-    if value is None and field.default is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise ValueError(f"{field.name} must be dollars for a million tokens, at least 0, not {value!r}")
+_DOLLARS = Number("must be dollars for a million tokens, at least 0", least=0, below=math.inf)
+_IF_SAID = attrs.validators.optional(_DOLLARS)
 
 
 @attrs.frozen
@@ -25,10 +21,10 @@ class Price:
     3.0
     """
 
-    input: float = attrs.field(validator=_legal)
-    output: float = attrs.field(validator=_legal)
-    cached: float | None = attrs.field(default=None, validator=_legal)
-    cache_write: float | None = attrs.field(default=None, validator=_legal)
+    input: float = attrs.field(validator=_DOLLARS)
+    output: float = attrs.field(validator=_DOLLARS)
+    cached: float | None = attrs.field(default=None, validator=_IF_SAID)
+    cache_write: float | None = attrs.field(default=None, validator=_IF_SAID)
 
     def of(self, usage: Usage) -> float:
         """The dollars that this usage costs."""

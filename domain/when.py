@@ -146,7 +146,7 @@ def _values(name: str, value: Any) -> frozenset[Any]:
         if not isinstance(value, _PLAIN.get(name, str)):
             raise ValueError(f"when: {name}: {value!r} is no {_PLAIN[name].__name__}, as every {name} of an error is")
     if not values:
-        raise ValueError(f"when: {name}: none of no values is ever so; leave it out")
+        raise ValueError(f"when: {name}: there are no values to compare with; leave it out")
     return values
 
 

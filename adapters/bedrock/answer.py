@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from ...domain.answer_builder import Draft, trimmed
+from ...domain.answer_builder import AnswerBuilder, trimmed
 from ...domain.event import Event
 from ...domain.frozen import FrozenDict
 from ...domain.message import Audio, Image, Message, Part, Reasoning, Role, Text, ToolCall, as_json
@@ -121,7 +121,7 @@ class Arriving:
     __slots__ = ("_blocks", "_calls", "_raw", "draft", "metadata", "model_id", "request_id", "stops")
 
     def __init__(self, stops: tuple[str, ...] = (), model_id: str | None = None) -> None:
-        self.draft = Draft(stops)
+        self.draft = AnswerBuilder(stops)
         self.stops = stops
         self.model_id = model_id
         self.request_id: str | None = None

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from ...domain.answer_builder import Draft, trimmed
+from ...domain.answer_builder import AnswerBuilder, trimmed
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict
 from ...domain.message import Message, Part, Reasoning, Role, Text, ToolCall
@@ -117,7 +117,7 @@ class Arriving:
     )
 
     def __init__(self, stops: tuple[str, ...] = (), provider: str = "openai") -> None:
-        self.draft = Draft(stops)
+        self.draft = AnswerBuilder(stops)
         self.stops = stops
         self.provider = provider
         self.done = False  # the server said `[DONE]`

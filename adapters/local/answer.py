@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ...domain.answer_builder import Draft
+from ...domain.answer_builder import AnswerBuilder
 from ...domain.error import ModelError
 from ...domain.event import Event, Failed, Finished
 from ...domain.request import Request
 from ...domain.response import FinishReason
-from ...domain.tools.local_text import Spoken, opened_thought
+from ...domain.tools.local_text import LocalText, opened_thought
 from ...domain.usage import Usage
 from .detokenizer import Detokenizer
 from .logprobs import Logprobs
@@ -38,8 +38,8 @@ class LocalAnswer:
     ) -> None:
         tools = bool(offered(request))
         self._text = Detokenizer(decode)
-        self._draft = Draft(request.stop_sequences)
-        self._spoken = Spoken(
+        self._draft = AnswerBuilder(request.stop_sequences)
+        self._spoken = LocalText(
             self._draft,
             request.stop_sequences,
             tools=tools,

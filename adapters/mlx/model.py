@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from ...domain.answer_builder import Draft
+from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities
 from ...domain.error import ErrorKind, ModelFailure
 from ...domain.event import Event, Failed, Finished
@@ -155,7 +155,7 @@ class MLXModel(LocalModel):
     def _answer(
         self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
     ) -> Finished | Failed | None:
-        phase, fail = "loading", Draft().fail
+        phase, fail = "loading", AnswerBuilder().fail
         try:
             loaded = self._runtime.loaded()
             if cancelled.is_set():

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from ...domain.answer_builder import Draft
+from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities, Unsupported
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
 from ...domain.event import Event, Failed, Finished
@@ -171,7 +171,7 @@ class OpenVINOModel(LocalModel):
     def _answer(
         self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
     ) -> Finished | Failed | None:
-        phase, fail = "loading", Draft().fail
+        phase, fail = "loading", AnswerBuilder().fail
         try:
             loaded = self._load()
             if cancelled.is_set():

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from ...domain.checks import Number
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.estimate import may_have_worked
 from ...domain.machines.allowance import Allowance
@@ -22,6 +23,7 @@ from ...domain.response import Response
 from . import deadline
 from .clock import SYSTEM_CLOCK, Clock
 from .fork import forgets
+from .shared import Shared
 
 _HOLDS_BACK = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED})
 
@@ -30,6 +32,9 @@ _SLIGHT = 1_000_000
 
 _LOOK = 1_000_000_000
 """Nanoseconds after which who waits looks whether somebody has given up, or tokens have come back."""
+
+_TOKENS = Number("must be a number of at least 1", least=1, below=math.inf)
+_MAX_WAIT = Number("must be at least 0 seconds", least=0)
 
 _LONGEST = 1e9
 """The longest pause, in seconds: thirty years are for ever, and infinity is no number of nanoseconds."""
@@ -49,7 +54,7 @@ class Permit:
     waited: float = 0.0
 
 
-class Limiter:
+class Limiter(Shared):
     """Hands out starts at a pace; share one between models that share a limit.
 
     With `tpm`, no minute holds more tokens than that, either, as far as they are known beforehand. `max_wait` is in
@@ -68,10 +73,10 @@ class Limiter:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.pace = Pace(rpm, burst)
-        if isinstance(tpm, bool) or (tpm is not None and not (isinstance(tpm, (int, float)) and 1 <= tpm < math.inf)):
-            raise ValueError(f"tokens per minute must be a number of at least 1, not {tpm!r}")
-        if max_wait is not None and not max_wait >= 0:
-            raise ValueError(f"max_wait must be at least 0 seconds, not {max_wait!r}")
+        if tpm is not None:
+            _TOKENS.check(tpm, "tokens per minute")
+        if max_wait is not None:
+            _MAX_WAIT.check(max_wait, "max_wait")
         self.tpm = None if tpm is None else int(tpm)
         self.max_wait = math.inf if max_wait is None else max_wait
         self.clock = clock
@@ -87,7 +92,7 @@ class Limiter:
         forgets(self)
 
     def arguments(self) -> dict[str, Any]:
-        """What `Limiter` is to be called with to make one like it."""
+        """Its pace, and what bounds it."""
         return {
             "rpm": self.pace.rpm,
             "tpm": self.tpm,
@@ -95,16 +100,6 @@ class Limiter:
             "max_wait": None if self.max_wait == math.inf else self.max_wait,
             "clock": self.clock,
         }
-
-    def __repr__(self) -> str:
-        tokens = "" if self.tpm is None else f", tpm={self.tpm}"
-        burst = f", burst={self.pace.burst}" if self.pace.burst > 1 else ""
-        most = f", max_wait={self.max_wait:g}" if self.max_wait < math.inf else ""
-        return f"Limiter({self.pace.rpm:g}{tokens}{burst}{most})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """In another process, or as a copy, it begins anew: what was handed out here isn't known there."""
-        return (_limiter, (self.pace, self.tpm, self.max_wait, self.clock))
 
     async def acquire(self, tokens: int = 0) -> float | ModelError:
         """Waits for a permit and gives the seconds that it took; or the error, when the wait would be too long."""
@@ -267,7 +262,3 @@ class Limiter:
             reset = 60.0 if tokens.reset is None else min(tokens.reset, 60.0)
             until = now + nanoseconds(reset)
             self._meter = owe(self.tpm, self._meter, now, max(0, int(tokens.remaining)), until)
-
-
-def _limiter(pace: Pace, tpm: int | None, max_wait: float, clock: Clock) -> Limiter:
-    return Limiter(pace.rpm, tpm=tpm, burst=pace.burst, max_wait=max_wait, clock=clock)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from ...domain.answer_builder import Draft
+from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Failed
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
@@ -109,7 +109,7 @@ class VLLMModel(LocalModel):
 
     async def _answer(self, ready: Ready, request: Request, deltas: bool, give: Callable[[Event], None]) -> None:
         """On the engine's loop: one call from its prompt to its end."""
-        phase, name, fail = "reading", "", Draft().fail
+        phase, name, fail = "reading", "", AnswerBuilder().fail
         try:
             prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
             options = resolve(self.options, request.options)

@@ -24,7 +24,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.blocking import blocking
 from ..stack.compose import describe
-from .as_json import as_json
+from .json_values import json_values
 from .model_names import DEFAULT, model_for, most_tokens, needs_default_weights
 
 _INTERRUPTED = 130
@@ -152,7 +152,7 @@ def _told(model: Model, request: Request, as_one: bool) -> ModelError | None:
                     sys.stdout.write(shown)
                     sys.stdout.flush()
                 case Finished() if as_one:
-                    shown = json.dumps(as_json(event.response), ensure_ascii=False, indent=2)
+                    shown = json.dumps(json_values(event.response), ensure_ascii=False, indent=2)
                     sys.stdout.write(shown)
                 case Failed():
                     error = event.error

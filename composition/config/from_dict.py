@@ -41,7 +41,7 @@ class Source:
     def __init__(self, own: Mapping[str, type] = EMPTY, named: Mapping[str, Any] = EMPTY, where: str = "") -> None:
         self._own, self._named, self._where = own, named, where
         self._made: dict[str, Model | None] = {}
-        self._reader = Reader({machine.word: machine for machine in (Breaker, Limiter, Purse, Slots)})
+        self._reader = Reader({cls.word: cls for cls in (Breaker, Limiter, Purse, Slots)})
 
     def model(self, data: Any, where: str) -> Model:
         """An adapter, a stack, or the name of one."""

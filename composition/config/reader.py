@@ -25,7 +25,7 @@ class Misconfigured(ValueError):
 class Reader:
     """Reads the settings of one stack."""
 
-    _machines: Mapping[str, type]
+    _shared: Mapping[str, type]
     _made: dict[tuple[str, int], tuple[dict[str, Any], Any]] = attrs.field(factory=dict)
 
     def read(self, value: Any, where: str, *, secret: bool = False) -> Any:
@@ -43,14 +43,15 @@ class Reader:
                 return self._map(inner, at, secret)
             if tag in VALUES:
                 return _made(VALUES[tag], at, **_members(inner, at))
-            return self._machine(tag, inner, at) if tag in self._machines else getattr(self, f"_{tag}")(inner, at)
+            return self._read_shared(tag, inner, at) if tag in self._shared else getattr(self, f"_{tag}")(inner, at)
         return {
             name: self.read(item, f"{where}[{name!r}]", secret=secret or is_secret(name))
             for name, item in value.items()
         }
 
     def _env(self, name: Any, where: str) -> Env:
-        return _made(Env, where, name)  # type: ignore[no-any-return]
+        env: Env = _made(Env, where, name)
+        return env
 
     def _omit(self, value: Any, where: str) -> Any:
         return OMIT if value is True else _unreadable(value, where, "true")
@@ -60,21 +61,21 @@ class Reader:
             _unreadable(items, where, "a list of pairs, of a name and a value each")
         return {name: self.read(item, f"{where}[{name!r}]", secret=secret or is_secret(name)) for name, item in items}
 
-    def _machine(self, word: str, fields: Any, where: str) -> Any:
-        given = _members(fields, where)
-        number = given.pop("shared", None)
+    def _read_shared(self, word: str, fields: Any, where: str) -> Any:
+        arguments = _members(fields, where)
+        number = arguments.pop("shared", None)
         if not isinstance(number, int | None):
             _unreadable(number, f"{where}.shared", "a number")
         if number is None:
-            return _made(self._machines[word], where, **given)
+            return _made(self._shared[word], where, **arguments)
         if (word, number) not in self._made:
-            self._made[word, number] = given, _made(self._machines[word], where, **given)
-        first, machine = self._made[word, number]
-        if given not in ({}, first):
+            self._made[word, number] = arguments, _made(self._shared[word], where, **arguments)
+        first, state = self._made[word, number]
+        if arguments not in ({}, first):
             raise Misconfigured(
                 where, f"the {word} that is shared as {number} is made of {first!r} before; write the same"
             )
-        return machine
+        return state
 
 
 def _is_pair(item: object) -> bool:

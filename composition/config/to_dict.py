@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...adapters.process.shared import Shared
 from ...domain.model import Model
 from ..layers import name_of
-from ..stack.layer_policy import is_machine
 from ..stack.policy import Decorated
 from ..stack.walk import first_leaf, layers_of
 from ..stack.written import Writer, adapter_written
@@ -50,8 +50,8 @@ def _layer(policy: Any, writer: Writer) -> dict[str, Any]:
     for argument, value in policy.arguments().items():
         if argument == "models":
             written[argument] = [_written(model, writer) for model in value]
-        elif is_machine(value):
-            word, made_of = writer.machine(value, name)
+        elif isinstance(value, Shared):
+            word, made_of = writer.shared(value, name)
             written |= {argument: {word: made_of}} if "shared" in made_of else made_of
         else:
             written[argument] = writer.write(value, f"{name}: {argument}")

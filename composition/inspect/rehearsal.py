@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...adapters.process.clock import Chance, Clock
+from ...adapters.process.shared import Shared
 from ...domain.model import Model
-from ..stack.layer_policy import is_machine
 from ..stack.policy import Decorated, Direct
 
 
@@ -22,7 +22,7 @@ class Rehearsed:
         self.clock, self.chance = clock, chance
         self._leaf = leaf
         self._leaves: dict[int, Model] = {}
-        self._machines: dict[int, Any] = {}
+        self._shared: dict[int, Any] = {}
 
     def model(self, model: Model) -> Model:
         """The stack. Raises TypeError for a layer that isn't of this package: nobody knows how it is made."""
@@ -37,12 +37,12 @@ class Rehearsed:
         new = policy.rehearsed(self)
         return inner if new is None else Decorated(inner, new, self.clock, model.declared)
 
-    def machine(self, machine: Any) -> Any:
-        """One like it, the same for all that share it; what is no machine, as it is."""
-        if not is_machine(machine):
-            return machine
-        if id(machine) not in self._machines:
-            arguments = machine.arguments()
+    def shared(self, value: Any) -> Any:
+        """A state like this one, the same for all that share it; what can't be shared, as it is."""
+        if not isinstance(value, Shared):
+            return value
+        if id(value) not in self._shared:
+            arguments = value.arguments()
             clock = {"clock": self.clock} if "clock" in arguments else {}
-            self._machines[id(machine)] = type(machine)(**{**arguments, **clock})
-        return self._machines[id(machine)]
+            self._shared[id(value)] = type(value)(**{**arguments, **clock})
+        return self._shared[id(value)]

@@ -19,6 +19,7 @@ from returns.result import Failure, Result, Success
 from ...adapters.process.calling import as_request
 from ...adapters.process.clock import Clock, VirtualClock
 from ...domain.capability import Capabilities
+from ...domain.checks import Number, whole
 from ...domain.error import ModelError
 from ...domain.event import Event, replay
 from ...domain.frozen import EMPTY
@@ -34,6 +35,9 @@ from .rehearsal import Rehearsed
 
 EVERYONE = "*"
 """Stands for the id of every model that isn't named."""
+
+
+_RATE = Number("must be a number of calls a second above 0", above=0, below=math.inf)
 
 
 def _different(number: int) -> Request:
@@ -53,10 +57,8 @@ class Workload:
     usage: Usage = Usage(500, 200)
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.calls, bool) or not isinstance(self.calls, int) or self.calls < 1:
-            raise ValueError(f"Workload: calls must be a whole number of at least 1, not {self.calls!r}")
-        if not (isinstance(self.rate, (int, float)) and 0 < self.rate < math.inf):
-            raise ValueError(f"Workload: rate must be a number of calls a second above 0, not {self.rate!r}")
+        whole(1).check(self.calls, "Workload: calls")
+        _RATE.check(self.rate, "Workload: rate")
 
 
 @attrs.frozen

@@ -16,6 +16,7 @@ from returns.result import Failure, Result
 from ...adapters.prices import Prices, as_prices
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...adapters.process.fork import forgets
+from ...adapters.process.shared import Shared
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.estimate import Estimate, as_estimate, estimated
 from ...domain.machines import budget as steps
@@ -27,8 +28,8 @@ from ...domain.response import Response
 from ...domain.usage import Usage
 from ..stack.compose import Layer
 from ..stack.journal import CANCELLED
-from ..stack.layer_policy import LayerPolicy, passed_as
-from ..stack.opened import T, Told, heard
+from ..stack.layer_policy import LayerPolicy, brought, passed_as
+from ..stack.opened import OnEnd, T, heard
 from ..stack.policy import Call, Decorated
 from ..stack.walk import leaves
 
@@ -36,7 +37,7 @@ _PAID = frozenset({"answered", CANCELLED, ErrorKind.INTERRUPTED, ErrorKind.TIMEO
 """The outcomes of attempts that a provider may have charged, although it didn't say how much."""
 
 
-class Purse:
+class Purse(Shared):
     """How much may be spent, and how much has been; share one between the models that are paid from it.
 
     Raises ValueError where nothing is limited.
@@ -50,21 +51,13 @@ class Purse:
         self._lock = threading.Lock()
         forgets(self)
 
-    def __repr__(self) -> str:
-        limits = {"usd": self.limits.usd, "tokens": self.limits.tokens}
-        return f"Purse({', '.join(f'{name}={value!r}' for name, value in limits.items() if value is not None)})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """In another process, or as a copy, it begins anew: what is spent here isn't known there."""
-        return (Purse, (self.limits.usd, self.limits.tokens))
-
     def forget(self) -> None:
         """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
         self._spending, self._lock = Spending(self._spending.tokens, self._spending.money), threading.Lock()
 
     def arguments(self) -> dict[str, Any]:
-        """What `Purse` is to be called with to make one like it, with nothing spent."""
-        return {"usd": self.limits.usd, "tokens": self.limits.tokens}
+        """Its limits: another one like it has nothing spent."""
+        return attrs.asdict(self.limits)
 
     @property
     def spent_usd(self) -> float:
@@ -117,16 +110,12 @@ class Budget(LayerPolicy):
     purse: Purse = passed_as("usd")
     prices: Mapping[str, Price] | Prices | None = None
     estimate: Estimate | None = None
-    paid: tuple[str | None, ...] = attrs.field(default=(), kw_only=True)
-    price_of: Prices | None = attrs.field(default=None, kw_only=True)
-
-    def arguments(self) -> dict[str, Any]:
-        """Without what the model below has brought."""
-        return {name: value for name, value in super().arguments().items() if name not in ("paid", "price_of")}
+    paid: tuple[str | None, ...] = brought(())
+    price_of: Prices | None = brought(None)
 
     def shown(self) -> dict[str, Any]:
         """What the purse says of itself."""
-        return {"": repr(self.purse).removeprefix("Purse(").removesuffix(")")}
+        return {"": self.purse.settings()}
 
     def money(self, model_id: str | None, usage: Usage) -> int:
         """The picodollars that this usage costs; what has no price by its own name costs what the dearest does."""
@@ -146,7 +135,7 @@ class Budget(LayerPolicy):
         refusal = self.purse.reserve(reserved)
         if refusal is not None:
             return Failure(refusal)
-        return await heard(call(model, request), Told(_Purchase(self, usage, reserved).ended))
+        return await heard(call(model, request), OnEnd(_Purchase(self, usage, reserved).ended))
 
 
 def with_budget(

@@ -22,6 +22,7 @@ from returns.result import Failure, Result, Success
 
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...domain.checks import Number
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.event import Event, Failed, Finished, cut_off, replay, settle
 from ...domain.forms.fingerprint import fingerprint
@@ -31,17 +32,18 @@ from ...domain.request import Request
 from ...domain.response import FinishReason, Response
 from ..stack.compose import Layer
 from ..stack.journal import Journal, open_journal
-from ..stack.layer_policy import LayerPolicy, Rehearsal
+from ..stack.layer_policy import LayerPolicy, Rehearsal, brought
 from ..stack.opened import T, drained
 from ..stack.policy import Between, Call, Decorated, Opening, Whole
 from ..stack.walk import below
 from ..stack.written import Writer, adapter_written
-from .coalescing import Flight, Flights
+from .coalescing import CoalescedCall, CoalescedCalls
 from .stores import DiskStore, MemoryStore, Store
 
 GOOD: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 """How an answer ends that is kept; others were cut off, filtered, or ended nobody knows why."""
 
+_TTL: Final = Number("must be more than 0 seconds", "is a number of seconds", above=0)
 _bypass: ContextVar[bool | None] = ContextVar("modelport_bypass_cache", default=None)
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")  # where an object lies, in its repr: another place in each process
 _nameless = itertools.count(1)
@@ -95,19 +97,13 @@ class Cache(LayerPolicy):
     ttl: float | None = None
     name: str | None = None
     clock: Clock = SYSTEM_CLOCK
-    prefix: str = attrs.field(default="", kw_only=True, eq=False)
-    kept: Store = attrs.field(default=attrs.Factory(_made, takes_self=True), kw_only=True, eq=False)
-    flights: Flights = attrs.field(factory=Flights, kw_only=True, eq=False)
+    prefix: str = brought("", eq=False)
+    kept: Store = brought(attrs.Factory(_made, takes_self=True), eq=False)
+    calls: CoalescedCalls = brought(attrs.Factory(CoalescedCalls), eq=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.ttl is not None and not isinstance(self.ttl, (int, float)):
-            raise TypeError(f"with_cache: ttl is a number of seconds, not {self.ttl!r}")
-        if self.ttl is not None and not self.ttl > 0:
-            raise ValueError(f"with_cache: ttl must be more than 0 seconds, not {self.ttl!r}")
-
-    def arguments(self) -> dict[str, Any]:
-        """Without what was made of them."""
-        return {name: value for name, value in super().arguments().items() if name in _ARGUMENTS}
+        if self.ttl is not None:
+            _TTL.check(self.ttl, "with_cache: ttl")
 
     def rehearsed(self, at: Rehearsal) -> Cache:
         """One in memory, whatever its store: what is on the disk is of another time."""
@@ -120,7 +116,7 @@ class Cache(LayerPolicy):
 
     def over(self, model: Model) -> Cache:
         """The same cache for this model, whose answers have keys of their own."""
-        return attrs.evolve(self, prefix=self._prefix(model), kept=self.kept, flights=self.flights)
+        return attrs.evolve(self, prefix=self._prefix(model), kept=self.kept, calls=self.calls)
 
     def _key(self, request: Request) -> str | None:
         """The key of the answer; None for a call that goes by the cache."""
@@ -141,9 +137,6 @@ class Cache(LayerPolicy):
                 return f"#{next(_nameless)}"
             fix = "give its answers a name of their own: with_cache(..., name='...')"
             raise ValueError(f"with_cache: it can't be told which model this is, so {fix} ({unsaid})") from unsaid
-
-
-_ARGUMENTS: Final = ("store", "max_bytes", "ttl", "name", "clock")
 
 
 def _told(model: Model) -> list[Any]:
@@ -168,16 +161,16 @@ class _Cached(Between):
             return Success(kept)
         last, journal = None, open_journal()
         while last is None:
-            flight, first = cache.flights.board(self.key, self._whole_flight(request))
+            call, first = cache.calls.join(self.key, self._ask_whole(request))
             until = self._until(first)
             try:
-                while flight.is_flying() and cache.clock.now() < until:
-                    await flight.more(len(flight.events), cache.clock, until)
+                while call.is_going_on() and cache.clock.now() < until:
+                    await call.more(len(call.events), cache.clock, until)
             except BaseException:
-                await cache.flights.leave(flight, cache.clock, journal, cut_short=True)
+                await cache.calls.leave(call, cache.clock, journal, cut_short=True)
                 raise
-            await cache.flights.leave(flight, cache.clock, journal)
-            last = self._last(flight, first, until, 0, journal)
+            await cache.calls.leave(call, cache.clock, journal)
+            last = self._last(call, first, until, 0, journal)
         return settle((last,))
 
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
@@ -190,22 +183,22 @@ class _Cached(Between):
             return
         last, shown, journal = None, 0, open_journal()
         while last is None:
-            flight, first = cache.flights.board(self.key, self._stream_flight(request))
+            call, first = cache.calls.join(self.key, self._ask_streamed(request))
             until = self._until(first)
-            events_so_far, over = flight.events, False
+            events_so_far, over = call.events, False
             try:
                 while not over:
-                    over = not flight.is_flying() or cache.clock.now() >= until
+                    over = not call.is_going_on() or cache.clock.now() >= until
                     while shown < len(events_so_far):
                         shown += 1
                         yield events_so_far[shown - 1]
                     if not over:
-                        await flight.more(shown, cache.clock, until)
+                        await call.more(shown, cache.clock, until)
             except BaseException:
-                await cache.flights.leave(flight, cache.clock, journal, cut_short=True)
+                await cache.calls.leave(call, cache.clock, journal, cut_short=True)
                 raise
-            await cache.flights.leave(flight, cache.clock, journal)
-            last = self._last(flight, first, until, shown, journal)
+            await cache.calls.leave(call, cache.clock, journal)
+            last = self._last(call, first, until, shown, journal)
         if isinstance(last, Finished) and not shown:  # it was asked for as a whole
             for event in replay(last.response):
                 yield event
@@ -218,61 +211,61 @@ class _Cached(Between):
         return math.inf if left == math.inf else self.cache.clock.now() + left
 
     def _last(
-        self, flight: Flight, first: bool, until: float, shown: int, journal: Journal | None
+        self, call: CoalescedCall, first: bool, until: float, shown: int, journal: Journal | None
     ) -> Finished | Failed | None:
         """How the call ended for one who asked and has seen so much of it; None to ask again."""
-        if flight.raised is not None:
-            raise flight.raised
-        last = flight.last
+        if call.raised is not None:
+            raise call.raised
+        last = call.last
         if isinstance(last, Finished):
-            return last if flight.claim(journal) else Finished(attrs.evolve(last.response, attempts=()))
+            return last if call.claim(journal) else Finished(attrs.evolve(last.response, attempts=()))
         if isinstance(last, Failed):
             if not first and not shown and last.error.kind is ErrorKind.DEADLINE_EXCEEDED:
                 return None  # that was the first one's deadline
-            return last if flight.claim(journal) else Failed(attrs.evolve(last.error, attempts=()), last.partial)
+            return last if call.claim(journal) else Failed(attrs.evolve(last.error, attempts=()), last.partial)
         if self.cache.clock.now() < until:  # the loop of the first one is gone
-            return cut_off(flight.events[:shown]) if shown else None
+            return cut_off(call.events[:shown]) if shown else None
         message = "an identical call in flight didn't end before the deadline"
         return Failed(
             ModelError(ErrorKind.DEADLINE_EXCEEDED, message, Scope.REQUEST, Sent.NO),
-            cut_off(flight.events[:shown]).partial,
+            cut_off(call.events[:shown]).partial,
         )
 
-    def _whole_flight(self, request: Request) -> Callable[[Flight], Awaitable[None]]:
-        async def ask(flight: Flight) -> None:
-            if not await self._is_kept(flight):
+    def _ask_whole(self, request: Request) -> Callable[[CoalescedCall], Awaitable[None]]:
+        async def ask(call: CoalescedCall) -> None:
+            if not await self._is_kept(call):
                 result = await Whole(self.cache.clock)(self.inner, request)
-                await self._land(
-                    flight, Failed(result.failure()) if isinstance(result, Failure) else Finished(result.unwrap())
+                await self._end(
+                    call, Failed(result.failure()) if isinstance(result, Failure) else Finished(result.unwrap())
                 )
 
         return ask
 
-    def _stream_flight(self, request: Request) -> Callable[[Flight], Awaitable[None]]:
-        async def ask(flight: Flight) -> None:
-            if await self._is_kept(flight):
+    def _ask_streamed(self, request: Request) -> Callable[[CoalescedCall], Awaitable[None]]:
+        async def ask(call: CoalescedCall) -> None:
+            if await self._is_kept(call):
                 return
             async with aclosing(drained(Opening(self.cache.clock), self.inner, request)) as events:
                 async for event in events:
                     if isinstance(event, (Finished, Failed)):
-                        await self._land(flight, event)
+                        await self._end(call, event)
                     else:
-                        flight.tell(event)
+                        call.tell(event)
 
         return ask
 
-    async def _is_kept(self, flight: Flight) -> bool:
-        """Whether an answer has come since the first look; it ends the flight."""
+    async def _is_kept(self, call: CoalescedCall) -> bool:
+        """Whether an answer has come since the first look; it ends the call."""
         kept = None if _bypass.get() else await self.cache.kept.get(self.key)
         if kept is not None:
-            self.cache.flights.land(flight, Finished(kept))
+            self.cache.calls.end(call, Finished(kept))
         return kept is not None
 
-    async def _land(self, flight: Flight, last: Finished | Failed) -> None:
+    async def _end(self, call: CoalescedCall, last: Finished | Failed) -> None:
         if isinstance(last, Finished) and last.response.finish_reason in GOOD:
             kept = attrs.evolve(last.response, attempts=())
             await self.cache.kept.put(self.key, kept, self.cache.ttl)
-        self.cache.flights.land(flight, last)
+        self.cache.calls.end(call, last)
 
 
 def with_cache(

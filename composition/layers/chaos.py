@@ -18,6 +18,7 @@ from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.capability import Capabilities
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.event import Delta, Event, Failed, Finished, cut_off
+from ...domain.fields import changed
 from ...domain.machines.bounds import Bounds
 from ...domain.machines.chaos import Fate, Plan, fate
 from ...domain.model import Model
@@ -76,7 +77,7 @@ class Chaos(LayerPolicy):
     @property
     def plan(self) -> dict[str, Any]:
         """What goes wrong, by name."""
-        return self.planned.said()
+        return changed(self.planned)
 
     def arguments(self) -> dict[str, Any]:
         """The plan by name."""

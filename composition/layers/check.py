@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any, Final
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -19,6 +19,7 @@ from returns.result import Failure, Result, Success
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.attempt import Attempt
+from ...domain.checks import Number
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.event import Delta, Event, Failed, Finished, cut_off
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
@@ -35,7 +36,9 @@ from ..stack.policy import Between, Call, Decorated, Opening, Whole
 Checked = Mapping[str, Any] | type | Callable[[Response], object]
 """What an answer must be: a JSON schema, a class with `model_validate_json`, or a function of the response."""
 
-_LONGEST = 500
+_REPAIR: Final = Number("must be at least 0 (no second question)", "must be a whole number", least=0, whole=True)
+
+_LONGEST: Final = 500
 """Characters of a reason: a schema's may quote the whole answer."""
 
 
@@ -49,7 +52,8 @@ def _judge(check: Any) -> Callable[[Response], object]:
         raise TypeError(
             f"with_check: takes a JSON schema, a pydantic model or a function of the response, not {check!r}"
         )
-    return cast(Callable[[Response], object], check)
+    judge: Callable[[Response], object] = check
+    return judge
 
 
 def _by_schema(schema: dict[str, Any]) -> Callable[[Response], str | None]:
@@ -103,10 +107,7 @@ class Check(LayerPolicy):
     judge: Callable[[Response], object] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.repair, bool) or not isinstance(self.repair, int):
-            raise TypeError(f"with_check: repair must be a whole number, not {self.repair!r}")
-        if self.repair < 0:
-            raise ValueError(f"with_check: repair must be at least 0 (no second question), not {self.repair!r}")
+        _REPAIR.check(self.repair, "with_check: repair")
         object.__setattr__(self, "judge", _judge(self.check))
 
     def shown(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import attrs
@@ -16,17 +17,18 @@ from returns.result import Failure, Result
 
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...adapters.process.fork import forgets
+from ...adapters.process.shared import Shared
 from ...domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
 from ...domain.machines import breaker as steps
-from ...domain.machines.breaker import Circuit, Mode, Tolerance, Verdict
+from ...domain.machines.breaker import Circuit, Judgement, Mode, Tolerance
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy, passed_as
-from ..stack.opened import Opened, T, Told, heard
+from ..stack.opened import OnEnd, Opened, T, heard
 from ..stack.policy import Call, Decorated
-from .error_filter import On, acts_on, as_on
+from .error_filter import ErrorFilter, as_error_filter, passes
 
 COUNTED = frozenset(kind for kind, meaning in MEANING.items() if meaning.breaks_circuit)
 """The kinds that count against a model unless `on=` says otherwise."""
@@ -34,7 +36,7 @@ COUNTED = frozenset(kind for kind, meaning in MEANING.items() if meaning.breaks_
 _NO_ERA = -1
 
 
-class Breaker:
+class Breaker(Shared):
     """Lets calls through while a model does well; share one between models that fail together.
 
     `ratio` is the share of failures among at least `minimum` calls in `window` seconds that opens it, for `pause`
@@ -59,22 +61,12 @@ class Breaker:
         self._lock = threading.Lock()
         forgets(self)
 
-    def __repr__(self) -> str:
-        fields = attrs.fields(Tolerance)
-        held = {field.name: getattr(self.tolerance, field.name) for field in fields}
-        changed = (f"{f.name}={held[f.name]!r}" for f in fields if held[f.name] != f.default)
-        return f"Breaker({', '.join(changed)})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """In another process, or as a copy, it begins anew: what failed here says nothing there."""
-        return (_breaker, (self.tolerance, self.clock))
-
     def forget(self) -> None:
         """In a forked child: the probes on their way are the parent's, and so may be whoever holds the lock."""
         self._circuit, self._lock = attrs.evolve(self._circuit, out=0), threading.Lock()
 
     def arguments(self) -> dict[str, Any]:
-        """What `Breaker` is to be called with to make one like it."""
+        """What it bears."""
         return {**attrs.asdict(self.tolerance), "clock": self.clock}
 
     @property
@@ -108,10 +100,10 @@ class Breaker:
             self._circuit, allowed = steps.ask(self.tolerance, self._circuit, now)
             return self._circuit.era if allowed else _refused(self._circuit, now)
 
-    def report(self, era: int, verdict: Verdict, asked: float | None = None) -> None:
+    def report(self, era: int, judgement: Judgement, asked: float | None = None) -> None:
         """Say how a call of this era went; `asked` is the provider's Retry-After."""
         with self._lock:
-            self._circuit = steps.report(self.tolerance, self._circuit, era, verdict, self.clock.now(), asked)
+            self._circuit = steps.report(self.tolerance, self._circuit, era, judgement, self.clock.now(), asked)
 
     def opened(self, era: int) -> int:
         """Say that a stream of this era has begun; gives the era that its end belongs to.
@@ -121,12 +113,8 @@ class Breaker:
         with self._lock:
             if self._circuit.mode is not Mode.HALF_OPEN or self._circuit.era != era:
                 return era
-            self._circuit = steps.report(self.tolerance, self._circuit, era, Verdict.GOOD, self.clock.now())
+            self._circuit = steps.report(self.tolerance, self._circuit, era, Judgement.GOOD, self.clock.now())
             return self._circuit.era if self._circuit.mode is Mode.CLOSED else _NO_ERA
-
-
-def _breaker(tolerance: Tolerance, clock: Clock) -> Breaker:
-    return Breaker(**attrs.asdict(tolerance), clock=clock)
 
 
 def _refused(circuit: Circuit, now: float) -> ModelError:
@@ -148,11 +136,11 @@ class _Turn:
 
     def ended(self, outcome: Response | ModelError | None) -> None:
         if isinstance(outcome, Response):
-            self.policy.breaker.report(self.era, Verdict.GOOD)
-        elif outcome is not None and acts_on(self.policy.on, outcome):
-            self.policy.breaker.report(self.era, Verdict.BAD, outcome.retry_after)
+            self.policy.breaker.report(self.era, Judgement.GOOD)
+        elif outcome is not None and passes(self.policy.on, outcome):
+            self.policy.breaker.report(self.era, Judgement.BAD, outcome.retry_after)
         else:
-            self.policy.breaker.report(self.era, Verdict.NEITHER)
+            self.policy.breaker.report(self.era, Judgement.NEITHER)
 
 
 @attrs.frozen(repr=False)
@@ -160,13 +148,13 @@ class CircuitBreaker(LayerPolicy):
     """What `with_circuit_breaker` does on each call."""
 
     breaker: Breaker = passed_as("ratio")
-    on: On = COUNTED
+    on: ErrorFilter = COUNTED
     clock: Clock = SYSTEM_CLOCK
 
     def shown(self) -> dict[str, Any]:
         """What the breaker says of itself."""
-        said = repr(self.breaker).removeprefix("Breaker(").removesuffix(")")
-        return {"": said} if said else {}
+        settings = self.breaker.settings()
+        return {"": settings} if settings else {}
 
     def refusal(self, max_wait: float = math.inf) -> ModelError | None:
         """Why a call would be refused now; for a route that looks before it chooses."""
@@ -179,7 +167,7 @@ class CircuitBreaker(LayerPolicy):
         if isinstance(era, ModelError):
             return Failure(era)
         turn = _Turn(self, era)
-        result = await heard(call(model, request), Told(turn.ended))
+        result = await heard(call(model, request), OnEnd(turn.ended))
         if not isinstance(result, Failure) and isinstance(result.unwrap(), Opened):
             turn.era = self.breaker.opened(era)
         return result
@@ -203,7 +191,7 @@ def with_circuit_breaker(
     `Breaker` that models share, or that is isolated by hand; without one, each model gets a breaker of its own. Raises
     ValueError on numbers that make no sense.
     """
-    counted = as_on(on, "with_circuit_breaker: on")
+    counted = as_error_filter(on, "with_circuit_breaker: on")
     if isinstance(ratio, Breaker):
         shared = ratio
         if (window, minimum, pause, probes) != (60.0, 10, 30.0, 1):
@@ -211,8 +199,9 @@ def with_circuit_breaker(
                 "with_circuit_breaker: window, minimum, pause and probes belong to the Breaker; set them there"
             )
         return lambda model: Decorated(model, CircuitBreaker(shared, counted, clock), clock)
+    new = partial(Breaker, ratio, window=window, minimum=minimum, pause=pause, probes=probes, clock=clock)
     try:
-        tolerance = Tolerance(ratio, window, minimum, pause, probes)
+        new()
     except ValueError as error:
         raise ValueError(f"with_circuit_breaker: {error}") from None
-    return lambda model: Decorated(model, CircuitBreaker(_breaker(tolerance, clock), counted, clock), clock)
+    return lambda model: Decorated(model, CircuitBreaker(new(), counted, clock), clock)

@@ -1,8 +1,8 @@
 """One call that several ask for at once: it is made once, and goes on for as long as anybody waits for it.
 
 The call runs in a task of its own, in the event loop of whoever asked first, so that the first may be cancelled and the
-others still get the answer. Those who wait may be on other tasks, threads and event loops. When the loop of the first
-is gone, its flight is lost, and the next one asks anew.
+others still get the answer. Callers may be on other tasks, threads and event loops. When the loop of the first is gone,
+its call is lost, and the next one asks anew.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ...domain.event import Delta, Failed, Finished
 from ..stack.journal import Journal, keeping
 
 _GLANCE = 0.05
-"""Seconds after which one who waits on another loop looks whether that loop still runs."""
+"""Seconds after which a caller on another loop looks whether the loop of the call still runs."""
 
 
-class Flight:
-    """What one call has said so far, and who waits for more of it."""
+class CoalescedCall:
+    """What has come of one call so far, and who waits for more of it."""
 
     __slots__ = (
-        "_claimed", "_lock", "_waiting", "events", "journal", "key", "landed", "last", "loop", "raised", "riders",
+        "_claimed", "_lock", "_waiting", "callers", "events", "journal", "key", "last", "loop", "over", "raised",
         "task",
     )  # fmt: skip
 
@@ -36,9 +36,9 @@ class Flight:
         self.events: list[Delta] = []
         self.journal = Journal()
         self.last: Finished | Failed | None = None
-        self.landed = False
+        self.over = False
         self.raised: BaseException | None = None
-        self.riders = 0
+        self.callers = 0
         self._claimed = False
         self._waiting: dict[asyncio.Future[None], None] = {}  # in the order of asking: the first claims the ledger
         self._lock = lock
@@ -77,21 +77,21 @@ class Flight:
         with self._lock:
             self._waiting[future] = None
         try:
-            if len(self.events) > seen or self.landed:
+            if len(self.events) > seen or self.over:
                 return
             if here is self.loop and until == math.inf:
                 await future
                 return
             glance = math.inf if here is self.loop else _GLANCE
-            while not future.done() and self.is_flying() and (left := until - clock.now()) > 0:
+            while not future.done() and self.is_going_on() and (left := until - clock.now()) > 0:
                 await asyncio.wait((future,), timeout=min(glance, left))
         finally:
             with self._lock:
                 self._waiting.pop(future, None)
 
-    def is_flying(self) -> bool:
+    def is_going_on(self) -> bool:
         """Whether anything is still to come."""
-        return not self.landed and self.loop.is_running()
+        return not self.over and self.loop.is_running()
 
 
 def _set(future: asyncio.Future[None]) -> None:
@@ -99,82 +99,82 @@ def _set(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-class Flights:
+class CoalescedCalls:
     """The calls in progress, by key."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Flight] = {}
+        self._open: dict[str, CoalescedCall] = {}
         self._lock = threading.RLock()  # a loop may run a new task at once, within the lock
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or one in another process, has no calls in progress."""
-        return (Flights, ())
+        return (CoalescedCalls, ())
 
-    def board(self, key: str, ask: Callable[[Flight], Awaitable[None]]) -> tuple[Flight, bool]:
-        """The flight of this key, and whether it has just begun, with `ask`."""
+    def join(self, key: str, ask: Callable[[CoalescedCall], Awaitable[None]]) -> tuple[CoalescedCall, bool]:
+        """The call of this key, and whether it has just begun, with `ask`."""
         with self._lock:
-            flight = self._open.get(key)
-            if flight is not None and flight.is_flying():
-                flight.riders += 1
-                return flight, False
-            flight = self._open[key] = Flight(key, self._lock)
-            flight.riders = 1
-            flight.task = flight.loop.create_task(_fly(flight, ask))
-            flight.task.add_done_callback(lambda _: self.land(flight))
-            return flight, True
+            call = self._open.get(key)
+            if call is not None and call.is_going_on():
+                call.callers += 1
+                return call, False
+            call = self._open[key] = CoalescedCall(key, self._lock)
+            call.callers = 1
+            call.task = call.loop.create_task(_make(call, ask))
+            call.task.add_done_callback(lambda _: self.end(call))
+            return call, True
 
-    def land(self, flight: Flight, last: Finished | Failed | None = None) -> None:
+    def end(self, call: CoalescedCall, last: Finished | Failed | None = None) -> None:
         """The call is over; `last` is how it ended, if it came to that."""
         with self._lock:
-            if flight.landed:
+            if call.over:
                 return
-            self._strike(flight)
-            flight.last, flight.landed = last, True
-            flight.wake()
+            self._strike(call)
+            call.last, call.over = last, True
+            call.wake()
 
     async def leave(
-        self, flight: Flight, clock: Clock, journal: Journal | None = None, *, cut_short: bool = False
+        self, call: CoalescedCall, clock: Clock, journal: Journal | None = None, *, cut_short: bool = False
     ) -> None:
-        """One caller less waits. When nobody does any more, the call is cancelled, and this waits until it has let go.
+        """A caller leaves. When the last one has left, the call is cancelled, and this waits until it has let go.
 
-        What was called by then belongs in the journal of the last one. A caller that is `cut_short` in the instant in
-        which the call lands never sees its answer, so the call belongs in its journal as well, unless another has it.
+        What was sent by then belongs in the journal of the last caller. A caller that is `cut_short` at the moment when
+        the call ends never sees its answer, so the call belongs in its journal as well, unless another has it.
         """
         with self._lock:
-            flight.riders -= 1
-            abandoned = not flight.riders and not flight.landed
+            call.callers -= 1
+            abandoned = not call.callers and not call.over
             if abandoned:
-                self._strike(flight)
-        if abandoned and not await _cancelled(flight, clock):
+                self._strike(call)
+        if abandoned and not await _cancelled(call, clock):
             return
-        if journal is not None and (abandoned or (cut_short and flight.landed)):
-            flight.claim(journal)
+        if journal is not None and (abandoned or (cut_short and call.over)):
+            call.claim(journal)
 
-    def _strike(self, flight: Flight) -> None:
-        if self._open.get(flight.key) is flight:
-            del self._open[flight.key]
+    def _strike(self, call: CoalescedCall) -> None:
+        if self._open.get(call.key) is call:
+            del self._open[call.key]
 
 
-async def _cancelled(flight: Flight, clock: Clock) -> bool:
+async def _cancelled(call: CoalescedCall, clock: Clock) -> bool:
     """Cancels the call and waits until it has let go; False when its loop has closed, and the call with it."""
-    assert flight.task is not None
-    if flight.loop is asyncio.get_running_loop():
-        flight.task.cancel()
+    assert call.task is not None
+    if call.loop is asyncio.get_running_loop():
+        call.task.cancel()
     else:
         try:
-            flight.loop.call_soon_threadsafe(flight.task.cancel)
+            call.loop.call_soon_threadsafe(call.task.cancel)
         except RuntimeError:
             return False
-    while flight.is_flying():
-        await flight.more(len(flight.events), clock)
+    while call.is_going_on():
+        await call.more(len(call.events), clock)
     return True
 
 
-async def _fly(flight: Flight, ask: Callable[[Flight], Awaitable[None]]) -> None:
+async def _make(call: CoalescedCall, ask: Callable[[CoalescedCall], Awaitable[None]]) -> None:
     try:
-        with keeping(flight.journal):
-            await ask(flight)
+        with keeping(call.journal):
+            await ask(call)
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # those who wait raise it
-        flight.raised = error
+        call.raised = error

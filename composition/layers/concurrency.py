@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -20,10 +18,12 @@ from returns.result import Failure, Result
 
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...adapters.process.fork import forgets
+from ...adapters.process.shared import Shared
 from ...domain.attempt import Wait
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.machines.bounds import Bounds
-from ...domain.machines.concurrency import Crowd, Room, Verdict, arrive, give_up, leave
+from ...domain.machines.concurrency import Admission, Crowd, Room, arrive, give_up, leave
 from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import Layer
@@ -34,7 +34,7 @@ from ..stack.policy import Call, Decorated
 _Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
 
 
-class Slots:
+class Slots(Shared):
     """Room for so many calls at once; share it between models that share a limit.
 
     `max_queue` is how many may wait: the next is refused at once. Raises ValueError on numbers that make no sense.
@@ -50,18 +50,10 @@ class Slots:
         self._lock = threading.Lock()
         self._back: deque[int] = deque()
         self._of_parent = 0
-        _all.add(self)
-
-    def __repr__(self) -> str:
-        most = "" if self.room.max_queue is None else f", max_queue={self.room.max_queue}"
-        return f"Slots({self.room.n}{most})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """In another process, or as a copy, all slots are free: the calls in progress are here."""
-        return (_slots, (self.room, self.clock))
+        forgets(self)
 
     def arguments(self) -> dict[str, Any]:
-        """What `Slots` is to be called with to make the like."""
+        """How much room there is."""
         return {"n": self.room.n, "max_queue": self.room.max_queue, "clock": self.clock}
 
     @property
@@ -77,7 +69,7 @@ class Slots:
     @property
     def full(self) -> bool:
         """Whether one more call would be refused."""
-        return arrive(self.room, self._crowd)[1] is Verdict.FULL
+        return arrive(self.room, self._crowd)[1] is Admission.FULL
 
     def refusal(self) -> ModelError | None:
         """What one more call would be refused with."""
@@ -91,14 +83,14 @@ class Slots:
         """A slot, once one is free, to be released; or the error, when too many wait already or the time is over."""
         waiting: _Waiting | None = None
         with self._lock:
-            self._crowd, verdict = arrive(self.room, self._crowd, priority)
+            self._crowd, admission = arrive(self.room, self._crowd, priority)
             ticket = self._crowd.tickets
-            if verdict is Verdict.WAIT:
+            if admission is Admission.WAIT:
                 loop = asyncio.get_running_loop()
                 waiting = self._waiting[ticket] = (loop, loop.create_future())
         if self._back:
             self._settle()
-        if verdict is Verdict.IN:
+        if admission is Admission.IN:
             return Slot(self, ticket)
         if waiting is not None:
             return await self._wait(ticket, *waiting)
@@ -153,26 +145,11 @@ class Slots:
             except RuntimeError:  # its loop is closed: nobody waits there any more
                 self._back.append(next_in)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
         self._of_parent = self._crowd.tickets
         self._crowd = Crowd(tickets=self._of_parent)
         self._waiting, self._back, self._lock = {}, deque(), threading.Lock()
-
-
-_all: weakref.WeakSet[Slots] = weakref.WeakSet()
-
-
-def _forget() -> None:
-    for slots in _all:
-        slots._forget()
-
-
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_forget)  # Windows doesn't fork
-
-
-def _slots(room: Room, clock: Clock) -> Slots:
-    return Slots(room.n, max_queue=room.max_queue, clock=clock)
 
 
 def _say(let_in: asyncio.Future[bool], answer: bool) -> None:
@@ -206,7 +183,7 @@ class Concurrency(LayerPolicy):
 
     def shown(self) -> dict[str, Any]:
         """What the slots say of themselves."""
-        named = {"": repr(self.slots).removeprefix("Slots(").removesuffix(")")}
+        named = {"": self.slots.settings()}
         return named if self.priority is None else {**named, "priority": self.priority}
 
     def bounds(self, below: Bounds, *others: Bounds) -> Bounds:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 
 from ...domain.error import ErrorKind, ModelError
 
-On = frozenset[ErrorKind] | Callable[[ModelError], bool]
+ErrorFilter = frozenset[ErrorKind] | Callable[[ModelError], bool]
+"""Kinds of error, or a function that says whether an error passes."""
 
 
-def as_on(on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool], where: str) -> On:
+def as_error_filter(
+    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool], where: str
+) -> ErrorFilter:
     """What people pass as `on=`. Raises ValueError with the legal kinds for an unknown or empty one."""
     if callable(on):
         return on
@@ -25,6 +28,6 @@ def as_on(on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError
     return kinds
 
 
-def acts_on(on: On, error: ModelError) -> bool:
+def passes(error_filter: ErrorFilter, error: ModelError) -> bool:
     """Whether the policy acts on this error."""
-    return error.kind in on if isinstance(on, frozenset) else bool(on(error))
+    return error.kind in error_filter if isinstance(error_filter, frozenset) else bool(error_filter(error))

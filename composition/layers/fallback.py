@@ -8,7 +8,7 @@ content, and nobody is asked after the deadline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -16,7 +16,7 @@ from returns.result import Failure, Result, Success
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.attempt import Attempt
-from ...domain.bad_answer import Bad, Shortcoming, found_bad
+from ...domain.bad_answer import AnswerFilter, BadAnswer, bad_answer_error
 from ...domain.error import ErrorKind, ModelError
 from ...domain.frozen import FrozenDict
 from ...domain.machines.bounds import Bounds, one_after_another
@@ -30,7 +30,7 @@ from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import Opened, T, after
 from ..stack.policy import Call, Decorated
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
-from .error_filter import On, acts_on, as_on
+from .error_filter import ErrorFilter, as_error_filter, passes
 
 
 @attrs.frozen(repr=False)
@@ -38,8 +38,8 @@ class Fallback(LayerPolicy):
     """What `with_fallback` does on each call."""
 
     models: tuple[Model, ...]
-    on: On = REPLACED
-    on_response: Bad | None = None
+    on: ErrorFilter = REPLACED
+    on_response: AnswerFilter | None = None
     options: tuple[FrozenDict, ...] = ()
     clock: Clock = SYSTEM_CLOCK
 
@@ -66,7 +66,7 @@ class Fallback(LayerPolicy):
             if isinstance(result, Success):
                 return after(earlier, result)
             error = result.failure()
-            if not bad and not acts_on(self.on, error):
+            if not bad and not passes(self.on, error):
                 return Failure(beyond_mending(errors, earlier, error))
             errors.append(error)
             earlier += error.attempts
@@ -78,7 +78,7 @@ class Fallback(LayerPolicy):
             return result, False
         outcome = result.unwrap()
         response = await outcome.empty() if isinstance(outcome, Opened) else outcome
-        error = None if response is None else found_bad(self.on_response, request, response)
+        error = None if response is None else bad_answer_error(self.on_response, request, response)
         return (result, False) if error is None else (Failure(_thrown_away(error)), True)
 
 
@@ -95,19 +95,20 @@ def _shown(chosen: Any) -> str:
     return repr(sorted(map(str, chosen))) if isinstance(chosen, frozenset) else repr(chosen)
 
 
-def _as_bad(bad: Any) -> Bad | None:
+def _as_answer_filter(bad: Any) -> AnswerFilter | None:
     if bad is None or callable(bad):
-        return cast("Bad | None", bad)
+        answer_filter: AnswerFilter | None = bad
+        return answer_filter
     names = (bad,) if isinstance(bad, str) else tuple(bad) if isinstance(bad, Iterable) else ()
     try:
-        found = frozenset(Shortcoming(name) for name in names)
+        kinds = frozenset(BadAnswer(name) for name in names)
     except ValueError as error:
-        raise ValueError(f"with_fallback: on_response: {error}; they are {', '.join(Shortcoming)}") from None
-    if not found:
+        raise ValueError(f"with_fallback: on_response: {error}; they are {', '.join(BadAnswer)}") from None
+    if not kinds:
         raise TypeError(
-            f"with_fallback: on_response: takes {', '.join(Shortcoming)}, or a function of the response, not {bad!r}"
+            f"with_fallback: on_response: takes {', '.join(BadAnswer)}, or a function of the response, not {bad!r}"
         )
-    return found
+    return kinds
 
 
 def _as_options(options: object, count: int) -> tuple[FrozenDict, ...]:
@@ -124,7 +125,7 @@ def _as_options(options: object, count: int) -> tuple[FrozenDict, ...]:
 def with_fallback(
     *models: Model,
     on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = REPLACED,
-    on_response: Shortcoming | str | Iterable[Shortcoming | str] | Callable[[Response], bool] | None = None,
+    on_response: BadAnswer | str | Iterable[BadAnswer | str] | Callable[[Response], bool] | None = None,
     options: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
     clock: Clock = SYSTEM_CLOCK,
 ) -> Layer:
@@ -140,7 +141,11 @@ def with_fallback(
         raise TypeError("with_fallback: fall back to which model? Name at least one")
     candidates = as_candidates(models, "with_fallback")
     policy = Fallback(
-        candidates, as_on(on, "with_fallback: on"), _as_bad(on_response), _as_options(options, len(models)), clock
+        candidates,
+        as_error_filter(on, "with_fallback: on"),
+        _as_answer_filter(on_response),
+        _as_options(options, len(models)),
+        clock,
     )
 
     def layer(model: Model) -> Model:

@@ -30,7 +30,7 @@ _CUT_SHORT = "cut_short"
 
 
 @attrs.frozen
-class _Line:
+class _LogLine:
     """The text of a line, put together when a handler wants it."""
 
     fields: dict[str, Any]
@@ -90,7 +90,7 @@ class _Call:
         level = self._log.level if isinstance(self._said, Response) else max(self._log.level, logging.WARNING)
         if self._logger.isEnabledFor(level):
             fields = self._fields(self._log.clock.now() - self._began)
-            self._logger.log(level, "%s", _Line(fields), extra={"modelport": fields})
+            self._logger.log(level, "%s", _LogLine(fields), extra={"modelport": fields})
 
     def _fields(self, seconds: float) -> dict[str, Any]:
         said = self._said

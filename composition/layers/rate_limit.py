@@ -27,7 +27,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy, Rehearsal, passed_as
-from ..stack.opened import T, Told, heard, waited
+from ..stack.opened import OnEnd, T, heard, waited
 from ..stack.policy import Call, Decorated
 
 
@@ -50,8 +50,7 @@ class RateLimit(LayerPolicy):
 
     def shown(self) -> dict[str, Any]:
         """What the limiter says of itself."""
-        said = repr(self.limiter)
-        return {"": said.removeprefix("Limiter(").removesuffix(")") if isinstance(self.limiter, Limiter) else said}
+        return {"": self.limiter.settings() if isinstance(self.limiter, Limiter) else repr(self.limiter)}
 
     def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
         """After the longest wait for a permit."""
@@ -62,7 +61,7 @@ class RateLimit(LayerPolicy):
         """With a limiter of that time. Raises TypeError for one of the application's."""
         if not isinstance(self.limiter, Limiter):
             raise TypeError(f"{self!r} is a limiter of the application, which waits in its own time")
-        return attrs.evolve(self, limiter=at.machine(self.limiter), clock=at.clock)
+        return attrs.evolve(self, limiter=at.shared(self.limiter), clock=at.clock)
 
     def refusal(self, max_wait: float = math.inf) -> ModelError | None:
         """Why a call would be refused now; for a route that looks before it chooses."""
@@ -81,7 +80,7 @@ class RateLimit(LayerPolicy):
         calling: Awaitable[Result[T, ModelError]] = call(model, request)
         if isinstance(limiter, Limiter):
             with listening(limiter.learn):
-                result = await (heard(calling, Told(partial(limiter.ended, permit))) if permit.tokens else calling)
+                result = await (heard(calling, OnEnd(partial(limiter.ended, permit))) if permit.tokens else calling)
             if isinstance(result, Failure):
                 limiter.heard(result.failure())
         else:

@@ -17,6 +17,7 @@ from returns.result import Failure, Result
 from ...adapters.process import deadline as deadlines
 from ...adapters.process.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
 from ...domain.attempt import Attempt, Wait
+from ...domain.checks import Number, whole
 from ...domain.error import MEANING, ErrorKind, ModelError, ModelFailure, Sent
 from ...domain.frozen import EMPTY, FrozenDict
 from ...domain.machines.bounds import Bounds
@@ -26,7 +27,7 @@ from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T, after, waited
 from ..stack.policy import Call, Decorated
-from .error_filter import On, acts_on, as_on
+from .error_filter import ErrorFilter, as_error_filter, passes
 
 RETRIED = frozenset(kind for kind, meaning in MEANING.items() if meaning.retry)
 """The kinds that are tried again unless `on=` says otherwise."""
@@ -43,11 +44,10 @@ _GROWN = 1000
 """How often a pause has doubled when a number can hardly say how long it is."""
 
 
-def _positive(name: str, value: object, *, zero: bool = False) -> None:
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"with_retry: {name} must be a number of seconds, not {value!r}")
-    if math.isnan(value) or value < 0 or (value == 0 and not zero):
-        raise ValueError(f"with_retry: {name} must be {'at least' if zero else 'more than'} 0 seconds, not {value!r}")
+_ATTEMPTS = Number("must be at least 1 (the first call counts)", "must be a whole number", least=1, whole=True)
+_SECONDS = Number("must be at least 0 seconds", "must be a number of seconds", least=0)
+_DEADLINE = Number("must be more than 0 seconds", "must be a number of seconds", above=0)
+_HOOKED = Number("must give seconds of at least 0, or None", least=0)
 
 
 def _as_per_kind(per_kind: Mapping[Any, int]) -> FrozenDict:
@@ -59,10 +59,7 @@ def _as_per_kind(per_kind: Mapping[Any, int]) -> FrozenDict:
             known = ErrorKind(kind)
         except ValueError as error:
             raise ValueError(f"with_retry: per_kind: {error}; the kinds are {', '.join(ErrorKind)}") from None
-        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-            raise ValueError(
-                f"with_retry: per_kind[{known.value!r}] must be a whole number of at least 1, not {most!r}"
-            )
+        whole(1).check(most, f"with_retry: per_kind[{known.value!r}]")
         attempts[known.value] = most
     return FrozenDict(attempts)
 
@@ -83,7 +80,7 @@ class Retry(LayerPolicy):
     cap: float = 30.0
     max_wait: float = 60.0
     deadline: float | None = None
-    on: On = RETRIED
+    on: ErrorFilter = RETRIED
     per_kind: FrozenDict = EMPTY
     resend: Sent = Sent.YES
     hook: Hook | None = None
@@ -93,15 +90,12 @@ class Retry(LayerPolicy):
     chance: Chance = attrs.field(default=system_chance, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int):
-            raise TypeError(f"with_retry: attempts must be a whole number, not {self.attempts!r}")
-        if self.attempts < 1:
-            raise ValueError(f"with_retry: attempts must be at least 1 (the first call counts), not {self.attempts!r}")
-        _positive("base", self.base, zero=True)
-        _positive("cap", self.cap, zero=True)
-        _positive("max_wait", self.max_wait, zero=True)
+        _ATTEMPTS.check(self.attempts, "with_retry: attempts")
+        _SECONDS.check(self.base, "with_retry: base")
+        _SECONDS.check(self.cap, "with_retry: cap")
+        _SECONDS.check(self.max_wait, "with_retry: max_wait")
         if self.deadline is not None:
-            _positive("deadline", self.deadline)
+            _DEADLINE.check(self.deadline, "with_retry: deadline")
         for name, strategy in (("wait", self.wait), ("stop", self.stop)):
             if strategy is not None and not callable(strategy):
                 raise TypeError(f"with_retry: {name} must be one of tenacity's strategies, not {strategy!r}")
@@ -152,7 +146,7 @@ class Retry(LayerPolicy):
         """Seconds to wait after attempt `number` failed so, as `alike` of them did; None to give up."""
         if number >= self.attempts or alike >= self.per_kind.get(error.kind.value, self.attempts):
             return None
-        if not acts_on(self.on, error) or not self._may_be_sent_again(error):
+        if not passes(self.on, error) or not self._may_be_sent_again(error):
             return None
         asked = error.retry_after
         floor = asked if asked is not None and asked > 0 else 0.0
@@ -171,12 +165,11 @@ class Retry(LayerPolicy):
         return None if self.stop is not None and self.stop(state) else pause
 
     def _hooked(self, hook: Hook, error: ModelError, number: int, pause: float, floor: float) -> float:
-        given = hook(error, number, pause)
-        if given is None:
+        seconds = hook(error, number, pause)
+        if seconds is None:
             return pause
-        if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
-            raise ValueError(f"with_retry: hook must give seconds of at least 0, or None, not {given!r}")
-        return max(floor, float(given))
+        _HOOKED.check(seconds, "with_retry: hook")
+        return max(floor, float(seconds))
 
     def _may_be_sent_again(self, error: ModelError) -> bool:
         return error.kind in _REFUSED or _SENT.index(error.sent) <= _SENT.index(self.resend)
@@ -225,7 +218,7 @@ def with_retry(
         cap,
         max_wait,
         deadline,
-        as_on(on, "with_retry: on"),
+        as_error_filter(on, "with_retry: on"),
         _as_per_kind(per_kind),
         _as_sent(resend),
         hook,

@@ -22,6 +22,7 @@ from ...adapters.process.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
 from ...adapters.process.fork import forgets
 from ...domain.attempt import Attempt, Skipped
 from ...domain.capability import missing
+from ...domain.checks import Number
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.estimate import Estimate, as_estimate, estimated
 from ...domain.machines import router as steps
@@ -35,15 +36,16 @@ from ...domain.response import Response
 from ...domain.response_format import Free
 from ...domain.usage import Usage
 from ..stack.compose import Layer
-from ..stack.layer_policy import LayerPolicy
-from ..stack.opened import T, Told, after, heard, waited
+from ..stack.layer_policy import LayerPolicy, brought
+from ..stack.opened import OnEnd, T, after, heard, waited
 from ..stack.policy import Call, Decorated
 from ..stack.walk import model_id_of
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
-from .error_filter import On, acts_on, as_on
+from .error_filter import ErrorFilter, as_error_filter, passes
 
 _MEASURED = frozenset({By.LEAST_BUSY, By.LOWEST_LATENCY})
 _BY_CHANCE = frozenset({By.WEIGHTED, By.CANARY})
+_MAX_WAIT = Number("must be at least 0 seconds", least=0)
 
 
 class Router:
@@ -94,16 +96,12 @@ class Route(LayerPolicy):
     percentile: float = 0.9
     window: float = 300.0
     max_wait: float | None = None
-    on: On = REPLACED
+    on: ErrorFilter = REPLACED
     clock: Clock = SYSTEM_CLOCK
     chance: Chance = system_chance
-    windows: tuple[int | None, ...] | None = attrs.field(default=None, kw_only=True)
-    price_of: Prices | None = attrs.field(default=None, kw_only=True, eq=False)
+    windows: tuple[int | None, ...] | None = brought(None)
+    price_of: Prices | None = brought(None, eq=False)
     router: Router = attrs.field(init=False, eq=False, default=attrs.Factory(_router, takes_self=True))
-
-    def arguments(self) -> dict[str, Any]:
-        """Without what the models have brought."""
-        return {name: value for name, value in super().arguments().items() if name not in ("windows", "price_of")}
 
     def shown(self) -> dict[str, Any]:
         """Without the candidates, which stand below it, and without functions and prices."""
@@ -136,7 +134,7 @@ class Route(LayerPolicy):
                 if isinstance(result, Success):
                     return after(earlier, result)
                 refusal = result.failure()
-                if not acts_on(self.on, refusal):
+                if not passes(self.on, refusal):
                     return Failure(beyond_mending(errors, earlier, refusal))
             if not refusal.attempts:
                 skipped.append(Skipped(refusal.kind.value, model_id=model_id_of(candidate)))
@@ -167,13 +165,13 @@ class Route(LayerPolicy):
 
         router.step(steps.began, at)
         started = self.clock.now()
-        result = await heard(call(model, request), Told(ended))
+        result = await heard(call(model, request), OnEnd(ended))
         if self.by is By.LEAST_BUSY:
             return result
         now = self.clock.now()
         if isinstance(result, Success):
             router.step(steps.answered, at, now, now - started)
-        elif result.failure().attempts and acts_on(self.on, result.failure()):
+        elif result.failure().attempts and passes(self.on, result.failure()):
             router.step(steps.answered, at, now, math.inf)
         return result
 
@@ -273,12 +271,12 @@ def with_route(
             raise ValueError(f"with_route: {name} goes with by='{strategy}', not with by='{by}'")
     if key is not None and not callable(key):
         raise TypeError(f"with_route: key must be a function from a request to a text, not {key!r}")
-    if max_wait is not None and not max_wait >= 0:
-        raise ValueError(f"with_route: max_wait must be at least 0 seconds, not {max_wait!r}")
+    if max_wait is not None:
+        _MAX_WAIT.check(max_wait, "with_route: max_wait")
     as_estimate(estimate, "with_route: estimate")
     price_of = as_prices(prices, "with_route: prices") if by is By.LOWEST_COST else None
     routing = _routing(by, len(candidates) + 1, weights, sizes, share, percentile, window)
-    acted_on = as_on(on, "with_route: on")
+    acted_on = as_error_filter(on, "with_route: on")
 
     def layer(model: Model) -> Model:
         everyone = (model, *candidates)
@@ -311,9 +309,9 @@ def with_route(
     return layer
 
 
-def _as_by(by: object) -> By:
+def _as_by(by: Any) -> By:
     try:
-        return By(by)  # type: ignore[arg-type]
+        return By(by)
     except ValueError:
         raise ValueError(f"with_route: by must be one of {', '.join(By)}, not {by!r}") from None
 

@@ -24,12 +24,14 @@ from typing import Any, Final, Protocol, runtime_checkable
 import attrs
 
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...domain.checks import Number
 from ...domain.forms.json_form import from_json, to_json
 from ...domain.message import Message, as_json
 from ...domain.response import Response
 
 _LOG = logging.getLogger("modelport.cache")
 _MEBIBYTE: Final = 1 << 20
+_BYTES: Final = Number("must be at least 1", "is a whole number of bytes", least=1, whole=True)
 
 
 @runtime_checkable
@@ -45,11 +47,8 @@ class Store(Protocol):
         ...
 
 
-def _bytes(number: Any) -> int:
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"max_bytes is a whole number of bytes, not {number!r}")
-    if number < 1:
-        raise ValueError(f"max_bytes must be at least 1, not {number!r}; leave the cache out")
+def _bytes(number: int) -> int:
+    _BYTES.check(number, "max_bytes")
     return number
 
 

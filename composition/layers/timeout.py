@@ -20,6 +20,7 @@ from returns.result import Failure, Result
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.attempt import Attempt
+from ...domain.checks import Number
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.event import Delta, Event, Failed, cut_off, settle
 from ...domain.machines.bounds import Bounds
@@ -31,7 +32,7 @@ from ..stack.interrupt import Interrupt
 from ..stack.journal import (
     CANCELLED,
     Journal,
-    Line,
+    JournaledCall,
     at_each_model,
     is_bare,
     journaled,
@@ -50,6 +51,9 @@ _SAID: Final = {
     "first_event": "nothing came for {:g} s",
     "idle": "nothing more came for {:g} s",
 }
+_SECONDS: Final = Number(
+    "must be a finite number above 0 seconds", "must be a number of seconds", above=0, below=math.inf
+)
 _MICROSECOND: Final = 1e-6
 """Timers ring a little early: by the resolution of the loop's clock."""
 
@@ -70,10 +74,7 @@ class Timeout(LayerPolicy):
         if not given:
             raise ValueError("with_timeout: no limit was given; name at least one of total, attempt, first_event, idle")
         for name, seconds in given.items():
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-                raise TypeError(f"with_timeout: {name} must be a number of seconds, not {seconds!r}")
-            if not 0 < seconds < math.inf:
-                raise ValueError(f"with_timeout: {name} must be a finite number above 0 seconds, not {seconds!r}")
+            _SECONDS.check(seconds, f"with_timeout: {name}")
         for wide in _NAMES[:2]:
             for name, seconds in given.items():
                 if wide in given and _NAMES.index(name) > _NAMES.index(wide) and seconds > given[wide]:
@@ -127,7 +128,7 @@ class _Timed:
     """
 
     __slots__ = (
-        "_bare", "_deltas", "_end", "_journal", "_limits", "_line", "_of_end", "_of_silence", "_outer", "_silence",
+        "_bare", "_deltas", "_end", "_journal", "_limits", "_of_end", "_of_silence", "_outer", "_own_call", "_silence",
         "_since", "_stream", "_timer", "_told", "_wait", "over_by", "saw",
     )  # fmt: skip
 
@@ -135,7 +136,7 @@ class _Timed:
         self._limits, self._outer = limits, open_journal()
         # The models below enter their calls; a bare one is entered here.
         self._journal, self._bare = Journal(), is_bare(model)
-        self._line = Line(self._journal, model, limits.clock)
+        self._own_call = JournaledCall(self._journal, model, limits.clock)
         self._deltas: list[Delta] = []
         self.saw = self._deltas.append
         self._told = False
@@ -215,7 +216,7 @@ class _Timed:
 
     def _follow(self, stream: Opened) -> None:
         """The stream has begun: from now on so much silence is allowed as there may be between two events."""
-        self._line.first_event = stream.first_event
+        self._own_call.first_event = stream.first_event
         if stream.first_event is None:
             self._stop()
             stream.listen(self)
@@ -267,7 +268,7 @@ class _Timed:
         attempts: tuple[Attempt, ...]
         provider = model_id = None
         if self._bare:
-            attempt = self._line.attempt(kind.value, message)
+            attempt = self._own_call.attempt(kind.value, message)
             attempts, provider, model_id = (attempt,), attempt.provider, attempt.model_id
         else:
             attempts = tuple(_struck(each, kind) for each in self._journal.attempts)
@@ -277,7 +278,7 @@ class _Timed:
 
     def _cut_short(self) -> None:
         """The call was cancelled, or its stream was closed."""
-        self._enter((self._line.attempt(CANCELLED),) if self._bare else self._journal.attempts)
+        self._enter((self._own_call.attempt(CANCELLED),) if self._bare else self._journal.attempts)
 
     def _enter(self, attempts: tuple[Attempt, ...]) -> None:
         self._told = True

@@ -25,7 +25,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import Layer
-from ..stack.layer_policy import LayerPolicy, Rehearsal
+from ..stack.layer_policy import LayerPolicy, Rehearsal, brought
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated, Opening
 from ..stack.walk import first_leaf
@@ -101,12 +101,8 @@ class Trace(LayerPolicy):
     tracer_provider: TracerProvider | None = None
     meter_provider: MeterProvider | None = None
     clock: Clock = SYSTEM_CLOCK
-    wall: Callable[[], int] = time.time_ns
-    asked: _Asked | None = attrs.field(default=None, eq=False, kw_only=True)
-
-    def arguments(self) -> dict[str, Any]:
-        """Without what the model below has brought, and without what reads the calendar."""
-        return {name: value for name, value in super().arguments().items() if name not in ("asked", "wall")}
+    wall: Callable[[], int] = brought(time.time_ns)
+    asked: _Asked | None = brought(None, eq=False)
 
     def shown(self) -> dict[str, Any]:
         """Whether what is said is told."""
@@ -243,7 +239,7 @@ def with_trace(
     except ImportError:
         return _left_out
     del opentelemetry
-    trace = Trace(content, tracer_provider, meter_provider, clock, wall)
+    trace = Trace(content, tracer_provider, meter_provider, clock, wall=wall)
     return lambda model: Decorated(model, attrs.evolve(trace, asked=_asked(model)), clock)
 
 

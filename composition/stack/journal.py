@@ -95,7 +95,7 @@ class Journaled:
         journal = open_journal()
         if journal is None:
             return await call(model, request)
-        line = Line(journal, model, self.clock)
+        line = JournaledCall(journal, model, self.clock)
         return line.opened(await heard(call(model, request), line))
 
     def rehearsed(self, at: Rehearsal) -> Journaled:
@@ -103,7 +103,7 @@ class Journaled:
         return Journaled(at.clock)
 
 
-class Line:
+class JournaledCall:
     """One call in a journal."""
 
     __slots__ = ("_clock", "_journal", "_model", "_said", "first_event", "started")

@@ -5,7 +5,7 @@ From this one place come its repr, the form in which a configuration holds it, i
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import attrs
 
@@ -13,33 +13,14 @@ from ...domain.machines.bounds import Bounds
 from ...domain.model import Model
 
 
-class Machine(Protocol):
-    """What keeps a layer's state, and may be shared by several layers: a limiter, a breaker, a purse, slots."""
-
-    word: ClassVar[str]
-
-    def arguments(self) -> dict[str, Any]:
-        """What its class is to be called with to make one like it."""
-        ...
-
-
-MACHINES: Final = ("breaker", "limiter", "purse", "slots")
-"""Their words in a configuration."""
-
-
-def is_machine(value: object) -> bool:
-    """Whether it is one of this package."""
-    return getattr(type(value), "word", None) in MACHINES
-
-
 class Rehearsal(Protocol):
-    """Another time, in which a stack is played: with other clocks, other chance, and machines of its own."""
+    """Another time, in which a stack is played: with other clocks, other chance, and shared states of its own."""
 
     clock: Any
     chance: Any
 
-    def machine(self, machine: Any) -> Any:
-        """Another one like this machine, the same for each layer that shares it; what is no machine, as it is."""
+    def shared(self, value: Any) -> Any:
+        """Another state like this one, the same for each layer that shares it; what can't be shared, as it is."""
         ...
 
     def model(self, model: Model) -> Model:
@@ -55,6 +36,11 @@ def passed_as(argument: str) -> Any:
     return attrs.field(metadata={_AS: argument})
 
 
+def brought(default: Any, *, eq: bool = True) -> Any:
+    """A field that no argument gives: what the model below has brought, or what was made of the arguments."""
+    return attrs.field(default=default, kw_only=True, eq=eq, metadata={_AS: None})
+
+
 @attrs.frozen(repr=False)
 class LayerPolicy:
     """A policy whose fields are its layer's arguments, by the same names unless `passed_as` says another."""
@@ -67,8 +53,9 @@ class LayerPolicy:
 
     def arguments(self) -> dict[str, Any]:
         """What its layer was called with, without what is so by default."""
-        held = [(field, getattr(self, field.name)) for field in attrs.fields(type(self)) if field.init]
-        return {field.metadata.get(_AS, field.name): value for field, value in held if value != field.default}
+        named = {field.metadata.get(_AS, field.name): field for field in attrs.fields(type(self)) if field.init}
+        values = {name: (getattr(self, field.name), field.default) for name, field in named.items() if name is not None}
+        return {name: value for name, (value, default) in values.items() if value != default}
 
     def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
         """The most that a call comes to, given that of the model below, and of each other that it brings."""
@@ -79,7 +66,7 @@ class LayerPolicy:
         """The same policy in another time; None for one that is left out there."""
         new: dict[str, Any] = {"clock": at.clock, "chance": at.chance}
         fields = {field.alias: getattr(self, field.name) for field in attrs.fields(type(self)) if field.init}
-        changes = {name: new.get(name, at.machine(value)) for name, value in fields.items() if name != "models"}
+        changes = {name: new.get(name, at.shared(value)) for name, value in fields.items() if name != "models"}
         if "models" in fields:
             changes["models"] = tuple(at.model(each) for each in fields["models"])
         return attrs.evolve(self, **changes)

@@ -60,7 +60,7 @@ class Limit(Listener, Protocol):
         ...
 
 
-class Told:
+class OnEnd:
     """Tells a function how a call ended."""
 
     __slots__ = ("_hear", "_said")

@@ -1,7 +1,7 @@
 """What a model and a layer are made with, as plain JSON values; a secret is named by its environment variable.
 
 What JSON has no word for is a mapping with one member that names it: `{"env": "MY_KEY"}`, `{"omit": true}`,
-`{"capabilities": {...}}`, `{"price_per_million": {...}}`, `{"limiter": {...}}` and other machines that layers share. A
+`{"capabilities": {...}}`, `{"price_per_million": {...}}`, `{"limiter": {...}}` and what else layers share. A
 mapping that looks like one of these, or whose names aren't text, is written as `{"map": [[name, value], ...]}`.
 """
 
@@ -10,84 +10,86 @@ from __future__ import annotations
 import inspect
 import math
 import os
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
 from ...adapters.process.secret import Env
+from ...adapters.process.shared import Shared
 from ...domain.capability import Capabilities
+from ...domain.fields import changed
+from ...domain.forms.form import Form
 from ...domain.model import Model
-from ...domain.option import OMIT
 from ...domain.price import Price
 from ...domain.secrecy import is_secret
-from .layer_policy import MACHINES, is_machine
 
 # Words that stand where a key is asked for and none is needed.
 NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})
 
 VALUES: Final[Mapping[str, type]] = {"capabilities": Capabilities, "price_per_million": Price}
-TAGS: Final = frozenset({"env", "map", "omit", *VALUES, *MACHINES})
+TAGS: Final = frozenset({"env", "map", "omit", *VALUES, "breaker", "limiter", "purse", "slots"})
 _WORDS: Final[Mapping[type, str]] = {made: word for word, made in VALUES.items()}
 _SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 _NOTHING: Final = object()
 
 
 @attrs.define
-class Writer:
-    """Writes the settings of one stack. A machine that stands in it twice gets a number; `again` writes it so."""
+class Writer(Form):
+    """Writes the settings of one stack. A state that is shared in it gets a number; `again` writes it so."""
+
+    words = TAGS
 
     _met: dict[int, int] = attrs.field(factory=dict)
-    _shared: tuple[int, ...] = ()
+    _numbered: tuple[int, ...] = ()
+    _secret: bool = False
 
     def again(self) -> Writer:
-        """A writer that knows which machines this one has met more than once."""
+        """A writer that knows what this one has met more than once."""
         return Writer({}, tuple(key for key, times in self._met.items() if times > 1))
 
-    def write(self, value: Any, where: str, *, secret: bool = False) -> Any:
-        """The value as JSON has it. Raises ValueError, naming the place, for what a configuration can't hold."""
-        if isinstance(value, Env):
-            return {"env": value.name}
-        if value is OMIT:
-            return {"omit": True}
-        if isinstance(value, os.PathLike):
-            value = os.fspath(value)
-        if isinstance(value, str):
-            return _text(str.__str__(value), where, secret)  # of an enumeration's member, what is sent
-        if value is None or isinstance(value, (bool, int)) or isinstance(value, float) and math.isfinite(value):
-            return value
+    def inside(self, name: object) -> Writer:
+        """All under the name of a secret is secret."""
+        return attrs.evolve(self, secret=True) if is_secret(name) else self
+
+    def text(self, text: str, where: str) -> Any:
+        """The text; a secret is named by its variable. Raises ValueError for one that stands in none."""
+        return _text(str.__str__(text), where, self._secret)
+
+    def number(self, number: float, where: str) -> float:
+        """The number, if it is finite."""
+        return number if math.isfinite(number) else self.refuse(number, where)
+
+    def collection(self, collection: Collection[Any], where: str) -> list[Any]:
+        """A set as a list in order."""
+        return sorted(self.write(item, where) for item in collection)
+
+    def other(self, value: Any, where: str) -> Any:
+        """What an adapter or a layer takes beside plain values."""
         word = _WORDS.get(type(value))
         if word is not None:
-            return {word: attrs.asdict(value, filter=lambda field, item: item != field.default)}
-        if is_machine(value):
-            return dict((self.machine(value, where),))
-        if isinstance(value, (frozenset, set)):
-            return sorted(self.write(item, where, secret=secret) for item in value)
-        if isinstance(value, (list, tuple)):
-            return [self.write(item, f"{where}[{at}]", secret=secret) for at, item in enumerate(value)]
-        if isinstance(value, Mapping):
-            items = {
-                name: self.write(item, f"{where}[{name!r}]", secret=secret or is_secret(name))
-                for name, item in value.items()
-            }
-            plain = all(isinstance(name, str) for name in items) and not (len(items) == 1 and items.keys() <= TAGS)
-            return items if plain else {"map": [[name, item] for name, item in items.items()]}
+            return {word: changed(value)}
+        if isinstance(value, Shared):
+            return dict((self.shared(value, where),))
+        if isinstance(value, Env):
+            return {"env": value.name}
+        return self.write(os.fspath(value), where) if isinstance(value, os.PathLike) else self.refuse(value, where)
+
+    def shared(self, state: Shared, where: str) -> tuple[str, dict[str, Any]]:
+        """Its word, and what it is made of; `shared` is its number, where it stands in the stack more than once."""
+        key = id(state)
+        self._met[key] = self._met.get(key, 0) + 1
+        written = {name: self.write(value, f"{where}: {name}") for name, value in state.changed().items()}
+        if key in self._numbered:
+            written["shared"] = self._numbered.index(key) + 1
+        return state.word, written
+
+    def refuse(self, value: object, where: str) -> NoReturn:
+        """What lives in this process alone is told by its place."""
         raise ValueError(f"{where}: a configuration can't hold a {type(value).__name__}; leave it out and pass it anew")
 
-    def machine(self, machine: Any, where: str) -> tuple[str, dict[str, Any]]:
-        """Its word, and what it is made of; `shared` is its number, where it stands in the stack more than once."""
-        key = id(machine)
-        self._met[key] = self._met.get(key, 0) + 1
-        parameters = inspect.signature(type(machine)).parameters
-        written = {
-            name: self.write(value, f"{where}: {name}")
-            for name, value in machine.arguments().items()
-            if value != parameters[name].default
-        }
-        if key in self._shared:
-            written["shared"] = self._shared.index(key) + 1
-        return machine.word, written
+    data = member = refuse
 
 
 def _text(text: str, where: str, secret: bool) -> Any:
@@ -122,7 +124,7 @@ def adapter_written(model: Model, writer: Writer) -> dict[str, Any]:
     held = {name: value for name, value in held.items() if value is not _NOTHING}  # another spelling isn't kept
     usual = _usual(cls, held)
     written = {
-        name: writer.write(value, f"{cls.__name__}: {name}", secret=is_secret(name))
+        name: writer.inside(name).write(value, f"{cls.__name__}: {name}")
         for name, value in held.items()
         if (_is_needed(parameters[name]) and value is not None)
         or _differs(value, _held(usual, name), parameters[name].default)

@@ -7,19 +7,18 @@ at any depth. All else counts, metadata too.
 
 from __future__ import annotations
 
-import enum
 import json
 import math
-from collections.abc import Hashable, Mapping
-from functools import cache
+from collections.abc import Collection, Sequence
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import attrs
 
-from ..option import OMIT
+from ..fields import changed
 from ..request import Request
 from ..secrecy import without_secrets
+from .form import Form
 
 VERSION: Final = "v1"
 
@@ -31,53 +30,49 @@ def fingerprint(request: Request) -> str:
 
     Raises ValueError, naming the option, for a value that has no canonical form, such as a function.
     """
-    fields = {name: _canonical(value, name) for name, value in _set_fields(request) if name != "options"}
-    fields["options"] = _canonical(without_secrets(request.options), "options")
+    fields = {name: _CANONICAL.write(value, name) for name, value in changed(request).items() if name != "options"}
+    fields["options"] = _CANONICAL.write(without_secrets(request.options), "options")
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"{VERSION}:{sha256(text.encode()).hexdigest()}"
 
 
-@cache
-def _fields(kind: Hashable) -> tuple[tuple[str, Any], ...]:
-    return tuple(
-        (field.name, field.default.factory() if isinstance(field.default, attrs.Factory) else field.default)  # type: ignore[arg-type]
-        for field in attrs.fields(kind)  # type: ignore[arg-type]
-    )
+class _Canonical(Form):
+    """Tells apart all that differs: what isn't a plain scalar is a list that says what it is."""
 
-
-def _set_fields(value: Any) -> list[tuple[str, Any]]:
-    kind: Any = type(value)
-    held = [(name, default, getattr(value, name)) for name, default in _fields(kind)]
-    return [(name, item) for name, default, item in held if item != default]
-
-
-def _canonical(value: Any, where: str) -> Any:
-    """A JSON value that tells apart all that differs: what isn't a plain scalar is a list that says what it is."""
-    if value is None or isinstance(value, (bool, int)) and not isinstance(value, enum.Enum):
-        return value
-    if value is OMIT:
+    def omit(self, _: object, where: str) -> Any:
         return ["omit"]
-    if isinstance(value, enum.Enum):
-        return _canonical(value.value, where)
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return int(value) if value.is_integer() else float(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return ["bytes", sha256(value).hexdigest()]
-    if isinstance(value, Mapping):
-        return ["map", *sorted((_pair(name, item, where) for name, item in value.items()), key=json.dumps)]
-    if isinstance(value, (list, tuple)):
-        return ["list", *(_canonical(item, f"{where}[{at}]") for at, item in enumerate(value))]
-    if isinstance(value, (set, frozenset)):
-        return ["set", *sorted((_canonical(item, where) for item in value), key=json.dumps)]
-    if type(value).__module__.startswith(_DOMAIN) and attrs.has(type(value)):
-        fields = {name: _canonical(item, f"{where}.{name}") for name, item in _set_fields(value)}
-        return [type(value).__name__, fields]
-    raise ValueError(f"{where}: {value!r} has no canonical form, so this request has no fingerprint")
+
+    def number(self, number: float, where: str) -> Any:
+        if not math.isfinite(number):
+            self.refuse(number, where)
+        return int(number) if number.is_integer() else float(number)
+
+    def data(self, data: bytes | bytearray | memoryview, where: str) -> Any:
+        return ["bytes", sha256(data).hexdigest()]
+
+    def named(self, items: dict[Any, Any], where: str) -> Any:
+        return ["map", *sorted(([_name(name, where), item] for name, item in items.items()), key=json.dumps)]
+
+    def sequence(self, sequence: Sequence[Any], where: str) -> Any:
+        return ["list", *super().sequence(sequence, where)]
+
+    def collection(self, collection: Collection[Any], where: str) -> Any:
+        return ["set", *sorted((self.write(item, where) for item in collection), key=json.dumps)]
+
+    def other(self, value: Any, where: str) -> Any:
+        cls = type(value)
+        if not (cls.__module__.startswith(_DOMAIN) and attrs.has(cls)):
+            self.refuse(value, where)
+        return [cls.__name__, {name: self.write(item, f"{where}.{name}") for name, item in changed(value).items()}]
+
+    def refuse(self, value: object, where: str) -> NoReturn:
+        raise ValueError(f"{where}: {value!r} has no canonical form, so this request has no fingerprint")
 
 
-def _pair(name: object, item: Any, where: str) -> list[Any]:
+_CANONICAL: Final = _Canonical()
+
+
+def _name(name: object, where: str) -> str:
     if isinstance(name, bool) or not isinstance(name, (str, int)):
         raise ValueError(f"{where}: {name!r} is no name that JSON has, so this request has no fingerprint")
-    return [str(name), _canonical(item, f"{where}[{name!r}]")]
+    return str(name)

@@ -1,26 +1,23 @@
 """A value of the domain as JSON has it, and back: what caches and cassettes keep is data, and reading it runs nothing.
 
-A value is a mapping of its fields under the `type` that it is; fields at their defaults are left out. What JSON has no
-word for is a mapping with one member that names it: `{"$omit": true}`, `{"$bytes": "..."}`, `{"$float": "nan"}`, and
-`{"$map": [[name, value], ...]}` for a mapping that looks like one of these or whose names aren't text. A response's
-`raw` is left out: it may be anything.
+A value is a mapping of its fields under the `type` that it is; fields at their defaults are left out. In what users and
+providers put in, the words of `form.py` have a mark: `{"$omit": true}`. A response's `raw` is left out: it may be
+anything.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import enum
-import math
-from collections.abc import Hashable, Mapping
-from functools import cache
-from typing import Any, Final, NamedTuple, NoReturn
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
 from ..attempt import Attempt, Skipped, Wait
 from ..error import ModelError
 from ..event import Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta
+from ..fields import fields_of
 from ..message import PARTS, Message
 from ..option import OMIT
 from ..request import Request
@@ -28,41 +25,21 @@ from ..response import Response
 from ..response_format import Free, Grammar, JsonObject, JsonSchema, Regex
 from ..tool import Tool
 from ..usage import Usage
+from .form import Form
 
-_ASKED: Final = (Request, Message, *PARTS, Tool, Free, JsonObject, JsonSchema, Regex, Grammar)
+_QUESTION: Final = (Request, Message, *PARTS, Tool, Free, JsonObject, JsonSchema, Regex, Grammar)
 _LEDGER: Final = (Attempt, Wait, Skipped, Usage)
-_SAID: Final = (Response, ModelError, TextDelta, ReasoningDelta, ToolCallDelta, Finished, Failed, *_LEDGER)
+_ANSWER: Final = (Response, ModelError, TextDelta, ReasoningDelta, ToolCallDelta, Finished, Failed, *_LEDGER)
 
 
 def _tag(cls: type) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in cls.__name__)[1:]
 
 
-_CLASS: Final[Mapping[str, type]] = {_tag(cls): cls for cls in (*_ASKED, *_SAID)}
+_CLASS: Final[Mapping[str, type]] = {_tag(cls): cls for cls in (*_QUESTION, *_ANSWER)}
 _TAG: Final[Mapping[type, str]] = {cls: tag for tag, cls in _CLASS.items()}
 _DATA: Final = frozenset({"metadata", "options", "parameters", "schema"})
-_UNSAID: Final = frozenset({"raw"})
-_WORDS: Final = frozenset({"$bytes", "$float", "$map", "$omit"})
-
-
-class _Member(NamedTuple):
-    """A field of a class."""
-
-    name: str
-    default: Any
-    is_data: bool
-
-
-@cache
-def _members(cls: Hashable) -> tuple[_Member, ...]:
-    return tuple(_member(field) for field in attrs.fields(cls) if field.name not in _UNSAID)  # type: ignore[arg-type]
-
-
-def _member(field: attrs.Attribute[Any]) -> _Member:
-    default: Any = field.default
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-        default = default.factory()
-    return _Member(field.name, default, field.name in _DATA)
+_LEFT_OUT: Final = frozenset({"raw"})
 
 
 def to_json(value: Any, *, whole: bool = False) -> dict[str, Any]:
@@ -73,48 +50,40 @@ def to_json(value: Any, *, whole: bool = False) -> dict[str, Any]:
     >>> to_json(TextDelta("Hi"))
     {'type': 'text_delta', 'text': 'Hi'}
     """
-    return _written(value, whole, _TAG[type(value)])
+    return _JsonForm(whole).value(value, _TAG[type(value)])
 
 
-def _written(value: Any, whole: bool, where: str) -> dict[str, Any]:
-    kind: Any = type(value)
-    out: dict[str, Any] = {"type": _TAG[kind]}
-    for name, default, is_data in _members(kind):
-        item = getattr(value, name)
-        if whole or item != default:
-            at = f"{where}.{name}"
-            out[name] = _data(item, at) if is_data else _field(item, whole, at)
-    return out
+class _Data(Form):
+    """What is JSON already, or nearly: under `type` it may have a member of its own."""
+
+    mark = "$"
+    words = frozenset({"$bytes", "$float", "$map", "$omit"})
 
 
-def _field(item: Any, whole: bool, where: str) -> Any:
-    if type(item) in _TAG:
-        return _written(item, whole, where)
-    if isinstance(item, tuple):
-        return [_field(each, whole, f"{where}[{at}]") for at, each in enumerate(item)]
-    return base64.b64encode(item).decode() if isinstance(item, bytes) else _data(item, where)
+_DATA_FORM: Final = _Data()
 
 
-def _data(value: Any, where: str) -> Any:
-    """What is JSON already, or nearly."""
-    if value is None or isinstance(value, (bool, str, int)) and not isinstance(value, enum.Enum):
-        return value
-    if value is OMIT:
-        return {"$omit": True}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {"$float": repr(value)}
-    if isinstance(value, bytes):
-        return {"$bytes": base64.b64encode(value).decode()}
-    if isinstance(value, (list, tuple)):
-        return [_data(item, f"{where}[{at}]") for at, item in enumerate(value)]
-    if isinstance(value, Mapping):
-        items = {name: _data(item, f"{where}[{name!r}]") for name, item in value.items()}
-        if all(isinstance(name, str) for name in items) and not (len(items) == 1 and items.keys() <= _WORDS):
-            return items
-        return {"$map": [[_data(name, where), item] for name, item in items.items()]}
-    raise ValueError(f"{where}: {value!r} has no form in JSON")
+@attrs.frozen
+class _JsonForm(_Data):
+    """Values of the domain, and what their fields hold."""
+
+    whole: bool
+
+    def value(self, value: Any, where: str) -> dict[str, Any]:
+        cls: Any = type(value)
+        fields = {"type": _TAG[cls]}
+        for name, default in fields_of(cls):
+            item = getattr(value, name)
+            if name not in _LEFT_OUT and (self.whole or item != default):
+                form = _DATA_FORM if name in _DATA else self
+                fields[name] = form.write(item, f"{where}.{name}")
+        return fields
+
+    def data(self, data: bytes | bytearray | memoryview, where: str) -> str:
+        return base64.b64encode(data).decode()
+
+    def other(self, value: Any, where: str) -> Any:
+        return self.value(value, where) if type(value) in _TAG else super().other(value, where)
 
 
 def from_json(data: Any) -> Any:
@@ -124,7 +93,7 @@ def from_json(data: Any) -> Any:
     TextDelta(text='Hi')
     """
     if not isinstance(data, Mapping) or "type" not in data:
-        _unreadable(data, "from_json")
+        raise ValueError(f"from_json: takes a mapping with a type, not {data!r}")
     return _read(data, "from_json")
 
 
@@ -139,7 +108,7 @@ def _read(data: Any, where: str) -> Any:
     cls: Any = _CLASS.get(tag) if isinstance(tag, str) else None
     if cls is None:
         raise ValueError(f"{where}: {tag!r} is none of {', '.join(_CLASS)}")
-    known = {member.name: member for member in _members(cls)}
+    known = {name for name, _ in fields_of(cls) if name not in _LEFT_OUT}
     fields: dict[str, Any] = {}
     for name, item in data.items():
         at = f"{where}.{name}"
@@ -147,7 +116,7 @@ def _read(data: Any, where: str) -> Any:
             continue
         if name not in known:
             raise ValueError(f"{at}: {cls.__name__} has no such field")
-        fields[name] = _read_data(item, at) if known[name].is_data else _read(item, at)
+        fields[name] = _read_data(item, at) if name in _DATA else _read(item, at)
     try:
         if isinstance(fields.get("data"), str):
             fields["data"] = base64.b64decode(fields["data"], validate=True)
@@ -161,7 +130,7 @@ def _read_data(data: Any, where: str) -> Any:
         return tuple(_read_data(item, f"{where}[{at}]") for at, item in enumerate(data))
     if not isinstance(data, Mapping):
         return data
-    if len(data) == 1 and data.keys() <= _WORDS:
+    if len(data) == 1 and data.keys() <= _Data.words:
         ((word, item),) = data.items()
         try:
             return _READ_WORD[word](item, where)
@@ -176,7 +145,3 @@ _READ_WORD: Final[Mapping[str, Any]] = {
     "$map": lambda items, where: {name: _read_data(item, f"{where}[{name!r}]") for name, item in items},
     "$omit": lambda _, __: OMIT,
 }
-
-
-def _unreadable(data: object, where: str) -> NoReturn:
-    raise ValueError(f"{where}: takes a mapping with a type, not {data!r}")

@@ -1,7 +1,7 @@
 """What a provider says it will still take, in the `x-ratelimit-*` headers of its answers.
 
-They name a limit, what remains of it, and the time until all of it is there again, for requests and for tokens. In
-which time a limit counts isn't said, so that no rate follows from it.
+For requests and for tokens they name a limit, what remains of it, and the time until all of it is there again. They
+don't say for which period a limit counts, so no rate follows from it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 
 @attrs.frozen
 class Left:
-    """Of `limit` there remain `remaining`; all is there again after `reset` seconds."""
+    """What remains of `limit`; all of it is there again after `reset` seconds."""
 
     remaining: float
     limit: float | None = None
@@ -23,7 +23,7 @@ class Left:
 
     @property
     def pause(self) -> float:
-        """The seconds after which one more will be taken: all refill at one rate."""
+        """The seconds until one more is allowed, as what is missing comes back at an even rate."""
         if self.remaining >= 1 or self.reset is None:
             return 0.0
         return self.reset / max(1.0, self.limit - self.remaining) if self.limit else self.reset
@@ -67,14 +67,14 @@ def _number(text: str | None) -> float | None:
 
 
 _LONGEST = 31 * 86400.0
-"""Seconds. What is beyond a month says when, since 1970: gateways write it so."""
+"""Seconds. Some gateways write a time since 1970 instead: it is far longer than a month."""
 
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)")
 
 
 def _seconds(text: str | None) -> float | None:
-    """A duration as Go writes it (`6m0s`, `120ms`), or plain seconds; None for a moment, which is none."""
+    """A duration as Go writes it (`6m0s`, `120ms`), or plain seconds; None for a point in time."""
     number = _number(text)
     if number is not None:
         return number if 0 <= number <= _LONGEST else None

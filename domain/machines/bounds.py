@@ -1,7 +1,7 @@
 """The most that one call of a stack can come to, known before anything is sent.
 
-Time is of two sorts: what is spent waiting, which every deadline cuts short, and what calls take that have begun, which
-only a timeout does. Each has a bound of its own, and both together have one, as a timeout doesn't say which it cuts.
+Time is of two sorts: waiting, which every deadline cuts short, and the work of calls that have begun, which only a
+timeout cuts short. Each has a bound of its own, and both together have one, as a timeout cuts either.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import attrs
 
 @attrs.frozen
 class Bounds:
-    """The most physical calls, the most seconds, waiting and working, and the most calls that can stand in its queues.
+    """The most physical calls, the most seconds of waiting and of work, and the most calls in its queues.
 
     `limit` is the most seconds of both together, where that is less than their sum.
 
-    Infinity where nothing limits it: a queue without an end, a provider that may take for ever.
+    Infinity where nothing limits it: a queue without an end, a provider that takes for ever.
     """
 
     calls: float = 1
@@ -33,17 +33,17 @@ class Bounds:
         return min(self.waiting + self.working, self.limit)
 
     def times(self, number: int, waiting: float = 0.0) -> Bounds:
-        """So many calls one after the other, with so much waiting between them in all."""
+        """This number of calls, one after the other, with this much waiting between them in all."""
         waits, works = _times(self.waiting, number) + waiting, _times(self.working, number)
         return Bounds(self.calls * number, waits, works, self.queue, _times(self.limit, number) + waiting)
 
     def waits(self, seconds: float, queue: float = 0) -> Bounds:
-        """The same after a wait, in a queue with room for so many."""
+        """The same after a wait in a queue with this much room."""
         waiting, limit = self.waiting + seconds, self.limit + seconds
         return attrs.evolve(self, waiting=waiting, queue=self.queue + queue, limit=limit)
 
     def works(self, seconds: float) -> Bounds:
-        """The same with so much more work, which no deadline cuts short."""
+        """The same with more work, which no deadline cuts short."""
         return attrs.evolve(self, working=self.working + seconds, limit=self.limit + seconds)
 
     def within(self, seconds: float) -> Bounds:

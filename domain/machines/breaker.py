@@ -7,15 +7,16 @@
     any ── isolate ──> isolated ── reset ──> closed
 
 The window slides in tenths. Times are in seconds. Pure steps: `ask` lets a call through or doesn't, `report` says how
-it went. A report names the era in which its call was let through: one from before the last change of mode is no news.
+it went. A report names the era in which its call was let through; one from an era before doesn't count.
 """
 
 from __future__ import annotations
 
 import enum
-import math
 
 import attrs
+
+from ..checks import SHARE, SOME_SECONDS, whole
 
 _TENTHS = 10
 
@@ -29,38 +30,23 @@ class Mode(enum.StrEnum):
     ISOLATED = "isolated"
 
 
-class Verdict(enum.StrEnum):
-    """How a call went, for a breaker: what is neither is the caller's own mistake, a refusal, or a call given up."""
+class Judgement(enum.StrEnum):
+    """How a call went, for a breaker; `neither` is the caller's own mistake, a refusal, or a call that was given up."""
 
     GOOD = "good"
     BAD = "bad"
     NEITHER = "neither"
 
 
-def _above_zero(tolerance: Tolerance, field: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ValueError(f"{field.name} must be a number of seconds above 0, not {value!r}")
-
-
-def _at_least_one(tolerance: Tolerance, field: attrs.Attribute[int], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{field.name} must be a whole number of at least 1, not {value!r}")
-
-
-def _share(tolerance: Tolerance, field: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
-        raise ValueError(f"{field.name} must be a share above 0 and at most 1, not {value!r}")
-
-
 @attrs.frozen
 class Tolerance:
-    """How much failure is borne, and for how long a model that fails more is left alone. Raises ValueError."""
+    """How much failure is tolerated, and for how long a model that fails more is left alone. Raises ValueError."""
 
-    ratio: float = attrs.field(default=0.5, validator=_share)
-    window: float = attrs.field(default=60.0, validator=_above_zero)
-    minimum: int = attrs.field(default=10, validator=_at_least_one)
-    pause: float = attrs.field(default=30.0, validator=_above_zero)
-    probes: int = attrs.field(default=1, validator=_at_least_one)
+    ratio: float = attrs.field(default=0.5, validator=SHARE)
+    window: float = attrs.field(default=60.0, validator=SOME_SECONDS)
+    minimum: int = attrs.field(default=10, validator=whole(1))
+    pause: float = attrs.field(default=30.0, validator=SOME_SECONDS)
+    probes: int = attrs.field(default=1, validator=whole(1))
 
 
 @attrs.frozen
@@ -92,13 +78,15 @@ def ask(tolerance: Tolerance, circuit: Circuit, now: float) -> tuple[Circuit, bo
 
 
 def report(
-    tolerance: Tolerance, circuit: Circuit, era: int, verdict: Verdict, now: float, asked: float | None = None
+    tolerance: Tolerance, circuit: Circuit, era: int, judgement: Judgement, now: float, asked: float | None = None
 ) -> Circuit:
-    """The state after a call of this era went so; `asked` is for how long the provider wants to be left alone."""
-    bad = verdict is Verdict.BAD
+    """The state after a call of this era; `asked` is for how many seconds the provider wants to be left alone."""
+    bad = judgement is Judgement.BAD
     if circuit.era == era and circuit.mode is Mode.CLOSED and not bad:
         return (
-            circuit if verdict is Verdict.NEITHER else Circuit(Mode.CLOSED, era, _counted(tolerance, circuit, now, 0))
+            circuit
+            if judgement is Judgement.NEITHER
+            else Circuit(Mode.CLOSED, era, _counted(tolerance, circuit, now, 0))
         )
     pause = max(tolerance.pause, asked) if asked is not None and asked > 0 else tolerance.pause
     if circuit.era != era:
@@ -115,7 +103,7 @@ def report(
         case Mode.HALF_OPEN if bad:
             return Circuit(Mode.OPEN, era + 1, until=now + pause)
         case Mode.HALF_OPEN:
-            good = circuit.good + (verdict is Verdict.GOOD)
+            good = circuit.good + (judgement is Judgement.GOOD)
             if good >= tolerance.probes:
                 return Circuit(era=era + 1)
             return attrs.evolve(circuit, out=circuit.out - 1, good=good)

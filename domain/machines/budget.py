@@ -11,6 +11,8 @@ import math
 
 import attrs
 
+from ..checks import Number
+
 _PICO = 1_000_000_000_000
 
 
@@ -22,24 +24,16 @@ class Cost:
     money: int = 0
 
 
-def _dollars(limits: Limits, field: attrs.Attribute[float | None], value: object) -> None:
-    if value is not None and (
-        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf
-    ):
-        raise ValueError(f"{field.name} must be a number of dollars above 0, not {value!r}")
-
-
-def _whole(limits: Limits, field: attrs.Attribute[int | None], value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError(f"{field.name} must be a whole number of tokens above 0, not {value!r}")
+_DOLLARS = Number("must be a number of dollars above 0", above=0, below=math.inf)
+_TOKENS = Number("must be a whole number of tokens above 0", above=0, whole=True)
 
 
 @attrs.frozen
 class Limits:
     """The most that may be spent, in dollars, in tokens, or in both. Raises ValueError where nothing is limited."""
 
-    usd: float | None = attrs.field(default=None, validator=_dollars)
-    tokens: int | None = attrs.field(default=None, validator=_whole)
+    usd: float | None = attrs.field(default=None, validator=attrs.validators.optional(_DOLLARS))
+    tokens: int | None = attrs.field(default=None, validator=attrs.validators.optional(_TOKENS))
 
     def __attrs_post_init__(self) -> None:
         if self.usd is None and self.tokens is None:
@@ -67,7 +61,7 @@ def dollars(money: int) -> float:
 
 
 def reserve(limits: Limits, spending: Spending, cost: Cost) -> tuple[Spending, str | None]:
-    """The state after a call that may cost so much was let through; or the same state, and what it would exceed."""
+    """The state after a call with this reservation; or the same state, and why the call may not be made."""
     tokens = spending.reserved_tokens + cost.tokens
     if limits.tokens is not None and spending.tokens + tokens > limits.tokens:
         left = max(0, limits.tokens - spending.tokens - spending.reserved_tokens)
@@ -83,7 +77,7 @@ def reserve(limits: Limits, spending: Spending, cost: Cost) -> tuple[Spending, s
 
 
 def settle(spending: Spending, reserved: Cost, spent: Cost) -> Spending:
-    """The state after a call that had reserved so much has cost so much."""
+    """The state after a call is over: its reservation is free again, and what it has spent is spent."""
     return Spending(
         spending.tokens + spent.tokens,
         spending.money + spent.money,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from ..checks import Number
 from ..error import ErrorKind, ModelError, Sent
 from ..frozen import EMPTY, FrozenDict
 
@@ -32,48 +33,23 @@ _ASKS_FOR_TIME: Final = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED}
 _PIECES: Final = 8
 
 
-def _share(name: str, share: Any) -> float:
-    if isinstance(share, bool) or not isinstance(share, (int, float)):
-        raise TypeError(f"{name} is a share from 0 to 1, not {share!r}")
-    if not 0 <= share <= 1:
-        raise ValueError(f"{name} is a share from 0 to 1, not {share!r}")
-    return share
+_SHARE: Final = Number("is a share from 0 to 1", "is a share from 0 to 1", least=0, most=1)
+_SECONDS: Final = Number("is a finite number of at least 0 seconds", "is a number of seconds", least=0, below=math.inf)
 
 
 def _errors(errors: Mapping[ErrorKind | str, float]) -> FrozenDict:
     if not isinstance(errors, Mapping):
         raise TypeError(f"errors is a share of the calls for each kind, such as {{'server': 0.3}}, not {errors!r}")
-    try:
-        shares = {ErrorKind(kind).value: _share(f"errors[{str(kind)!r}]", share) for kind, share in errors.items()}
-    except ValueError as error:
-        raise ValueError(f"{error}; the kinds are {', '.join(ErrorKind)}") from None
+    shares: dict[str, float] = {}
+    for kind, share in errors.items():
+        _SHARE.check(share, f"errors[{str(kind)!r}]")
+        try:
+            shares[ErrorKind(kind).value] = share
+        except ValueError as error:
+            raise ValueError(f"{error}; the kinds are {', '.join(ErrorKind)}") from None
     if sum(shares.values()) > 1 + 1e-9:
         raise ValueError(f"errors come to more than all calls: {sum(shares.values()):g}")
     return FrozenDict(shares)
-
-
-def _slow(share: float) -> float:
-    return _share("slow", share)
-
-
-def _cut(share: float) -> float:
-    return _share("cut", share)
-
-
-def _seconds(name: str, seconds: Any) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} is a number of seconds, not {seconds!r}")
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"{name} is a finite number of at least 0 seconds, not {seconds!r}")
-    return seconds
-
-
-def _delay(seconds: float) -> float:
-    return _seconds("delay", seconds)
-
-
-def _retry_after(seconds: float | None) -> float | None:
-    return None if seconds is None else _seconds("retry_after", seconds)
 
 
 def _windows(down: Iterable[Iterable[float]]) -> tuple[tuple[float, float], ...]:
@@ -100,17 +76,12 @@ class Plan:
     """
 
     errors: FrozenDict = attrs.field(default=EMPTY, converter=_errors)
-    slow: float = attrs.field(default=0.0, converter=_slow)
-    delay: float = attrs.field(default=1.0, converter=_delay)
-    cut: float = attrs.field(default=0.0, converter=_cut)
+    slow: float = attrs.field(default=0.0, validator=_SHARE)
+    delay: float = attrs.field(default=1.0, validator=_SECONDS)
+    cut: float = attrs.field(default=0.0, validator=_SHARE)
     down: tuple[tuple[float, float], ...] = attrs.field(default=(), converter=_windows)
-    retry_after: float | None = attrs.field(default=None, converter=_retry_after)
+    retry_after: float | None = attrs.field(default=None, validator=attrs.validators.optional(_SECONDS))
     seed: int = 0
-
-    def said(self) -> dict[str, Any]:
-        """What differs from a plan without faults, by name."""
-        held = ((field.name, getattr(self, field.name), field.default) for field in attrs.fields(Plan))
-        return {name: value for name, value, usual in held if value != usual}
 
 
 @attrs.frozen

@@ -1,7 +1,7 @@
 """Who may go in when only so many fit: the first of the highest priority, when somebody has come out.
 
-Pure steps: `arrive` lets one in, has it wait or turns it away; `leave` says who goes in for one who comes out, and
-`give_up` is for one who waits no longer. Nobody who arrives goes ahead of one who waits with the same priority.
+Pure steps: `arrive` lets one in, makes it wait or turns it away; `leave` says who goes in next, and `give_up` takes
+one out of the queue. Nobody who arrives goes ahead of one who waits with the same priority.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from bisect import insort
 
 import attrs
 
-
-def _whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+from ..checks import whole
 
 
 @attrs.frozen
@@ -25,9 +22,9 @@ class Room:
     max_queue: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        _whole("n, the calls in progress at once,", self.n, 1)
+        whole(1).check(self.n, "n, the calls in progress at once,")
         if self.max_queue is not None:
-            _whole("max_queue", self.max_queue, 0)
+            whole(0).check(self.max_queue, "max_queue")
 
 
 @attrs.frozen
@@ -39,28 +36,28 @@ class Crowd:
     tickets: int = 0
 
 
-class Verdict(enum.Enum):
-    """What is said to one who arrives."""
+class Admission(enum.Enum):
+    """What happens to one who arrives."""
 
     IN = "in"
     WAIT = "wait"
     FULL = "full"
 
 
-def arrive(room: Room, crowd: Crowd, priority: float = 0.0) -> tuple[Crowd, Verdict]:
-    """The crowd with one more, whose ticket is its `tickets`, and what is said to it; the highest priority goes first.
+def arrive(room: Room, crowd: Crowd, priority: float = 0.0) -> tuple[Crowd, Admission]:
+    """The crowd with one more, whose ticket is its `tickets`, and what happens to it; the highest priority is first.
 
     >>> arrive(Room(1), Crowd())
-    (Crowd(inside=1, waiting=(), tickets=1), <Verdict.IN: 'in'>)
+    (Crowd(inside=1, waiting=(), tickets=1), <Admission.IN: 'in'>)
     """
     ticket = crowd.tickets + 1
     if crowd.inside < room.n:
-        return Crowd(crowd.inside + 1, crowd.waiting, ticket), Verdict.IN
+        return Crowd(crowd.inside + 1, crowd.waiting, ticket), Admission.IN
     if room.max_queue is not None and len(crowd.waiting) >= room.max_queue:
-        return crowd, Verdict.FULL
+        return crowd, Admission.FULL
     waiting = list(crowd.waiting)
     insort(waiting, (-priority, ticket))
-    return Crowd(crowd.inside, tuple(waiting), ticket), Verdict.WAIT
+    return Crowd(crowd.inside, tuple(waiting), ticket), Admission.WAIT
 
 
 def leave(crowd: Crowd) -> tuple[Crowd, int | None]:

@@ -10,8 +10,10 @@ import math
 
 import attrs
 
+from ..checks import Number
+
 _TOGETHER = 10
-"""How many calls are taken up at once; before the first so many, a percentile says nothing."""
+"""Calls are sorted in batches of this many; before the first batch is full, there is no percentile."""
 
 _RECENT = 100
 """How many of the last calls count."""
@@ -20,6 +22,10 @@ _SAVED = 10.0
 """How many second requests can be saved up."""
 
 _ROUNDING = 1e-9
+
+_DELAY = Number("must be a finite number of at least 0 seconds", least=0, below=math.inf)
+_PERCENTILE = Number("must be between 0 and 1, such as 0.95", above=0, below=1)
+_SHARE = Number("must be above 0 and at most 1", above=0, most=1)
 
 
 @attrs.frozen
@@ -36,21 +42,16 @@ class Hedging:
     def __attrs_post_init__(self) -> None:
         if self.delay is None and self.percentile is None:
             raise ValueError("a second request after how long? Give delay, in seconds, or percentile, such as 0.95")
-        if self.delay is not None and not (_is_number(self.delay) and 0 <= self.delay < math.inf):
-            raise ValueError(f"delay must be a finite number of at least 0 seconds, not {self.delay!r}")
-        if self.percentile is not None and not (_is_number(self.percentile) and 0 < self.percentile < 1):
-            raise ValueError(f"percentile must be between 0 and 1, such as 0.95, not {self.percentile!r}")
-        if not (_is_number(self.share) and 0 < self.share <= 1):
-            raise ValueError(f"share must be above 0 and at most 1, not {self.share!r}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+        if self.delay is not None:
+            _DELAY.check(self.delay, "delay")
+        if self.percentile is not None:
+            _PERCENTILE.check(self.percentile, "percentile")
+        _SHARE.check(self.share, "share")
 
 
 @attrs.frozen
 class Seen:
-    """How long the last calls took, in seconds: as they came, in order of size, and those not yet taken up."""
+    """How long the last calls took, in seconds: as they came, sorted, and those that aren't sorted yet."""
 
     recent: tuple[float, ...] = ()
     ordered: tuple[float, ...] = ()
@@ -58,7 +59,7 @@ class Seen:
 
 
 def saw(seen: Seen, seconds: float) -> Seen:
-    """One more call took so long."""
+    """The state after one more call."""
     fresh = (*seen.fresh, seconds)
     if len(fresh) < _TOGETHER:
         return Seen(seen.recent, seen.ordered, fresh)

@@ -1,7 +1,7 @@
 """When a call of so many tokens may start, so that no minute ever holds more of them than the limit.
 
-A call spends what it is thought to take when it starts, and is corrected when it is over: what was too much is handed
-out again, what was too little is owed, and later calls wait for it. Times are whole nanoseconds. Pure steps.
+A call spends an estimate when it starts, which is corrected when it is over: what was too much is free again, what was
+too little is owed, and later calls wait for it. Times are whole nanoseconds. Pure steps.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Meter:
 
 
 def earliest(tpm: int, meter: Meter, now: int, tokens: int) -> int:
-    """When so many tokens may be spent: `now` at the earliest, and after all that were handed out before.
+    """When these tokens may be spent: `now` at the earliest, and after all that were handed out before.
 
-    What is more than a whole minute's limit waits until nothing else is in the minute.
+    More tokens than a minute's limit wait until nothing else is in the minute.
     """
     log, left = meter.log, meter.total
     if not log:
@@ -46,14 +46,14 @@ def earliest(tpm: int, meter: Meter, now: int, tokens: int) -> int:
 def admit(
     pace: Pace, tpm: int, pacing: Pacing, meter: Meter, now: int, tokens: int, not_before: int | None = None
 ) -> tuple[Pacing, Meter, int]:
-    """The states after a call for so many tokens was let through, and when it may start, as pace and tokens allow."""
+    """The states after a call for these tokens was let through, and when it may start by pace and tokens."""
     soonest = now if not_before is None else max(now, not_before)
     pacing, start = reserve(pace, pacing, earliest(tpm, meter, soonest, tokens))
     return pacing, spend(meter, start, tokens, now), start
 
 
 def spend(meter: Meter, start: int, tokens: int, now: int) -> Meter:
-    """The state after so many tokens were handed out to a call that begins then."""
+    """The state after these tokens were handed out to a call that starts at `start`."""
     log, total = meter.log, meter.total + tokens
     gone = 0
     while gone < len(log) and log[gone][0] + MINUTE <= now:
@@ -67,7 +67,7 @@ def spend(meter: Meter, start: int, tokens: int, now: int) -> Meter:
 
 
 def correct(meter: Meter, start: int, tokens: int) -> Meter:
-    """The state after a call that began then has taken so many tokens more, or fewer, than was thought."""
+    """The state after the call that started at `start` took so many tokens more (below zero: fewer) than estimated."""
     at = bisect_left(meter.log, (start,))
     if at == len(meter.log) or meter.log[at][1] > start:
         return meter  # it has left the minute
@@ -79,15 +79,15 @@ def correct(meter: Meter, start: int, tokens: int) -> Meter:
 def give_back(
     pace: Pace, pacing: Pacing, meter: Meter, start: int, tokens: int, others: Iterable[int]
 ) -> tuple[Pacing, Meter]:
-    """The states after a call that was to start then has given up; `others` are the last starts that stand.
+    """The states after the call that was to start at `start` has given up; `others` are the last starts that stand.
 
-    Who comes next goes after the last of them: tokens that are free in their midst may be too many for those after.
+    The next call goes after the last of them: a call in their midst could take tokens that those after it count on.
     """
     return Pacing(tuple(sorted(others)[-pace.kept :]), pacing.not_before), correct(meter, start, -tokens)
 
 
 def owe(tpm: int, meter: Meter, now: int, left: int, until: int) -> Meter:
-    """The state in which no more than `left` tokens can be had before `until`, for somebody else has spent the rest."""
+    """The state in which only `left` tokens are free before `until`: somebody else has spent the rest."""
     known = sum(spent for last, _, spent in meter.log if last + MINUTE > now)
     missing = tpm - known - left
     if missing <= 0:

@@ -16,8 +16,11 @@ from functools import cached_property
 
 import attrs
 
+from ..checks import Number, whole
+
 _SECOND = 1_000_000_000
 _MINUTE = 60 * _SECOND
+_RATE = Number("must be a number above 0", above=0, below=math.inf)
 
 
 @attrs.frozen
@@ -28,12 +31,8 @@ class Pace:
     burst: int = 1
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.rpm, bool) or not (
-            isinstance(self.rpm, (int, float)) and math.isfinite(self.rpm) and self.rpm > 0
-        ):
-            raise ValueError(f"requests per minute must be a number above 0, not {self.rpm!r}")
-        if isinstance(self.burst, bool) or not isinstance(self.burst, int) or self.burst < 1:
-            raise ValueError(f"burst must be a whole number of at least 1, not {self.burst!r}")
+        _RATE.check(self.rpm, "requests per minute")
+        whole(1).check(self.burst, "burst")
         if self.burst > 1 and self.burst > self.rpm:
             raise ValueError(f"a burst of {self.burst} is more than the {self.rpm} requests that a minute may hold")
 
@@ -56,7 +55,7 @@ class Pace:
 
 @attrs.frozen
 class Pacing:
-    """The last starts that were handed out, as many as decide, and those given back, in order and in nanoseconds."""
+    """The last starts that were handed out, as many as count, and those given back; sorted, in nanoseconds."""
 
     starts: tuple[int, ...] = ()
     not_before: int | None = None
@@ -95,7 +94,7 @@ def release(state: Pacing, start: int, now: int) -> Pacing:
 def pause(state: Pacing, now: int, until: int, begun: Iterable[int]) -> Pacing:
     """The state in which nothing starts before `until`; starts still to come are void, and must be reserved again.
 
-    `begun` is the last starts that were used, as many as decide: those that were handed out may all be to come.
+    `begun` are the last starts that were used, as many as count: those that were handed out may all be to come.
     """
     if until <= now or (state.not_before is not None and until <= state.not_before):
         return state

@@ -17,6 +17,8 @@ from typing import Any, Final
 
 import attrs
 
+from ..checks import Number
+
 _KEPT = 16
 """How many of the last times of a candidate are kept."""
 
@@ -39,8 +41,9 @@ def _numbers(values: Any) -> Any:
     return tuple(values) if isinstance(values, Sequence) and not isinstance(values, str) else values
 
 
-def _is_number(value: object, least: float, most: float) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
+_SHARE = Number("must be what share of calls the last candidate gets, from 0 to 1", least=0, most=1)
+_PERCENTILE = Number("must be a number from 0 to 1", least=0, most=1)
+_WINDOW = Number("must be a number of seconds of at least 0", least=0)
 
 
 @attrs.frozen
@@ -52,8 +55,8 @@ class Routing:
     weights: tuple[float, ...] | None = attrs.field(default=None, converter=_numbers)
     sizes: tuple[int | None, ...] | None = attrs.field(default=None, converter=_numbers)
     share: float | None = None
-    percentile: float = 0.9
-    window: float = 300.0
+    percentile: float = attrs.field(default=0.9, validator=_PERCENTILE)
+    window: float = attrs.field(default=300.0, validator=_WINDOW)
 
     def __attrs_post_init__(self) -> None:
         for name, value, by in (
@@ -64,24 +67,18 @@ class Routing:
             if value is not None and self.by is not by:
                 raise ValueError(f"{name} goes with by='{by}', not with by='{self.by}'")
         if self.by is By.WEIGHTED:
-            self._check_each("weights", self.weights, 0, math.inf)
+            self._check_each("weights", self.weights, 0)
             if not 0 < sum(self.weights or ()) < math.inf:
                 raise ValueError(f"weights must add up to a number above 0, not {self.weights!r}")
         if self.sizes is not None:
-            self._check_each("sizes", [math.inf if size is None else size for size in self.sizes], 1, math.inf)
-        if self.by is By.CANARY and not _is_number(self.share, 0, 1):
-            raise ValueError(
-                f"share must be what share of calls the last candidate gets, from 0 to 1, not {self.share!r}"
-            )
-        if not _is_number(self.percentile, 0, 1):
-            raise ValueError(f"percentile must be a number from 0 to 1, not {self.percentile!r}")
-        if not _is_number(self.window, 0, math.inf):
-            raise ValueError(f"window must be a number of seconds of at least 0, not {self.window!r}")
+            self._check_each("sizes", [math.inf if size is None else size for size in self.sizes], 1)
+        if self.by is By.CANARY:
+            _SHARE.check(self.share, "share")
 
-    def _check_each(self, name: str, values: object, least: float, most: float) -> None:
-        given = values if isinstance(values, (tuple, list)) else ()
-        if len(given) != self.count or not all(_is_number(value, least, most) for value in given):
-            raise ValueError(f"{name} must be a number for each of the {self.count} candidates, not {values!r}")
+    def _check_each(self, name: str, values: object, least: float) -> None:
+        each = Number(f"must be a number for each of the {self.count} candidates", least=least)
+        if not isinstance(values, (tuple, list)) or len(values) != self.count or not all(map(each.holds, values)):
+            raise ValueError(f"{name} {each.due}, not {values!r}")
 
 
 @attrs.frozen

@@ -93,7 +93,7 @@ def read_media(value: Any, where: str, read: Read | None) -> Image | Audio | Doc
         return _from_bytes(_read(path, where, read), path, where)
     if all(hasattr(value, member) for member in ("save", "mode", "size")):
         return Image(_png(value, where))
-    raise TypeError(f"{where}: can't read {found(value)} as a part")
+    raise TypeError(f"{where}: can't read {described(value)} as a part")
 
 
 def _from_bytes(data: bytes, path: str | None, where: str) -> Image | Audio | Document:
@@ -139,7 +139,7 @@ def _png(picture: Any, where: str) -> bytes:
             picture = picture.convert("RGB")  # PNG has no CMYK, YCbCr, HSV or floats
         picture.save(out, format="PNG")
     except Exception as error:
-        raise ValueError(f"{where}: can't write {found(picture)} as PNG: {error}") from error
+        raise ValueError(f"{where}: can't write {described(picture)} as PNG: {error}") from error
     return bytes(out)
 
 
@@ -160,7 +160,7 @@ def _address(url: str, where: str) -> tuple[str | None, bytes | None, str | None
     return read_text(url, where), None, None
 
 
-def held(url: str, where: str) -> tuple[bytes, str | None] | None:
+def data_in_url(url: str, where: str) -> tuple[bytes, str | None] | None:
     """The bytes that a `data:` URL holds, and their media type; None for any other address."""
     if url[:5].lower() != "data:":
         return None
@@ -191,7 +191,7 @@ def need(value: Mapping[str, Any], names: tuple[str, ...], where: str) -> Any:
 def read_text(value: Any, where: str) -> str:
     """The text, checked."""
     if not isinstance(value, str):
-        raise TypeError(f"{where}: expected text, found {found(value)}")
+        raise TypeError(f"{where}: expected text, found {described(value)}")
     return str(well_formed(value, where))
 
 
@@ -199,6 +199,6 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def found(value: Any) -> str:
+def described(value: Any) -> str:
     """What was found, for an error message."""
     return f"{type(value).__name__} {_short(repr(value))}"

@@ -16,7 +16,7 @@ from ..frozen import FrozenDict
 from ..message import PARTS, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from ..preparation import CACHE_CONTROL
 from ..response import Response
-from .media import Read, found, need, read_audio, read_file, read_image, read_media, read_text
+from .media import Read, described, need, read_audio, read_file, read_image, read_media, read_text
 
 _ROLES: Final[Mapping[str, Role]] = FrozenDict(
     {
@@ -61,7 +61,9 @@ def as_messages(value: Any, *, read: Read | None = None) -> tuple[Message, ...]:
     if _is_message(value):
         return (_message(value, "messages", read),)
     if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, memoryview, Mapping, *PARTS)):
-        raise TypeError(f"messages: can't read {found(value)}; pass a string, a Message, a dict with a role, or a list")
+        raise TypeError(
+            f"messages: can't read {described(value)}; pass a string, a Message, a dict with a role, or a list"
+        )
     messages = tuple(_message(item, f"messages[{at}]", read) for at, item in enumerate(value))
     if not messages:
         raise ValueError("messages: there are none; a model needs at least one")
@@ -85,7 +87,7 @@ def _message(value: Any, where: str, read: Read | None) -> Message:
         return value
     if not _is_message(value):
         fix = "give it a role: {'role': 'user', 'content': ...}"
-        raise TypeError(f"{where}: can't read {found(value)} as a message; {fix}")
+        raise TypeError(f"{where}: can't read {described(value)} as a message; {fix}")
     fields = _fields(value, where)
     role = _role(fields["role"], f"{where}.role")
     given = fields.get("content")
@@ -125,12 +127,12 @@ def _fields(value: Any, where: str) -> dict[str, Any]:
 def _metadata(fields: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     metadata = fields.get("metadata") or {}
     if not isinstance(metadata, Mapping):
-        raise TypeError(f"{where}.metadata: a dict by provider, not {found(metadata)}")
+        raise TypeError(f"{where}.metadata: a dict by provider, not {described(metadata)}")
     marker = fields.get(CACHE_CONTROL)
     if marker is None:
         return metadata
     if not isinstance(marker, Mapping):
-        raise TypeError(f"{where}.cache_control: a dict such as {{'type': 'ephemeral'}}, not {found(marker)}")
+        raise TypeError(f"{where}.cache_control: a dict such as {{'type': 'ephemeral'}}, not {described(marker)}")
     return {**metadata, CACHE_CONTROL: marker}
 
 
@@ -152,7 +154,7 @@ def _tool_call(value: Any, where: str) -> ToolCall:
     source = value if function is None else function
     name, arguments, call_id = _get(source, "name"), _get(source, "arguments"), _get(value, "id")
     if not isinstance(name, str) or not name:
-        raise ValueError(f"{where}: a tool call needs a name, found {found(value)}")
+        raise ValueError(f"{where}: a tool call needs a name, found {described(value)}")
     if not isinstance(call_id, str) or not call_id:
         raise ValueError(f"{where}: the call of {name!r} needs an id, which its result repeats as tool_call_id")
     if arguments is None or arguments == "":
@@ -160,7 +162,7 @@ def _tool_call(value: Any, where: str) -> ToolCall:
     if isinstance(arguments, str):
         arguments = read_text(arguments, f"{where}.arguments")
     elif not isinstance(arguments, Mapping):
-        raise TypeError(f"{where}.arguments: JSON text or a dict, not {found(arguments)}")
+        raise TypeError(f"{where}.arguments: JSON text or a dict, not {described(arguments)}")
     try:
         call = ToolCall(call_id, read_text(name, f"{where}.name"), arguments)
     except (TypeError, ValueError) as error:

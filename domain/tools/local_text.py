@@ -1,4 +1,4 @@
-"""What a local model says, told apart while it arrives: thoughts, words, and calls of tools that are written as text.
+"""What a local model writes, sorted while it arrives into thoughts, text, and tool calls that are written as text.
 
 A thought stands at the beginning, between tags (some templates open it in the prompt). Where tools are offered, what
 may be a call is held back until the end shows whether it is one; what isn't is text after all. Stops end the text, and
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..answer_builder import Draft
+from ..answer_builder import AnswerBuilder
 from ..event import Delta
 from ..response import FinishReason
 from ..stop import Scanner
@@ -36,15 +36,15 @@ def _closings(tag: str) -> tuple[str, ...]:
     return (f"\n{_THOUGHTS[tag]}", _THOUGHTS[tag])
 
 
-class Spoken:
-    """Feeds a draft with what a model says; it belongs to one call.
+class LocalText:
+    """Sorts what a model writes into an answer builder; it belongs to one call.
 
     `tools` says that tools were offered; `thought` is the tag that the prompt opened; calls are numbered from
     `first_call` on, so that a conversation has no two of one id.
     """
 
     __slots__ = (
-        "_draft",
+        "_builder",
         "_first_call",
         "_hold",
         "_phase",
@@ -57,7 +57,7 @@ class Spoken:
 
     def __init__(
         self,
-        draft: Draft,
+        builder: AnswerBuilder,
         stops: tuple[str, ...] = (),
         *,
         tools: bool = False,
@@ -66,40 +66,40 @@ class Spoken:
     ) -> None:
         self.calls = 0  # how many there were
         self.stopped_by: str | None = None  # the stop that came after them
-        self._draft, self._stops, self._first_call = draft, stops, first_call
+        self._builder, self._stops, self._first_call = builder, stops, first_call
         self._hold = tools
-        self._tail = ""  # what is held: the beginning of the answer, or what may be calls
+        self._tail = ""  # what is held back: the beginning of the answer, or what may be calls
         self._phase = "beginning" if thought is None else "opened"
         self._scanner = Scanner.of(_closings(thought) if thought is not None else ())
 
     @property
     def ended(self) -> bool:
         """Whether nothing more is worth generating."""
-        return self._draft.stopped_by is not None or self._phase == "ended"
+        return self._builder.stopped_by is not None or self._phase == "ended"
 
     def feed(self, piece: str) -> list[Delta]:
         """Events for a piece of what the model says."""
-        shown: list[Delta] = []
+        events: list[Delta] = []
         while piece and not self.ended:
             phase = self._phase
             if phase == "speaking" and not self._hold:
-                return [*shown, *self._draft.text(piece)]
+                return [*events, *self._builder.text(piece)]
             step = getattr(self, f"_{phase}")
-            events, piece = step(piece)
-            shown += events
-        return shown
+            more, piece = step(piece)
+            events += more
+        return events
 
     def close(self) -> list[Delta]:
-        """Events for what was held back, now that no more comes. The draft's own `close` comes after it."""
+        """Events for what was held back, now that no more comes. Close the builder after it."""
         match self._phase:
             case "beginning":
-                return self._draft.text(self._tail)
+                return self._builder.text(self._tail)
             case "thinking":
-                return self._draft.reasoning(self._scanner.held)
+                return self._builder.reasoning(self._scanner.held)
             case "speaking":
-                return self._draft.text(self._scanner.held)
+                return self._builder.text(self._scanner.held)
             case "calling":
-                return self._called(self._tail) or self._draft.text(self._tail)
+                return self._called(self._tail) or self._builder.text(self._tail)
         return []
 
     def finish_reason(self, reason: FinishReason) -> FinishReason:
@@ -108,18 +108,18 @@ class Spoken:
         return FinishReason.TOOL_CALLS if self.calls and ended else reason
 
     def _beginning(self, piece: str) -> tuple[list[Delta], str]:
-        said = self._tail + piece
-        bare = said.lstrip()
+        text = self._tail + piece
+        bare = text.lstrip()
         for tag in _THOUGHTS:
             if bare.startswith(tag):
                 self._phase, self._tail = "opened", ""
                 self._scanner = Scanner.of(_closings(tag))
                 return [], bare[len(tag) :]
         if any(tag.startswith(bare) for tag in _THOUGHTS):
-            self._tail = said
+            self._tail = text
             return [], ""
         self._speak()
-        return [], said
+        return [], text
 
     def _opened(self, piece: str) -> tuple[list[Delta], str]:
         """Between the tag and the thought there is a line break."""
@@ -133,10 +133,10 @@ class Spoken:
         self._scanner, thought = self._scanner.feed(piece)
         closing = self._scanner.stop
         if closing is None:
-            return list(self._draft.reasoning(thought)), ""
+            return list(self._builder.reasoning(thought)), ""
         rest = piece[len(thought) + len(closing) - before :]
         self._phase = "answering"
-        return list(self._draft.reasoning(thought)), rest
+        return list(self._builder.reasoning(thought)), rest
 
     def _answering(self, piece: str) -> tuple[list[Delta], str]:
         """Between the thought and the text there are line breaks."""
@@ -153,11 +153,11 @@ class Spoken:
         before = self._scanner.held
         self._scanner, text = self._scanner.feed(piece)
         if self._scanner.stop is None:
-            return self._draft.text(text), ""
+            return self._builder.text(text), ""
         rest = (before + piece)[len(text) :]
         self._phase = "calling"
         self._scanner = Scanner.of(self._stops)
-        return self._draft.text(text), rest
+        return self._builder.text(text), rest
 
     def _calling(self, piece: str) -> tuple[list[Delta], str]:
         before = self._scanner.held
@@ -176,9 +176,9 @@ class Spoken:
         return [], (before + piece)[len(passed) + len(stop) :]
 
     def _called(self, text: str) -> list[Delta]:
-        shown: list[Delta] = []
+        events: list[Delta] = []
         for call in parse_tool_calls(text):
             number = self._first_call + self.calls
-            shown += self._draft.tool_call(self.calls, f"call_{number}", call.name, call.arguments)
+            events += self._builder.tool_call(self.calls, f"call_{number}", call.name, call.arguments)
             self.calls += 1
-        return shown
+        return events

@@ -60,7 +60,7 @@ def test_a_question_is_a_value_that_prints_as_it_is_written():
 def test_what_no_error_has_is_an_error_at_once():
     with pytest.raises(ValueError, match="when: kind: 'slowness' is not a valid ErrorKind; there are authentication"):
         when(kind="slowness")
-    with pytest.raises(ValueError, match="when: status: none of no values is ever so"):
+    with pytest.raises(ValueError, match="when: status: there are no values to compare with"):
         when(status=[])
     with pytest.raises(ValueError, match="when: status: '500' is no int, as every status of an error is"):
         when(status=[502, "500"])

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.adapters.local.logprobs import Logprobs, Token, asked
-from modelport.domain.answer_builder import Draft
+from modelport.domain.answer_builder import AnswerBuilder
 from modelport.domain.message import Message, Part, Reasoning, Text, ToolCall
 from modelport.domain.response import FinishReason, Response
 from modelport.domain.stop import cut
-from modelport.domain.tools.local_text import Spoken
+from modelport.domain.tools.local_text import LocalText
 
 
 def entries(pieces: list[str], *content: Part, stopped_by: str | None = None) -> list[str]:
@@ -117,15 +117,15 @@ def test_the_tokens_that_are_told_of_are_those_that_begin_before_the_stop(pieces
 @given(st.text("ab E\n", max_size=12), st.text("ab ", max_size=6), st.integers(1, 4))
 def test_a_thought_before_the_stop_is_told_of_whole(thought: str, text: str, size: int) -> None:
     said = f"<think>\n{thought}\n</think>\n\n{text}END."
-    draft = Draft(("END",))
-    spoken = Spoken(draft, ("END",))
+    builder = AnswerBuilder(("END",))
+    spoken = LocalText(builder, ("END",))
     found = Logprobs()
     for at in range(0, len(said), size):
         found.add(at, Token(said[at : at + size].encode(), -1.0))
         spoken.feed(said[at : at + size])
     spoken.close()
-    draft.close()
-    response = found.onto(draft.finish(spoken.finish_reason(FinishReason.LENGTH)).response, said)
+    builder.close()
+    response = found.onto(builder.finish(spoken.finish_reason(FinishReason.LENGTH)).response, said)
     kept = len(said) - len("END.")
     assert response.stopped_by == "END"
     told = "".join(entry["token"] for entry in response.raw["choices"][0]["logprobs"]["content"])

@@ -15,7 +15,7 @@ import pytest
 from extras import need
 
 from modelport import Image, Message, Response
-from modelport.composition.cli.as_json import as_json
+from modelport.composition.cli.json_values import json_values
 from modelport.composition.cli.main import _bar
 from modelport.composition.cli.model_names import model_for, most_tokens
 
@@ -119,7 +119,7 @@ def test_a_spec_is_an_adapter_and_a_model() -> None:
 
 
 def test_bytes_are_base64_in_json() -> None:
-    (part,) = as_json(Response(Message("assistant", [Image(data=b"abc")])))["message"]["content"]
+    (part,) = json_values(Response(Message("assistant", [Image(data=b"abc")])))["message"]["content"]
     assert (part["type"], part["data"]) == ("image", "YWJj")
 
 

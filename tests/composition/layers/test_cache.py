@@ -44,7 +44,7 @@ from modelport import (
 from modelport.adapters import OpenAIModel
 from modelport.adapters.process import deadline
 from modelport.composition.layers.cache import Cache, bypass_cache, with_cache
-from modelport.composition.layers.coalescing import Flights
+from modelport.composition.layers.coalescing import CoalescedCalls
 from modelport.composition.layers.stores import DiskStore, MemoryStore
 from modelport.composition.stack.journal import Journal, journaled, keeping
 
@@ -448,10 +448,10 @@ class Gate:
         yield Finished(Response.of("Hi"))
 
 
-async def until_riders(stack, number):
+async def until_callers(stack, number):
     """Let others run until so many wait for the one call in flight."""
-    flights = stack.policy.flights._open
-    await until(lambda: sum(flight.riders for flight in list(flights.values())) == number)
+    calls = stack.policy.calls._open
+    await until(lambda: sum(call.callers for call in list(calls.values())) == number)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -463,7 +463,7 @@ def test_threads_and_their_event_loops_share_one_call(streamed):
         return laws.settle(await laws.listen(stack, REQUEST)) if streamed else await stack.generate(REQUEST)
 
     async def opener():
-        await until_riders(stack, 8)
+        await until_callers(stack, 8)
         model.open.set()
 
     with ThreadPoolExecutor(9) as threads:
@@ -481,12 +481,12 @@ def test_a_call_whose_loop_has_gone_is_asked_anew_by_those_who_wait(streamed):
     loop = asyncio.new_event_loop()
 
     async def begin():
-        flight = asyncio.create_task(laws.listen(stack, REQUEST) if streamed else stack.generate(REQUEST))
+        call = asyncio.create_task(laws.listen(stack, REQUEST) if streamed else stack.generate(REQUEST))
         await asyncio.to_thread(model.entered.wait, 20)
         second.append(threads.submit(asyncio.run, follow()))
-        await until_riders(stack, 2)
+        await until_callers(stack, 2)
         await asyncio.sleep(0.01)
-        return flight
+        return call
 
     async def follow():
         return laws.settle(await laws.listen(stack, REQUEST)) if streamed else await stack.generate(REQUEST)
@@ -512,11 +512,11 @@ def test_the_last_to_leave_cancels_a_call_on_another_loop():
 
     async def first():
         task = asyncio.create_task(stack.generate(REQUEST))
-        await until_riders(stack, 2)
+        await until_callers(stack, 2)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         first_left.set()
-        await until_riders(stack, 0)
+        await until_callers(stack, 0)
         return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
     async def second():
@@ -534,34 +534,34 @@ def test_the_last_to_leave_cancels_a_call_on_another_loop():
 
 
 def test_who_waits_last_for_a_call_on_a_closed_loop_just_leaves():
-    flights, loop = Flights(), asyncio.new_event_loop()
+    calls, loop = CoalescedCalls(), asyncio.new_event_loop()
 
     async def begin():
-        return flights.board("key", lambda _: asyncio.Event().wait())[0]
+        return calls.join("key", lambda _: asyncio.Event().wait())[0]
 
-    flight = loop.run_until_complete(begin())
-    flight.task._log_destroy_pending = False
+    call = loop.run_until_complete(begin())
+    call.task._log_destroy_pending = False
     loop.close()
-    asyncio.run(flights.leave(flight, VirtualClock()))
-    assert (flight.riders, flights._open) == (0, {})
+    asyncio.run(calls.leave(call, VirtualClock()))
+    assert (call.callers, calls._open) == (0, {})
 
 
 def test_who_waited_on_a_loop_that_has_closed_is_left_out():
-    flights = Flights()
+    calls = CoalescedCalls()
 
-    async def waits(flight):
-        asyncio.ensure_future(flight.more(0, VirtualClock()))._log_destroy_pending = False
+    async def waits(call):
+        asyncio.ensure_future(call.more(0, VirtualClock()))._log_destroy_pending = False
         await asyncio.sleep(0)
 
     async def main():
-        flight, _ = flights.board("key", lambda _: asyncio.Event().wait())
+        call, _ = calls.join("key", lambda _: asyncio.Event().wait())
         loop = asyncio.new_event_loop()
-        await asyncio.to_thread(loop.run_until_complete, waits(flight))
+        await asyncio.to_thread(loop.run_until_complete, waits(call))
         loop.close()
-        flight.tell(TextDelta("Hi"))
-        await flight.more(0, VirtualClock())
-        await flights.leave(flight, VirtualClock())
-        return flight.events
+        call.tell(TextDelta("Hi"))
+        await call.more(0, VirtualClock())
+        await calls.leave(call, VirtualClock())
+        return call.events
 
     assert asyncio.run(main()) == [TextDelta("Hi")]
 

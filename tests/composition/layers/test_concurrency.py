@@ -29,7 +29,7 @@ from modelport import (
 )
 from modelport.adapters.process import deadline
 from modelport.composition.layers.concurrency import Slot, Slots, with_concurrency
-from modelport.domain.machines.concurrency import Crowd, Room, Verdict, arrive, give_up, leave
+from modelport.domain.machines.concurrency import Admission, Crowd, Room, arrive, give_up, leave
 
 REQUEST = as_request("Hello!")
 
@@ -474,16 +474,16 @@ class AgainstAPlainQueue(RuleBasedStateMachine):
 
     @rule(target=tickets, priority=st.integers(0, 2))
     def somebody_arrives(self, priority):
-        self.crowd, verdict = arrive(self.room, self.crowd, priority)
+        self.crowd, admission = arrive(self.room, self.crowd, priority)
         ticket = self.crowd.tickets
         if len(self.inside) < 2:
-            assert verdict is Verdict.IN
+            assert admission is Admission.IN
             self.inside.add(ticket)
         elif len(self.line) < 3:
-            assert verdict is Verdict.WAIT
+            assert admission is Admission.WAIT
             self.line.append((ticket, priority))
         else:
-            assert verdict is Verdict.FULL
+            assert admission is Admission.FULL
         return ticket
 
     @rule(ticket=consumes(tickets))

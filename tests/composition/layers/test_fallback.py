@@ -292,7 +292,7 @@ def test_the_law_is_kept_with_bad_answers(law):
         (
             "ugly",
             ValueError,
-            "on_response: 'ugly' is not a valid Shortcoming; they are empty, cut_off, filtered, unparse",
+            "on_response: 'ugly' is not a valid BadAnswer; they are empty, cut_off, filtered, unparse",
         ),
         ([], TypeError, r"on_response: takes empty, .* or a function of the response, not \[\]"),
         (5, TypeError, "on_response: takes .* not 5"),

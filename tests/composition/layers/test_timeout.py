@@ -294,7 +294,7 @@ def test_nothing_is_asked_when_the_time_of_an_outer_layer_is_over():
     spare = compose(last, with_timeout(total=3, clock=clock))
     stack = compose(slow, with_fallback(spare, on=lambda _: True), with_retry(deadline=4, clock=clock))
     assert clock.run(stack.generate(REQUEST)).failure().kind == "deadline_exceeded"
-    from modelport.adapters import deadline
+    from modelport.adapters.process import deadline
 
     async def late():
         with deadline.within(0, clock):

@@ -12,7 +12,7 @@ from domain_values import requests
 from hypothesis import given
 
 from modelport.domain.forms.fingerprint import fingerprint
-from modelport.domain.message import Audio, Image, Message, Text, ToolCall
+from modelport.domain.message import Audio, Image, Message, Role, Text, ToolCall
 from modelport.domain.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.response_format import JsonObject, JsonSchema
@@ -54,6 +54,22 @@ def test_it_is_the_same_in_any_process() -> None:
         for seed in ("1", "2")
     }
     assert printed == {"v1:a6ce9077b111ad545d3db2b36bec39d5d791015b19caa9e4147732118a31547a"}
+
+
+def test_every_sort_of_value_has_the_fingerprint_of_version_1() -> None:
+    """Literal, as this file's other hash: a change of how one sort is written would lose what caches keep."""
+    request = Request(
+        [
+            Message("user", [Text("hi", metadata={"p": {"sign": b"x"}}), Image(b"1", detail="low")], "Ann"),
+            Message("assistant", [ToolCall("1", "f", {"a": 1})]),
+        ],
+        ["b"],
+        [Tool("f", "does f", {"type": "object"}, True)],
+        "required",
+        JsonSchema({"type": ["object", "null"]}),
+        {"seed": OMIT, "x": {1: 2.0, "y": [1.5, None, True], "z": {"b", "a"}}, "form": JsonObject(), "role": Role.USER},
+    )
+    assert fingerprint(request) == "v1:325b289a3edd69c957078a474fc30da3fe29bdc7f1dd9746bb806c1f79291d5e"
 
 
 def test_the_order_of_a_dict_does_not_count() -> None:

@@ -5,10 +5,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from modelport.domain.machines.breaker import Circuit, Mode, Tolerance, Verdict, ask, isolate, report, reset, wait
+from modelport.domain.machines.breaker import Circuit, Judgement, Mode, Tolerance, ask, isolate, report, reset, wait
 
 TOLERANCE = Tolerance(ratio=0.5, window=10.0, minimum=4, pause=5.0, probes=2)
-GOOD, BAD, NEITHER = Verdict
+GOOD, BAD, NEITHER = Judgement
 
 
 class BreakerMachine(RuleBasedStateMachine):
@@ -45,24 +45,24 @@ class BreakerMachine(RuleBasedStateMachine):
             self.calls.append((self.circuit.era, self.life))
 
     @precondition(lambda self: self.calls)
-    @rule(data=st.data(), verdict=st.sampled_from(Verdict), asked=st.sampled_from([None, 0, 3, 20]))
-    def a_call_ends(self, data, verdict, asked):
+    @rule(data=st.data(), judgement=st.sampled_from(Judgement), asked=st.sampled_from([None, 0, 3, 20]))
+    def a_call_ends(self, data, judgement, asked):
         era, life = self.calls.pop(data.draw(st.integers(0, len(self.calls) - 1)))
-        self.circuit = report(TOLERANCE, self.circuit, era, verdict, self.now, asked)
+        self.circuit = report(TOLERANCE, self.circuit, era, judgement, self.now, asked)
         until = self.now + max(5.0, asked or 0)
         if life != self.life:
-            if self.mode == "open" and verdict is BAD and asked == 20:
+            if self.mode == "open" and judgement is BAD and asked == 20:
                 self.until = max(self.until, until)
-        elif self.mode == "half_open" and verdict is BAD:
+        elif self.mode == "half_open" and judgement is BAD:
             self.enter("open", until)
-        elif self.mode == "half_open" and verdict is GOOD:
+        elif self.mode == "half_open" and judgement is GOOD:
             self.good += 1
             if self.good == 2:
                 self.enter("closed")
-        elif self.mode == "closed" and verdict is not NEITHER:
-            self.seen.append((self.now, verdict is BAD))
+        elif self.mode == "closed" and judgement is not NEITHER:
+            self.seen.append((self.now, judgement is BAD))
             recent = [bad for time, bad in self.seen if int(time) > int(self.now) - 10]
-            if verdict is BAD and len(recent) >= 4 and sum(recent) * 2 >= len(recent):
+            if judgement is BAD and len(recent) >= 4 and sum(recent) * 2 >= len(recent):
                 self.enter("open", until)
 
     @rule()
@@ -91,8 +91,8 @@ TestBreaker = BreakerMachine.TestCase
 def after(*verdicts, tolerance=TOLERANCE, every=0.0):
     """The state after calls that went so."""
     circuit = Circuit()
-    for at, verdict in enumerate(verdicts):
-        circuit = report(tolerance, circuit, circuit.era, verdict, at * every)
+    for at, judgement in enumerate(verdicts):
+        circuit = report(tolerance, circuit, circuit.era, judgement, at * every)
     return circuit
 
 

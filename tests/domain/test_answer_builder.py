@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelport.domain.answer_builder import Draft, trimmed
+from modelport.domain.answer_builder import AnswerBuilder, trimmed
 from modelport.domain.error import ErrorKind, ModelError
 from modelport.domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta, gather
 from modelport.domain.message import Image, Message, Part, Reasoning, Role, Text, ToolCall
@@ -24,19 +24,19 @@ pieces = st.lists(
 )
 
 
-def drafted(script: list[tuple[str, Any]], stops: tuple[str, ...]) -> tuple[list[Event], Response, Draft]:
-    draft = Draft(stops)
+def drafted(script: list[tuple[str, Any]], stops: tuple[str, ...]) -> tuple[list[Event], Response, AnswerBuilder]:
+    builder = AnswerBuilder(stops)
     events: list[Event] = []
     for number, (kind, what) in enumerate(script):
         match kind:
             case "text":
-                events += draft.text(what)
+                events += builder.text(what)
             case "reasoning":
-                events += draft.reasoning(what)
+                events += builder.reasoning(what)
             case _:
-                events += draft.tool_call(number, f"id{number}", "f", str(what))
-    events += draft.close()
-    return events, draft.finish(FinishReason.LENGTH).response, draft
+                events += builder.tool_call(number, f"id{number}", "f", str(what))
+    events += builder.close()
+    return events, builder.finish(FinishReason.LENGTH).response, builder
 
 
 def said(script: list[tuple[str, Any]]) -> str:
@@ -57,9 +57,9 @@ def test_a_draft_gives_the_cut_of_the_whole_text(script: list[tuple[str, Any]], 
 @given(pieces, many_stops)
 def test_no_event_is_empty(script: list[tuple[str, Any]], stops: tuple[str, ...]) -> None:
     """Every delta says something."""
-    events, _, draft = drafted(script, stops)
+    events, _, builder = drafted(script, stops)
     assert all(event.text for event in events if isinstance(event, (TextDelta, ReasoningDelta)))
-    assert draft.gathered() == gather(events)
+    assert builder.gathered() == gather(events)
 
 
 @given(pieces, many_stops)
@@ -82,62 +82,69 @@ def test_streamed_and_whole_answers_are_cut_alike(script: list[tuple[str, Any]],
 
 def test_a_call_waits_for_the_text_before_it() -> None:
     """A stop may span a tool call: the call is shown once it is sure that the text goes on."""
-    draft = Draft(("bc",))
-    assert draft.text("ab") == [TextDelta("a")]
-    assert draft.tool_call(0, "1", "f") == []
-    assert draft.text("d") == [TextDelta("bd"), ToolCallDelta(0, "1", "f")]
+    builder = AnswerBuilder(("bc",))
+    assert builder.text("ab") == [TextDelta("a")]
+    assert builder.tool_call(0, "1", "f") == []
+    assert builder.text("d") == [TextDelta("bd"), ToolCallDelta(0, "1", "f")]
 
 
 def test_a_call_after_the_stop_is_dropped() -> None:
     """A call in the middle of what turns out to be a stop comes after the end of the text."""
-    draft = Draft(("bc",))
+    builder = AnswerBuilder(("bc",))
     events = [
-        *draft.text("ab"),
-        *draft.tool_call(0, "1", "f"),
-        *draft.text("c"),
-        *draft.tool_call(1),
-        *draft.reasoning("x"),
+        *builder.text("ab"),
+        *builder.tool_call(0, "1", "f"),
+        *builder.text("c"),
+        *builder.tool_call(1),
+        *builder.reasoning("x"),
     ]
-    assert [*events, *draft.close()] == [TextDelta("a")]
-    assert draft.stopped_by == "bc"
-    assert draft.finish(FinishReason.TOOL_CALLS) == Finished(Response.of("a", stopped_by="bc"))
+    assert [*events, *builder.close()] == [TextDelta("a")]
+    assert builder.stopped_by == "bc"
+    assert builder.finish(FinishReason.TOOL_CALLS) == Finished(Response.of("a", stopped_by="bc"))
 
 
 def test_a_call_waits_no_longer_than_it_must() -> None:
     """Calls are shown as soon as the text before each is, and the rest at the end."""
-    draft = Draft(("aab",))
-    events = [draft.text("a"), draft.tool_call(0), draft.text("a"), draft.tool_call(1), draft.text("a"), draft.close()]
+    builder = AnswerBuilder(("aab",))
+    events = [
+        builder.text("a"),
+        builder.tool_call(0),
+        builder.text("a"),
+        builder.tool_call(1),
+        builder.text("a"),
+        builder.close(),
+    ]
     assert events == [[], [], [], [], [TextDelta("a"), ToolCallDelta(0)], [TextDelta("aa"), ToolCallDelta(1)]]
 
 
 def test_what_the_provider_says_is_kept() -> None:
     """The last event holds usage, ids and a stop that the provider named."""
-    draft = Draft(("x",))
-    draft.text("hi")
+    builder = AnswerBuilder(("x",))
+    builder.text("hi")
     usage = Usage(1, 2)
-    finished = draft.finish(FinishReason.STOP, stopped_by="x", usage=usage, model_id="m", response_id="r")
+    finished = builder.finish(FinishReason.STOP, stopped_by="x", usage=usage, model_id="m", response_id="r")
     assert finished.response == Response.of("hi", stopped_by="x", usage=usage, model_id="m", response_id="r")
 
 
 def test_a_given_message_is_cut_too() -> None:
     """A message that stands for the gathered one keeps its metadata and loses what comes after the stop."""
-    draft = Draft(("x",))
-    draft.text("hi x there")
+    builder = AnswerBuilder(("x",))
+    builder.text("hi x there")
     message = Message(
         Role.ASSISTANT, [Reasoning("r", metadata={"p": {"s": 1}}), Text("hi x there"), ToolCall("1", "f")]
     )
-    response = draft.finish(FinishReason.STOP, message=message).response
+    response = builder.finish(FinishReason.STOP, message=message).response
     assert response.message == Message(Role.ASSISTANT, [Reasoning("r", metadata={"p": {"s": 1}}), Text("hi ")])
 
 
 def test_a_broken_stream_tells_how_far_it_came() -> None:
     """A failure holds what was shown, and nothing where nothing was."""
     error = ModelError(ErrorKind.CONNECTION, "reset", model_id="m")
-    assert Draft().fail(error) == Failed(error)
-    draft = Draft(("ab",))
-    draft.text("xa")
+    assert AnswerBuilder().fail(error) == Failed(error)
+    builder = AnswerBuilder(("ab",))
+    builder.text("xa")
     partial = Response.of("x", finish_reason=FinishReason.OTHER, model_id="m")
-    assert draft.fail(error) == Failed(error, partial)
+    assert builder.fail(error) == Failed(error, partial)
 
 
 @pytest.mark.parametrize(

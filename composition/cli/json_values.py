@@ -9,10 +9,10 @@ from ...domain.forms.json_form import to_json
 from ...domain.response import Response
 
 
-def as_json(value: Response | ModelError) -> dict[str, Any]:
+def json_values(value: Response | ModelError) -> dict[str, Any]:
     """All of it except `raw`, fields by name, with the text once more as `content`.
 
-    >>> as_json(Response.of("Hello!"))["content"]
+    >>> json_values(Response.of("Hello!"))["content"]
     'Hello!'
     """
     fields = to_json(value, whole=True)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport import FinishReason, Message, Reasoning, Text, ToolCall
-from modelport.domain.answer_builder import Draft
-from modelport.domain.tools.local_text import Spoken, opened_thought
+from modelport.domain.answer_builder import AnswerBuilder
+from modelport.domain.tools.local_text import LocalText, opened_thought
 
 CALL = '<tool_call>{"name": "f", "arguments": {"x": "a\\n\\nb"}}</tool_call>'
 F = ToolCall("call_0", "f", '{"x":"a\\n\\nb"}')
@@ -25,16 +25,16 @@ def heard(
     first_call: int = 0,
 ) -> tuple[Message, str, str | None]:
     """The message, the finish reason and the stop of an answer that arrives in these pieces."""
-    draft = Draft(stops)
-    spoken = Spoken(draft, stops, tools=tools, thought=thought, first_call=first_call)
+    builder = AnswerBuilder(stops)
+    spoken = LocalText(builder, stops, tools=tools, thought=thought, first_call=first_call)
     for piece in pieces:
         spoken.feed(piece)
         if spoken.ended:
             break
     spoken.close()
-    draft.close()
+    builder.close()
     reason = spoken.finish_reason(FinishReason.STOP)
-    last = draft.finish(reason, stopped_by=spoken.stopped_by).response
+    last = builder.finish(reason, stopped_by=spoken.stopped_by).response
     return last.message, last.finish_reason.value, last.stopped_by
 
 
@@ -130,7 +130,7 @@ def test_a_conversation_has_no_two_calls_of_one_id() -> None:
 
 
 def test_words_are_shown_as_they_come_and_what_may_be_a_call_is_not() -> None:
-    spoken = Spoken(Draft(), tools=True)
+    spoken = LocalText(AnswerBuilder(), tools=True)
     assert [delta.text for delta in spoken.feed("So <tool")] == ["So "]  # type: ignore[union-attr]
     assert [delta.text for delta in spoken.feed("box is")] == ["<toolbox is"]  # type: ignore[union-attr]
     assert [delta.text for delta in spoken.feed(' {"name"')] == [" "]  # type: ignore[union-attr]

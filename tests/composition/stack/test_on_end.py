@@ -9,7 +9,7 @@ from laws import LAWS
 from subjects import Scripted
 
 from modelport import Break, Failed, ModelError, Response, ScriptedModel, Stall, as_request, compose, with_retry
-from modelport.composition.stack.opened import Told, heard
+from modelport.composition.stack.opened import OnEnd, heard
 from modelport.composition.stack.policy import Decorated, Direct
 
 REQUEST = as_request("Hello!")
@@ -23,7 +23,7 @@ class Listening:
     heard: list = attrs.field(factory=list)
 
     async def __call__(self, call, model, request, /):
-        return await heard(call(model, request), Told(self.heard.append))
+        return await heard(call(model, request), OnEnd(self.heard.append))
 
 
 def listening(*answers):
