@@ -27,8 +27,9 @@ from ..files import gguf
 from ..local.answer import LocalAnswer
 from ..local.model import LocalModel
 from ..local.template import offered, template_messages, template_tools
-from ..local.thread import Threads, answering
+from ..process.crossing import answering
 from ..process.secret import Unset
+from ..process.thread import Threads
 from .config import configured, said
 from .loading import Loaded, load
 

@@ -182,7 +182,7 @@ import json, time
 from importlib import import_module
 from modelport.domain.error import ModelFailure
 begun = time.perf_counter()
-model = getattr(import_module("modelport.adapters.{module}"), {model!r})({name!r}, max_tokens=3, temperature=0)
+model = getattr(import_module("modelport.adapters.{module}.model"), {model!r})({name!r}, max_tokens=3, temperature=0)
 try:
     answer = {{"text": model("Hi").content}}
 except ModelFailure as failure:
