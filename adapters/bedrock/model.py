@@ -31,9 +31,10 @@ from ...domain.secrecy import shown
 from ..http.arguments import check
 from ..http.model import ApiModel, limiter_of
 from ..process.limiter import Limiter
+from ..process.per_process import PerProcess
 from ..process.secret import Env, revealed, secrets_in
 from .answer import Arriving, CutOff, Reported, decode, decode_event
-from .client import PerProcess, connect
+from .client import connect
 from .errors import translate
 from .frames import Frames
 from .line import Line

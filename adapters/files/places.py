@@ -8,14 +8,13 @@ that needs no hub.
 from __future__ import annotations
 
 import re
-import threading
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import attrs
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from ..process.thread import apart
 
 DEFAULT: Final = "default"
 """The name of the embedded model, which every runtime has. It is no place: each runtime makes its own of it."""
@@ -150,20 +149,17 @@ def _unreached(place: Place, revision: str | None, patience: float) -> str | Non
 
     repository, file = place.hub_file or (place.path, "config.json")
     address = f"{constants.ENDPOINT}/{repository}/resolve/{revision or 'main'}/{file}"
-    said: SimpleQueue[str | None] = SimpleQueue()
 
-    def ask() -> None:
+    def ask() -> str | None:
         try:
             status = get_session().head(address, timeout=2 * patience).status_code
-            said.put(f"it answers with status {status}" if status >= 500 else None)
+            return f"it answers with status {status}" if status >= 500 else None
         except Exception as error:
-            said.put(" ".join(f"{type(error).__name__}: {error}".split()))
+            return " ".join(f"{type(error).__name__}: {error}".split())
 
-    # A thread, because no timeout holds for the look-up of a name; one that nobody waits for when the program ends.
-    threading.Thread(target=ask, name="modelport-hub", daemon=True).start()
-    try:
-        why = said.get(timeout=patience)
-    except Empty:
+    try:  # in a thread, because no timeout holds for the look-up of a name
+        why = apart(ask, "modelport-hub").result(patience)
+    except TimeoutError:
         why = f"no answer within {patience:g} s"
     return None if why is None else f"the Hub at {constants.ENDPOINT} can't be reached ({why})"
 

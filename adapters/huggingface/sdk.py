@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ..chat.answer import Malformed
 from ..process.inside import Argument, Inside
+from ..process.thread import apart
 
 T = TypeVar("T")
 
@@ -104,10 +104,10 @@ class Connection:
         ask = functools.partial(_route, self.client, model_id, token, response_format)
         if not self._found:
             if self._looking is None or self._looking.done():
-                self._looking = _in_a_thread(ask)
+                self._looking = apart(ask, "modelport-huggingface")
             await _within(seconds, self._looking, model_id)
             self._found = True
-        route = ask() if token is not None else await _within(seconds, _in_a_thread(ask), model_id)
+        route = ask() if token is not None else await _within(seconds, apart(ask, "modelport-huggingface"), model_id)
         if self._own and token is not None and response_format is None:  # a stored login may change meanwhile
             self._known = (token, route._replace(headers={**route.headers}))
         return route
@@ -190,18 +190,3 @@ async def _within(seconds: Any, asked: Future[T], model_id: str) -> T:
         if not limit.expired():
             raise
         raise TimeoutError(f"the hub didn't say in {seconds:g} seconds where {model_id} is served") from None
-
-
-def _in_a_thread(work: Callable[[], T]) -> Future[T]:
-    """Done in a thread that nobody waits for at the end of the program: the SDK's questions have no timeout."""
-    outcome: Future[T] = Future()
-    outcome.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # whoever waits must hear of it
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, name="modelport-huggingface", daemon=True).start()
-    return outcome

@@ -1,6 +1,7 @@
-"""What means the same in every runtime on this machine: exceptions of the Hub, of chat templates and of our own values.
+"""What the exceptions of runtimes on this machine mean: while loading, reading the prompt, or generating.
 
-They are known by their names, since their packages may not be there to be imported.
+Most means the same in all of them, and stands here. They are known by their names, since their packages may not be
+there to be imported.
 """
 
 from __future__ import annotations
@@ -8,31 +9,120 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ...domain.error import ErrorKind, Scope, Sent
+import attrs
+
+from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
 
 Meaning = tuple[ErrorKind, Scope, Sent]
 
 _K = ErrorKind
 
-COMMON: Final[Mapping[str, Meaning]] = {
-    "ModuleNotFoundError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
+NOT_FOUND: Final = (_K.NOT_FOUND, Scope.MODEL, Sent.NO)
+UNSUPPORTED: Final = (_K.UNSUPPORTED, Scope.MODEL, Sent.NO)
+OF_THE_MODEL: Final = (_K.INVALID_REQUEST, Scope.MODEL, Sent.NO)
+OF_THE_REQUEST: Final = (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO)
+NO_MEMORY: Final = (_K.OVERLOADED, Scope.MODEL, Sent.NO)
+_CONNECTION: Final = (_K.CONNECTION, Scope.MODEL, Sent.NO)
+
+# By the name of the exception, or of one that it derives or came from; the outermost that is here counts.
+_BY_NAME: Final[Mapping[str, Meaning]] = {
+    "ImportError": (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
     "GatedRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
     "DisabledRepoError": (_K.PERMISSION, Scope.MODEL, Sent.NO),
-    "RepositoryNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "RevisionNotFoundError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "HFValidationError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "LocalEntryNotFoundError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "OfflineModeIsEnabled": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectionError": (_K.CONNECTION, Scope.MODEL, Sent.NO),
-    "ConnectTimeout": (_K.CONNECTION, Scope.MODEL, Sent.NO),
+    "RepositoryNotFoundError": NOT_FOUND,
+    "RevisionNotFoundError": NOT_FOUND,
+    "RemoteEntryNotFoundError": NOT_FOUND,
+    "HFValidationError": NOT_FOUND,
+    "LocalEntryNotFoundError": _CONNECTION,
+    "OfflineModeIsEnabled": _CONNECTION,
+    "ConnectError": _CONNECTION,
+    "ConnectionError": _CONNECTION,
+    "ConnectTimeout": _CONNECTION,
+    "ReadTimeout": _CONNECTION,
+    "NotWhole": NOT_FOUND,
+    "SafetensorError": NOT_FOUND,
+    "UnpicklingError": NOT_FOUND,
+    "MemoryError": NO_MEMORY,
+    "OutOfMemoryError": NO_MEMORY,
     "Unset": (_K.AUTHENTICATION, Scope.MODEL, Sent.NO),
     "Unsupported": (_K.UNSUPPORTED, Scope.REQUEST, Sent.NO),
-    "Uncompilable": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "TemplateError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "UndefinedError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
+    "Uncompilable": OF_THE_REQUEST,
+    "TemplateError": OF_THE_REQUEST,
+    "UndefinedError": OF_THE_REQUEST,
 }
-"""By the name of the exception, or of one that it derives or came from."""
+# Where no name says more: what went on when it was raised, and the name of its class or of one that that derives from.
+_BY_PHASE: Final[Mapping[tuple[str, str], Meaning]] = {
+    ("loading", "OSError"): NOT_FOUND,
+    ("loading", "EOFError"): NOT_FOUND,
+    ("loading", "UnicodeDecodeError"): NOT_FOUND,
+    ("loading", "JSONDecodeError"): NOT_FOUND,
+    ("loading", "ValueError"): OF_THE_MODEL,  # an argument that has no such value
+    ("loading", "TypeError"): OF_THE_MODEL,
+    ("loading", "Exception"): (_K.SERVER, Scope.MODEL, Sent.NO),
+    ("reading", "Exception"): OF_THE_REQUEST,
+    ("generating", "ValueError"): OF_THE_REQUEST,
+    ("generating", "TypeError"): OF_THE_REQUEST,
+    ("generating", "OverflowError"): OF_THE_REQUEST,
+    ("generating", "Exception"): (_K.SERVER, Scope.REQUEST, Sent.YES),
+}
+# Runtimes raise many exceptions where there isn't memory enough, and say so in one of these ways, in any case.
+_OF_MEMORY: Final = (
+    "bad_alloc",
+    "can't allocate",
+    "cannot allocate",
+    "failed to allocate",
+    "failed to map segment",
+    "insufficient memory",
+    "not enough memory",
+    "out of memory",
+    "out_of_resources",
+    "unable to allocate",
+)
+
+
+@attrs.frozen
+class Errors:
+    """What a runtime's exceptions mean: what all share, and what it says in names, words and phases of its own.
+
+    `by_words` has a phase, or none for any, and words in lower case; the first that fits counts. `extra` is what `pip`
+    is told to install for the runtime, with the packages of `brings`.
+    """
+
+    provider: str
+    extra: str
+    brings: frozenset[str] = frozenset()
+    by_name: Mapping[str, Meaning] = attrs.field(factory=dict)
+    by_phase: Mapping[tuple[str, str], Meaning] = attrs.field(factory=dict)
+    by_words: tuple[tuple[str, str, Meaning], ...] = ()
+
+    def translate(self, error: Exception, model_id: str | None, phase: str, said: str | None = None) -> ModelError:
+        """The error that an exception means; `said` is the exception's text, where that isn't its own."""
+        if isinstance(error, ModelFailure):
+            return attrs.evolve(error.error, provider=self.provider, model_id=model_id)
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}" if said is None else said
+        kind, scope, sent = self.meaning(error, phase, text)
+        if kind is _K.MISSING_DEPENDENCY:
+            text = self._with_its_fix(error)
+        elif phase == "loading" and repr(model_id) not in text:
+            text = f"{model_id!r}: {text}"
+        return ModelError(kind, text, scope=scope, sent=sent, provider=self.provider, model_id=model_id)
+
+    def meaning(self, error: Exception, phase: str, text: str | None = None) -> Meaning:
+        """The kind, whose fault it is, and whether anything was generated. A name that begins the text counts first."""
+        text = str(error) if text is None else text
+        by_name, by_phase = {**_BY_NAME, **self.by_name}, {**_BY_PHASE, **self.by_phase}
+        lower, own = text.lower(), (text.partition(":")[0], *(base.__name__ for base in type(error).__mro__))
+        found: Meaning | None = NO_MEMORY if any(words in lower for words in _OF_MEMORY) else _BY_NAME.get(own[1])
+        found = found or next((it for when, words, it in self.by_words if when in ("", phase) and words in lower), None)
+        found = found or next((by_name[name] for name in (*own, *names(error)) if name in by_name), None)
+        found = found or next(by_phase[phase, name] for name in own if (phase, name) in by_phase)
+        return (*NO_MEMORY[:2], Sent.YES) if found is NO_MEMORY and phase == "generating" else found
+
+    def _with_its_fix(self, error: Exception) -> str:
+        said, name = " ".join(str(error).split()), (getattr(error, "name", None) or "").partition(".")[0]
+        if "pip install" in said:
+            return said
+        return f"{said}; pip install {name if name and name not in self.brings else self.extra}"
 
 
 def names(error: BaseException) -> Iterator[str]:

@@ -27,8 +27,9 @@ from ..local.constraint import Constraints
 from ..local.logprobs import asked
 from ..local.model import LocalModel
 from ..local.template import offered, template_messages, template_tools
-from ..local.thread import Threads, answering
+from ..process.crossing import answering
 from ..process.secret import revealed
+from ..process.thread import Threads
 from . import thread as mlx_thread
 from .constraint import Follow, vocabulary
 from .errors import PROVIDER, translate

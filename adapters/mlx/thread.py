@@ -7,12 +7,13 @@ program ends in that moment, it is aborted. So a thread without work waits for s
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Final, TypeVar
+
+from ..process.fork import in_child
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ def _settle() -> None:
         _state.wait_for(lambda: not _busy, _PATIENCE)
 
 
+@in_child
 def _forget() -> None:
     """A forked child has none of these threads, so that it would wait for work that nobody does."""
     global _state, _idle, _busy
@@ -66,5 +68,3 @@ def _forget() -> None:
 
 
 atexit.register(_settle)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, assert_never
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from ...domain.frozen import thaw
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
+from .errors import said
 
 _NAMES = {"max_tokens": "max_new_tokens", "seed": "rng_seed"}
 _OURS = frozenset({"structured_output_config", "echo", "num_return_sequences", "include_stop_str_in_output"})
 _ENDLESS = frozenset({"assistant_confidence_threshold"})  # generation with it never ends, and can't be stopped
-_PLACE = re.compile(r"\[\d\d:\d\d:\d\d\] \S+\.cc:\d+: ")  # xgrammar's
 
 
 def configured(config: Any, options: Mapping[str, Any], form: ResponseFormat) -> Any:
@@ -53,13 +52,6 @@ def configured(config: Any, options: Mapping[str, Any], form: ResponseFormat) ->
     except RuntimeError as error:
         raise _refused(said(error)) from error
     return config
-
-
-def said(exception: Exception) -> str:
-    """What an exception of OpenVINO says, without the places in its C++ source."""
-    lines = [line.strip() for line in str(exception).splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Exception from ", "Check '"))]
-    return _PLACE.sub("", " ".join(told)) or str(exception).strip() or type(exception).__name__
 
 
 def _constraint(form: ResponseFormat) -> dict[str, str]:

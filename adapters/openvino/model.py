@@ -15,24 +15,22 @@ from typing import Any
 import attrs
 
 from ...domain.answer_builder import AnswerBuilder
-from ...domain.capability import Capabilities, Unsupported
-from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from ...domain.capability import Capabilities
+from ...domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from ...domain.event import Event, Failed, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
 from ...domain.option import canonical, resolve
 from ...domain.request import Request
 from ...domain.response import FinishReason
 from ...domain.usage import Usage
-from ..files import gguf
 from ..local.answer import LocalAnswer
 from ..local.model import LocalModel
 from ..local.template import offered, template_messages, template_tools
-from ..local.thread import Threads, answering
-from ..process.secret import Unset
-from .config import configured, said
+from ..process.crossing import answering
+from ..process.thread import Threads
+from .config import configured
+from .errors import PROVIDER, translate
 from .loading import Loaded, load
-
-PROVIDER = "openvino"
 
 CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
 """What every model in OpenVINO GenAI can: tools if its template tells of them, and any form of answer."""
@@ -51,54 +49,6 @@ def decode(reason: object) -> FinishReason:
 _REASONS = {"STOP": FinishReason.STOP, "LENGTH": FinishReason.LENGTH, "TOOL_CALL": FinishReason.STOP}
 
 _K = ErrorKind
-
-# What OpenVINO says while it does something, and what it means. Its exceptions are RuntimeErrors.
-_WORDS = (
-    ("loading", "unable to read the model", _K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    ("loading", "gguf", _K.UNSUPPORTED, Scope.MODEL, Sent.NO),
-    ("loading", "unsupported property", _K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
-    ("loading", "", _K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    ("reading", "", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    ("generating", "streaming is possible only", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),  # beams
-    ("generating", "'max_length' must be", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    ("generating", "xgrammar", _K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),  # it compiles before the first token
-    ("generating", "", _K.SERVER, Scope.REQUEST, Sent.YES),
-)
-_NO_MEMORY = (
-    "bad_alloc",
-    "can't allocate",
-    "cannot allocate",
-    "failed to allocate",
-    "failed to map segment",
-    "not enough memory",
-    "out of memory",
-    "out_of_resources",
-)
-
-
-def translate(exception: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
-    """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
-    text, words = said(exception), str(exception).lower()
-    match exception:
-        case ModelFailure():
-            return attrs.evolve(exception.error, provider=PROVIDER, model_id=model_id)
-        case ImportError():
-            kind, scope, sent = _K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO
-            text = f"OpenVINO GenAI can't be imported ({exception}): pip install 'modelport[openvino]'"
-        case gguf.NotWhole():
-            kind, scope, sent = _K.NOT_FOUND, Scope.MODEL, Sent.NO
-        case Unset():
-            kind, scope, sent = _K.AUTHENTICATION, Scope.MODEL, Sent.NO
-        case Unsupported():
-            kind, scope, sent = _K.UNSUPPORTED, Scope.REQUEST, Sent.NO
-        case _ if isinstance(exception, MemoryError) or any(known in words for known in _NO_MEMORY):
-            kind, scope, sent = _K.OVERLOADED, Scope.MODEL, Sent.YES if phase == "generating" else Sent.NO
-        case _:
-            rows = (row[2:] for row in _WORDS if row[0] == phase and row[1] in words)
-            kind, scope, sent = next(rows)
-    if phase == "loading" and model_id is not None and model_id not in text:
-        text = f"{model_id!r}: {text}"
-    return ModelError(kind, text, scope, sent, provider=PROVIDER, model_id=model_id)
 
 
 def _refused(kind: ErrorKind, message: str) -> ModelFailure:

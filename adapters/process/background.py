@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import os
 import sys
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from .fork import in_child
 
 T = TypeVar("T")
 
@@ -78,11 +79,8 @@ def end(work: concurrent.futures.Future[Any], where: asyncio.AbstractEventLoop) 
     return threading.current_thread() is not _thread
 
 
+@in_child
 def _forget() -> None:
     global _loop, _lock, _thread
     _lock = threading.Lock()
     _loop = _thread = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 
 class Forgetful(Protocol):
@@ -15,15 +16,26 @@ class Forgetful(Protocol):
         ...
 
 
+ForgetT = TypeVar("ForgetT", bound=Callable[[], None])
+
 _all: weakref.WeakSet[Forgetful] = weakref.WeakSet()
+_modules: list[Callable[[], None]] = []
 
 
 def forgets(thing: Forgetful) -> None:
-    """Have it forget in every child that is forked from now on."""
+    """Have it forget in every child that is forked from now on, as long as there is anybody else who holds it."""
     _all.add(thing)
 
 
+def in_child(forget: ForgetT) -> ForgetT:
+    """Have this function called in every child that is forked from now on: a module forgets what is its own."""
+    _modules.append(forget)
+    return forget
+
+
 def _forget() -> None:
+    for forget in _modules:
+        forget()
     for thing in _all:
         thing.forget()
 

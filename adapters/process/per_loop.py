@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Generic, TypeVar
+
+from .per_process import PerProcess
 
 T = TypeVar("T")
 
@@ -26,17 +27,15 @@ _closings: set[asyncio.Task[None]] = set()
 class PerLoop(Generic[T]):
     """Holds a thing for each event loop of each process. A copy, or one that was unpickled, is empty."""
 
-    __slots__ = ("_shelves",)
+    __slots__ = ("_shelf",)
 
     def __init__(self) -> None:
-        self._shelves: dict[int, _Shelf[T]] = {}
+        self._shelf: PerProcess[_Shelf[T]] = PerProcess()
 
     async def get(self, make: Callable[[], T], close: Callable[[T], Awaitable[object]]) -> T:
         """The running loop's own. What `make` raises is raised, and it is asked again the next time."""
         loop = asyncio.get_running_loop()
-        shelf = self._shelves.get(os.getpid())
-        if shelf is None:  # no lock, which a fork might leave taken: of two new shelves at once, one wins
-            shelf = self._shelves.setdefault(os.getpid(), _Shelf())
+        shelf = self._shelf.get(_Shelf)
         found = shelf.of.get(loop)
         if found is not None:
             return found.thing

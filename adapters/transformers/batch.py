@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..local.thread import Threads
+from ..process.thread import Threads
 from .errors import out_of_memory
 from .rehearsal import rehearsed
 from .sdk import cache_argument

@@ -27,8 +27,9 @@ from ..http.arguments import check_kind
 from ..local.constraint import Constraints
 from ..local.logprobs import asked
 from ..local.model import LocalModel
-from ..local.thread import Threads, answering
+from ..process.crossing import answering
 from ..process.secret import revealed
+from ..process.thread import Threads
 from .answer import Answer
 from .batch import TOGETHER, Batch
 from .constraint import Follow, vocabulary

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
 from functools import partial
@@ -20,11 +18,14 @@ from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
-from ..local.thread import before_threads_end, until_ended
+from ..process.crossing import Give, crossed
+from ..process.fork import in_child
+from ..process.per_process import PerProcess
+from ..process.thread import apart, before_threads_end
 from . import sdk as vllm_sdk
 
 T = TypeVar("T")
-Work = Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]
+Work = Callable[[Give[T]], Coroutine[Any, Any, None]]
 
 _PATIENCE: Final = 10.0  # seconds for what was told to end, and has no reason not to
 _CLOSING: Final = 30.0  # seconds for the engine's processes to end; vLLM kills those that don't
@@ -69,7 +70,7 @@ class Engine:
         engine = cls(client)
         engine.started.set_running_or_notify_cancel()  # a caller that gives up must not cancel it for the others
         _alive.add(engine)
-        threading.Thread(target=engine._serve, name="modelport-vllm", daemon=True).start()
+        apart(engine._serve, "modelport-vllm")
         return engine
 
     @property
@@ -94,58 +95,33 @@ class Engine:
             made: T = self._made
         return made
 
-    async def pieces(self, work: Work[T]) -> AsyncGenerator[T]:
+    def pieces(self, work: Work[T]) -> AsyncGenerator[T]:
         """What `work(give)` gives on the engine's loop, piece by piece; what it raises is raised here.
 
         Ending the generator cancels the work and waits until it has ended.
         """
-        loop = asyncio.get_running_loop()
-        arrived: deque[T] = deque()
-        news = asyncio.Event()
-        begun: list[asyncio.Task[None]] = []
-        done: Future[None] = Future()
 
-        def wake(_: object = None) -> None:
-            try:
-                if loop.is_closed() or not news.is_set():
-                    loop.call_soon_threadsafe(news.set)
-            except RuntimeError:  # the loop is closed: nobody will read this
-                cancel()
+        def begin(give: Give[T]) -> tuple[Future[None], Callable[[], None]]:
+            done: Future[None] = Future()
+            begun: list[asyncio.Task[None]] = []
 
-        def cancel() -> None:
-            for task in begun:
-                task.cancel()
-
-        def give(piece: T) -> None:
-            arrived.append(piece)
-            wake()
-
-        def begin() -> None:
-            if self.closing:
-                done.set_exception(Closed())
-                return
-            task = self._loop.create_task(work(give))
-            begun.append(task)
-            task.add_done_callback(partial(_settle, done))
-
-        self._calls[done] = begun
-        done.add_done_callback(self._calls.pop)
-        done.add_done_callback(wake)
-        self._call_soon(begin, done)
-        try:
-            while True:
-                news.clear()
-                ended = done.done()  # read before the pieces: what is given before the end is seen before the end
-                while arrived:
-                    yield arrived.popleft()
-                if ended:
-                    done.result()
+            def start() -> None:
+                if self.closing:
+                    done.set_exception(Closed())
                     return
-                await news.wait()
-        finally:
-            if not done.done():
-                self._call_soon(cancel, done)
-                await until_ended(done, news, _PATIENCE)
+                begun.append(self._loop.create_task(work(give)))
+                begun[0].add_done_callback(partial(_settle, done))
+
+            def cancel() -> None:
+                for task in begun:
+                    task.cancel()
+
+            self._calls[done] = begun
+            done.add_done_callback(self._calls.pop)
+            self._call_soon(start, done)
+            return done, lambda: self._call_soon(cancel, done)
+
+        return crossed(begin, _PATIENCE)
 
     def _call_soon(self, function: Callable[[], object], done: Future[None]) -> None:
         try:
@@ -200,31 +176,28 @@ class Engine:
 class Engines:
     """The engine of a model: one in each process, made when it is needed, and again after its end."""
 
-    __slots__ = ("_client", "_engines", "_locks")
+    __slots__ = ("_client", "_engine")
 
     def __init__(self, client: Callable[[], Client]) -> None:
         self._client = client
-        self._engines: dict[int, Engine] = {}
-        self._locks: dict[int, threading.Lock] = {}  # one for each process: a fork may leave the parent's taken
+        self._engine: PerProcess[Engine] = PerProcess()
 
     def engine(self) -> Engine:
         """The engine, which may only just be starting."""
-        pid = os.getpid()
-        with self._locks.setdefault(pid, threading.Lock()):
-            found = self._engines.get(pid)
-            if found is None or found.dead:
-                if found is not None and not found.closing:
-                    threading.Thread(target=found.close, name="modelport-vllm-end", daemon=True).start()
-                found = self._engines[pid] = Engine.start(self._client())
-            return found
+        return self._engine.get(lambda: Engine.start(self._client()), _over)
 
     def close(self) -> None:
         """End the engine of this process, if there is one."""
-        pid = os.getpid()
-        with self._locks.setdefault(pid, threading.Lock()):
-            found = self._engines.pop(pid, None)
-        if found is not None:
-            found.close()
+        engine = self._engine.drop()
+        if engine is not None:
+            engine.close()
+
+
+def _over(engine: Engine) -> bool:
+    """Whether another must be started; what is left of this one is ended meanwhile."""
+    if engine.dead and not engine.closing:
+        apart(engine.close, "modelport-vllm-end")
+    return engine.dead
 
 
 async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
@@ -265,6 +238,7 @@ def _end_all() -> None:
             engine.close(0.2)
 
 
+@in_child
 def _forget() -> None:
     """A forked child has its parent's engines in its memory: it must neither use them nor end their processes."""
     for engine in list(_alive):
@@ -298,5 +272,3 @@ def _nothing(timeout: float | None = None) -> None:
 
 
 before_threads_end(_end_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

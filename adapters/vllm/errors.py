@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import attrs
 
-from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from ..local.errors import COMMON, Meaning, names
+from ...domain.error import ErrorKind, ModelError, Scope, Sent
+from ..local.errors import NO_MEMORY, NOT_FOUND, OF_THE_REQUEST, UNSUPPORTED, Errors
+from .engine import Closed
 
 PROVIDER: Final = "vllm"
 _RECORD: Final = "\x1e"
@@ -52,48 +53,32 @@ def cause(log: str) -> str:
     return ""
 
 
-_K = ErrorKind
+_DEAD: Final = (ErrorKind.SERVER, Scope.MODEL, Sent.YES)
+_FULL: Final = (ErrorKind.OVERLOADED, Scope.MODEL, Sent.NO)
 
-# By the name of the exception or of one that it came from; the first that is found, from the outermost inwards.
-_BY_NAME: Mapping[str, Meaning] = {
-    **COMMON,
-    "Closed": (_K.INTERRUPTED, Scope.MODEL, Sent.YES),
-    "EngineDeadError": (_K.SERVER, Scope.MODEL, Sent.YES),
-    "QueueOverflowError": (_K.OVERLOADED, Scope.MODEL, Sent.NO),
-    "MaxQueuedTokensError": (_K.OVERLOADED, Scope.MODEL, Sent.NO),
-    "OutOfMemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.NO),
-    "MemoryError": (_K.OVERLOADED, Scope.MODEL, Sent.NO),
-    "SafetensorError": (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    "LoRAAdapterNotFoundError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    "VLLMValidationError": (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-}
-# Where no name says more: what went on when it was raised.
-_BY_PHASE: Mapping[tuple[str, str], Meaning] = {
-    ("loading", "ImportError"): (_K.MISSING_DEPENDENCY, Scope.MODEL, Sent.NO),
-    ("loading", "OSError"): (_K.NOT_FOUND, Scope.MODEL, Sent.NO),
-    ("loading", "TypeError"): (_K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
-    ("loading", "ValueError"): (_K.INVALID_REQUEST, Scope.MODEL, Sent.NO),
-    ("reading", "Exception"): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    ("generating", "ValueError"): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    ("generating", "OverflowError"): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-    ("generating", "TypeError"): (_K.INVALID_REQUEST, Scope.REQUEST, Sent.NO),
-}
-# What is said of the same thing under the names of many exceptions.
-_WORDS: Mapping[str, ErrorKind] = {
-    "can't allocate memory": _K.OVERLOADED,
-    "cannot allocate memory": _K.OVERLOADED,
-    "not enough memory": _K.OVERLOADED,
-    "out of memory": _K.OVERLOADED,
-    "available memory on node": _K.OVERLOADED,
-    "available kv cache memory": _K.OVERLOADED,
-    "no available memory": _K.OVERLOADED,
-    "free memory on device": _K.OVERLOADED,
-    "are not supported for now": _K.UNSUPPORTED,
-    "model architectures": _K.UNSUPPORTED,
-    "cannot find any model weights": _K.NOT_FOUND,
-    "safetensor": _K.NOT_FOUND,
-    "weights were not initialized": _K.NOT_FOUND,
-}
+ERRORS: Final = Errors(
+    PROVIDER,
+    "'modelport[vllm]'",
+    by_name={
+        "Closed": (ErrorKind.INTERRUPTED, Scope.MODEL, Sent.YES),
+        "EngineDeadError": _DEAD,
+        "QueueOverflowError": _FULL,
+        "MaxQueuedTokensError": _FULL,
+        "LoRAAdapterNotFoundError": OF_THE_REQUEST,
+        "VLLMValidationError": OF_THE_REQUEST,
+    },
+    by_words=(  # what is said of the same thing under the names of many exceptions
+        ("loading", "available memory on node", NO_MEMORY),
+        ("loading", "available kv cache memory", NO_MEMORY),
+        ("loading", "no available memory", NO_MEMORY),
+        ("loading", "free memory on device", NO_MEMORY),
+        ("loading", "are not supported for now", UNSUPPORTED),
+        ("loading", "model architectures", UNSUPPORTED),
+        ("loading", "cannot find any model weights", NOT_FOUND),
+        ("loading", "safetensor", NOT_FOUND),
+        ("loading", "weights were not initialized", NOT_FOUND),
+    ),
+)
 
 
 def translate(error: Exception, model_id: str | None = None, phase: str = "generating", why: str = "") -> ModelError:
@@ -101,38 +86,18 @@ def translate(error: Exception, model_id: str | None = None, phase: str = "gener
 
     `why` is what the engine's processes said, where they failed.
     """
-    if isinstance(error, ModelFailure):
-        return attrs.evolve(error.error, provider=PROVIDER, model_id=model_id)
-    name, said = type(error).__name__, " ".join(str(error).split())
-    if name == "EngineGenerateError" and error.__cause__ is not None:
-        name, said = type(error.__cause__).__name__, " ".join(str(error.__cause__).split())
-    if isinstance(error, Failed):
-        name, _, said = said.partition(": ")
-    kind, scope, sent = _meaning(error, name, said, phase)
-    message = f"{name}: {said}"
-    if name == "EngineDeadError":
-        kind = ErrorKind.OVERLOADED if _by_words(why) is ErrorKind.OVERLOADED else kind
+    source = error.__cause__ if type(error).__name__ == "EngineGenerateError" else None
+    if isinstance(source, Exception):
+        error = source
+    said = str(error) if isinstance(error, Failed) else None
+    found = ERRORS.translate(error, model_id, phase, said)
+    if isinstance(error, Closed):
+        return attrs.evolve(found, message="the model was closed while it answered")
+    if type(error).__name__ == "EngineDeadError":
+        of_memory = ERRORS.meaning(Failed(why), "loading", why)[0] is ErrorKind.OVERLOADED
         message = "the engine died" + (f": {why}" if why else "") + "; the next call starts it again"
-    elif name == "Closed":
-        message = "the model was closed while it answered"
-    elif kind is ErrorKind.MISSING_DEPENDENCY:
-        ours = getattr(error, "name", None) in ("vllm", None)
-        fix = "pip install 'modelport[vllm]'" if ours else "vLLM needs it for this model"
-        message = f"vLLM can't be imported ({said}): {fix}"
-    elif phase == "loading":
-        message = f"{model_id!r}: {message}"
-    return ModelError(kind, message, scope=scope, sent=sent, provider=PROVIDER, model_id=model_id)
-
-
-def _meaning(error: Exception, name: str, said: str, phase: str) -> Meaning:
-    if phase == "loading" and (kind := _by_words(said)) is not None:
-        return kind, Scope.MODEL, Sent.NO
-    called = [name, *names(error)]
-    known = [_BY_NAME[base] for base in called if base in _BY_NAME]
-    known += [_BY_PHASE[phase, base] for base in called if (phase, base) in _BY_PHASE]
-    return known[0] if known else (ErrorKind.SERVER, Scope.MODEL if phase == "loading" else Scope.REQUEST, Sent.YES)
-
-
-def _by_words(said: str) -> ErrorKind | None:
-    spoken = said.lower()
-    return next((kind for words, kind in _WORDS.items() if words in spoken), None)
+        return attrs.evolve(found, kind=ErrorKind.OVERLOADED if of_memory else found.kind, message=message)
+    if found.kind is ErrorKind.MISSING_DEPENDENCY and isinstance(error, ImportError):
+        fix = "pip install 'modelport[vllm]'" if error.name in ("vllm", None) else "vLLM needs it for this model"
+        return attrs.evolve(found, message=f"vLLM can't be imported ({' '.join(str(error).split())}): {fix}")
+    return found

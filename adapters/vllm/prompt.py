@@ -13,8 +13,8 @@ from ...domain.message import Image
 from ...domain.request import Request
 from ...domain.tool import Tool
 from ..local.template import offered, template_messages, template_tools
-from ..local.thread import Threads
 from ..local.token_bytes import spelling
+from ..process.thread import Threads
 
 
 @attrs.frozen

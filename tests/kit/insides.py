@@ -19,7 +19,7 @@ SDKS = {  # by the file in adapters/ that lists them as INSIDES, what must be im
     "vllm/sdk": "vllm",
     "mlx/sdk": "mlx_lm",
     "local/sdk": "torch",
-    "local/thread": "threading",
+    "process/thread": "threading",
     "openvino/sdk": "openvino_genai",
 }
 PAGE = ROOT / "docs" / "insides.md"

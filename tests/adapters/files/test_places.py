@@ -228,7 +228,7 @@ def test_a_name_on_the_hub_loads_in_transformers_and_again_without_the_hub(tmp_p
 
 @pytest.mark.skipif(find_spec("openvino_genai") is None, reason="OpenVINO GenAI is not installed here")
 def test_a_repository_in_openvino_s_format_loads_and_again_without_the_hub(tmp_path: Path) -> None:
-    from modelport.adapters import cache
+    from modelport.adapters.files import cache
     from modelport.adapters.openvino.model import OpenVINOModel
 
     text = OpenVINOModel(max_tokens=3, temperature=0)("Hi").content

@@ -221,7 +221,7 @@ model = VLLMModel(sys.argv[1], model_kwargs={settings}, max_tokens=4, temperatur
 said = model("Hi").content
 child = os.fork()
 if not child:
-    sys.exit(0 if not model._runtime._engines._engines.get(os.getpid()) else 1)
+    sys.exit(0 if not model._runtime._engines._engine.known() else 1)
 assert os.waitpid(child, 0)[1] == 0
 assert model("Hi").content == said
 print("said", len(said) > 0, flush=True)

@@ -53,7 +53,7 @@ def named(name: str, message: str = "x", base: type[Exception] = Exception) -> E
         (Failed("SafetensorError: incomplete"), "loading", ("not_found", "model", "no")),
         (Failed("ValueError: No available memory for the cache blocks."), "loading", ("overloaded", "model", "no")),
         (Failed("RuntimeError: can't allocate memory"), "loading", ("overloaded", "model", "no")),
-        (Failed("RuntimeError: something else"), "loading", ("server", "model", "yes")),
+        (Failed("RuntimeError: something else"), "loading", ("server", "model", "no")),
         (TypeError("unexpected keyword argument 'flavour'"), "loading", ("invalid_request", "model", "no")),
         (ValueError("Model architectures ['X'] are not supported"), "loading", ("unsupported", "model", "no")),
         (OSError("there is no config.json"), "loading", ("not_found", "model", "no")),

@@ -14,8 +14,9 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from modelport.adapters.local.thread import Threads, before_threads_end, pieces
+from modelport.adapters.process.crossing import pieces
 from modelport.adapters.process.inside import LibraryChanged
+from modelport.adapters.process.thread import Threads, before_threads_end
 
 Give = Callable[[int], None]
 
@@ -273,8 +274,8 @@ def test_a_forked_child_makes_threads_of_its_own() -> None:
 
 LEAVES = """
 import asyncio, threading
-from modelport.adapters.local.thread import Threads, before_threads_end, pieces
-from modelport.adapters.process.inside import LibraryChanged
+from modelport.adapters.process.crossing import pieces
+from modelport.adapters.process.thread import Threads
 
 def produce(give, cancelled):
     give(0)
