@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...domain.model import Model
-from ..layers import name_of
 from ..stack.layer_policy import is_machine
 from ..stack.policy import Decorated
 from ..stack.walk import first_leaf, layers_of
 from ..stack.written import Writer, adapter_written
+from .layer_names import name_of
 
 
 def to_dict(model: Model) -> dict[str, Any]:
