@@ -16,7 +16,7 @@ from typing import Any
 
 def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """The `__getattr__`, `__dir__` and `__all__` of a package, whose `__init__.py` is `file`."""
-    homes = _homes(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
+    homes = _homes(Path(file).parent)
 
     def load(name: str) -> Any:
         if name not in homes:
@@ -28,9 +28,15 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     return load, lambda: sorted({*vars(sys.modules[package]), *homes}), sorted(homes)
 
 
-def _homes(stub: str) -> dict[str, str]:
-    """The module of each name that a stub exports: `from .retry import with_retry as with_retry`."""
-    imports = (each for each in ast.parse(stub).body if isinstance(each, ast.ImportFrom))
-    return {
-        alias.name: "." * each.level + (each.module or "") for each in imports for alias in each.names if alias.asname
-    }
+def _homes(folder: Path) -> dict[str, str]:
+    """The module of each name that a stub exports: `from .retry import with_retry as with_retry`.
+
+    `from .layers import *` exports all that the stub of that package does.
+    """
+    homes: dict[str, str] = {}
+    for node in ast.parse((folder / "__init__.pyi").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [alias.asname for alias in node.names if alias.asname]
+            for name in names or _homes(folder.joinpath(*node.module.split("."))):
+                homes[name] = "." * node.level + node.module
+    return homes

@@ -37,6 +37,7 @@ NEEDS = {
 """Which extra a page needs; without it the page is left out."""
 
 ROOT = Path(__file__).parents[1]
+_END_OF_INVISIBLE = "--->"
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -58,7 +59,7 @@ class Runs(PythonEvaluator):
 def prints(example: Example) -> str | None:
     """Compare a text block with what the Python block right above it printed; any other text block is just text."""
     end, printed = example.namespace.get("_printed", (None, ""))
-    if end is None or example.document.text[end : example.region.start].strip():
+    if end is None or example.document.text[end : example.region.start].strip() not in ("", _END_OF_INVISIBLE):
         return None
     expected = str(example.parsed)
     if doctest.OutputChecker().check_output(expected, printed, _FLAGS):

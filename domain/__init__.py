@@ -1,7 +1,4 @@
-"""What is true of models, whatever they stand on: frozen values and pure functions.
-
-The function `fingerprint` is in the file of its name, which it would hide here.
-"""
+"""What is true of models, whatever they stand on: frozen values and pure functions."""
 
 from .answer_builder import AnswerBuilder, trimmed
 from .attempt import Attempt, Wait
@@ -31,7 +28,10 @@ from .event import (
     settle,
 )
 from .facts import max_stops, rejects_stop
+from .forms.fingerprint import fingerprint
+from .forms.json_form import from_json, to_json
 from .frozen import FrozenDict, freeze, thaw
+from .machines.bounds import Bounds
 from .message import (
     Audio,
     Document,
@@ -46,6 +46,7 @@ from .message import (
 )
 from .model import Model
 from .option import OMIT, canonical, merge, resolve
+from .price import Price
 from .reading.messages import as_messages
 from .request import Request
 from .response import FinishReason, Response
@@ -70,6 +71,7 @@ __all__ = [
     "AnswerBuilder",
     "Attempt",
     "Audio",
+    "Bounds",
     "Capabilities",
     "Delta",
     "Document",
@@ -91,6 +93,7 @@ __all__ = [
     "ModelError",
     "ModelFailure",
     "Part",
+    "Price",
     "Reasoning",
     "ReasoningDelta",
     "Regex",
@@ -116,7 +119,9 @@ __all__ = [
     "cut",
     "cut_off",
     "feature",
+    "fingerprint",
     "freeze",
+    "from_json",
     "gather",
     "max_stops",
     "merge",
@@ -128,5 +133,6 @@ __all__ = [
     "settle",
     "table",
     "thaw",
+    "to_json",
     "trimmed",
 ]

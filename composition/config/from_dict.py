@@ -16,11 +16,11 @@ from ...adapters.process.limiter import Limiter
 from ...domain.frozen import EMPTY
 from ...domain.model import Model
 from ...domain.secrecy import is_secret
-from ..layers import BY_NAME
 from ..layers.budget import Purse
 from ..layers.circuit_breaker import Breaker
 from ..layers.concurrency import Slots
 from ..stack.compose import Layer, compose
+from .layer_names import NAMES, maker
 from .reader import Misconfigured, Reader
 
 _SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
@@ -81,9 +81,9 @@ class Source:
     def _layer(self, data: Any, where: str) -> Layer:
         found = dict(_of(Mapping, data, where))
         name = found.pop("layer", None)
-        if not isinstance(name, str) or name not in BY_NAME:
-            raise Misconfigured(f"{where}.layer", unknown(name, BY_NAME))
-        layer: Layer = self._called(BY_NAME[name], found, where)
+        if not isinstance(name, str) or name not in NAMES:
+            raise Misconfigured(f"{where}.layer", unknown(name, NAMES))
+        layer: Layer = self._called(maker(name), found, where)
         return layer
 
     def _called(self, make: Callable[..., Any], data: Mapping[str, Any], where: str) -> Any:

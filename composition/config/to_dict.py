@@ -13,10 +13,10 @@ from typing import Any
 
 from ...adapters.process.shared import Shared
 from ...domain.model import Model
-from ..layers import name_of
 from ..stack.policy import Decorated
 from ..stack.walk import first_leaf, layers_of
 from ..stack.written import Writer, adapter_written
+from .layer_names import name_of
 
 
 def to_dict(model: Model) -> dict[str, Any]:
