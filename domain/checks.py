@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
@@ -45,6 +47,15 @@ class Number:
     def __call__(self, _: object, field: attrs.Attribute[Any], value: Any) -> None:
         """The same, as a validator of a field."""
         self.check(value, field.name)
+
+
+@contextmanager
+def named(where: str) -> Iterator[None]:
+    """What is refused inside is refused by this place, too: `with_hedge: share must be ...`."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{where}: {error}") from None
 
 
 def whole(least: int) -> Number:

@@ -84,12 +84,12 @@ def _app() -> Any:
         from ..config.plan import from_toml
 
         try:
-            found = from_toml(file, model)
+            stack = from_toml(file, model)
         except OSError as error:
             raise typer.BadParameter(f"{file}: {error.strerror or error}") from error
         except ValueError as mistake:
             raise typer.BadParameter(str(mistake)) from mistake
-        print(describe(found.model, "mermaid") if mermaid else found)
+        print(describe(stack.model, "mermaid") if mermaid else stack)
 
     @app.command()
     def ask(
@@ -129,7 +129,7 @@ def _app() -> Any:
             _complain("the answer can't be written: standard output is closed")
             raise typer.Exit(1)
         try:
-            error = _fetched(model) or _told(chosen, request, as_one)
+            error = _fetch_weights(model) or _print_answer(chosen, request, as_one)
         except BrokenPipeError:
             _reader_is_gone()
         except OSError as full:
@@ -141,7 +141,7 @@ def _app() -> Any:
     return app
 
 
-def _told(model: Model, request: Request, as_one: bool) -> ModelError | None:
+def _print_answer(model: Model, request: Request, as_one: bool) -> ModelError | None:
     """Prints the answer; gives the error where there is none."""
     shown, error = "", None
     with closing(blocking(model).stream(request)) as events:
@@ -162,7 +162,7 @@ def _told(model: Model, request: Request, as_one: bool) -> ModelError | None:
     return error
 
 
-def _fetched(spec: str) -> ModelError | None:
+def _fetch_weights(spec: str) -> ModelError | None:
     """Gets the default's weights onto this machine, if the spec needs them, with a progress bar on standard error."""
     if not needs_default_weights(spec):
         return None

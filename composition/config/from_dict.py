@@ -52,9 +52,9 @@ class Source:
             inner = self.model(data["compose"], f"{where}.compose")
             layers = _of(list, data.get("layers", []), f"{where}.layers")
             return compose(inner, *(self._layer(each, f"{where}.layers[{at}]") for at, each in enumerate(layers)))
-        found = dict(_of(Mapping, data, where))
-        cls = self._class(found.pop("adapter", None), f"{where}.adapter")
-        model: Model = self._called(cls, found, where)
+        arguments = dict(_of(Mapping, data, where))
+        cls = self._class(arguments.pop("adapter", None), f"{where}.adapter")
+        model: Model = self._called(cls, arguments, where)
         return model
 
     def of_name(self, name: str, where: str) -> Model:
@@ -79,11 +79,11 @@ class Source:
         return cls
 
     def _layer(self, data: Any, where: str) -> Layer:
-        found = dict(_of(Mapping, data, where))
-        name = found.pop("layer", None)
+        arguments = dict(_of(Mapping, data, where))
+        name = arguments.pop("layer", None)
         if not isinstance(name, str) or name not in NAMES:
             raise Misconfigured(f"{where}.layer", unknown(name, NAMES))
-        layer: Layer = self._called(maker(name), found, where)
+        layer: Layer = self._called(maker(name), arguments, where)
         return layer
 
     def _called(self, make: Callable[..., Any], data: Mapping[str, Any], where: str) -> Any:

@@ -93,10 +93,10 @@ def _read(text: str, name: str | None) -> Plan:
         raise Misconfigured("models", "there are none; write a table for each, such as [models.main]")
     chosen, where = (name, "model") if name is not None else _named(data, models)
     source = Source(named=models, where="models.")
-    found = source.of_name(chosen, where)
+    model = source.of_name(chosen, where)
     for other in models:  # a mistake is one wherever it stands
         source.of_name(other, f"models.{other}")
-    return Plan(chosen, found, _needs(data.get("needs", [])))
+    return Plan(chosen, model, _needs(data.get("needs", [])))
 
 
 def _named(data: Mapping[str, Any], models: Mapping[str, Any]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from ...adapters.prices import Prices, as_prices
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...adapters.process.fork import forgets
 from ...adapters.process.shared import Shared
+from ...domain.checks import named
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.estimate import Estimate, as_estimate, estimated
 from ...domain.machines import budget as steps
@@ -70,13 +71,13 @@ class Purse(Shared):
         return self._spending.tokens
 
     def reserve(self, cost: Cost) -> ModelError | None:
-        """Sets so much aside for a call; or says why there isn't enough."""
+        """Sets aside what a call may cost; or gives the refusal, where there isn't enough left."""
         with self._lock:
             self._spending, exceeded = steps.reserve(self.limits, self._spending, cost)
         return None if exceeded is None else ModelError(ErrorKind.BUDGET_EXCEEDED, exceeded, Scope.ACCOUNT, Sent.NO)
 
     def settle(self, reserved: Cost, spent: Cost) -> None:
-        """What a call that had reserved so much has cost."""
+        """A call is over: what it had reserved is free again, and what it has cost is spent."""
         with self._lock:
             self._spending = steps.settle(self._spending, reserved, spent)
 
@@ -159,10 +160,8 @@ def with_budget(
         if tokens is not None:
             raise TypeError("with_budget: tokens belong to the Purse that was passed; set them there")
     else:
-        try:
+        with named("with_budget"):
             purse = Purse(usd, tokens)
-        except ValueError as error:
-            raise ValueError(f"with_budget: {error}") from None
     as_estimate(estimate, "with_budget: estimate")
     price_of = None if purse.limits.usd is None else as_prices(prices, "with_budget: prices")
 

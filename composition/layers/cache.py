@@ -213,7 +213,7 @@ class _Cached(Between):
     def _last(
         self, call: CoalescedCall, first: bool, until: float, shown: int, journal: Journal | None
     ) -> Finished | Failed | None:
-        """How the call ended for one who asked and has seen so much of it; None to ask again."""
+        """The last event for a caller that has `shown` this many; None to ask again."""
         if call.raised is not None:
             raise call.raised
         last = call.last

@@ -87,9 +87,8 @@ class Chaos(LayerPolicy):
         """What goes wrong."""
         return self.plan
 
-    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+    def bounds(self, below: Bounds, *_: Bounds) -> Bounds:
         """With the planned delay."""
-        del others
         return below.works(self.planned.delay if self.planned.slow else 0.0)
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:

@@ -114,9 +114,8 @@ class Check(LayerPolicy):
         """What is checked, in a word."""
         return {"": self._name(), **({"repair": self.repair} if self.repair != 1 else {})}
 
-    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+    def bounds(self, below: Bounds, *_: Bounds) -> Bounds:
         """Once more for each repair."""
-        del others
         return below.times(self.repair + 1)
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
@@ -131,18 +130,18 @@ class Check(LayerPolicy):
     def reason(self, response: Response) -> str | None:
         """What is wrong with this answer; None when nothing is."""
         try:
-            said = self.judge(response)
+            judgement = self.judge(response)
         except (ValueError, AssertionError) as error:
-            said = str(error) or type(error).__name__
-        match said:
+            judgement = str(error) or type(error).__name__
+        match judgement:
             case None | True:
                 return None
             case False:
                 return "it is not what was asked for"
             case str():
-                return said[:_LONGEST]
+                return judgement[:_LONGEST]
         raise TypeError(
-            f"with_check: {self._name()} gave {said!r}; it gives None or True, False, or the reason as text"
+            f"with_check: {self._name()} gave {judgement!r}; it gives None or True, False, or the reason as text"
         )
 
 
@@ -167,11 +166,11 @@ class _Trial:
             model_id = response.model_id
             return Failure(ModelError(kind, message, sent=Sent.YES, model_id=model_id, attempts=self.earlier))
         self.left -= 1
-        said = (Message(Role.ASSISTANT, response.content),) if response.content else ()
-        told = Message(
+        answer = (Message(Role.ASSISTANT, response.content),) if response.content else ()
+        correction = Message(
             Role.USER, f"That answer was refused: {reason}\nAnswer again, with the mended answer and nothing else."
         )
-        self.request = attrs.evolve(self.request, messages=(*self.request.messages, *said, told))
+        self.request = attrs.evolve(self.request, messages=(*self.request.messages, *answer, correction))
         return None
 
 

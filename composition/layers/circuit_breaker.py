@@ -18,6 +18,7 @@ from returns.result import Failure, Result
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...adapters.process.fork import forgets
 from ...adapters.process.shared import Shared
+from ...domain.checks import named
 from ...domain.error import MEANING, ErrorKind, ModelError, Scope, Sent
 from ...domain.machines import breaker as steps
 from ...domain.machines.breaker import Circuit, Judgement, Mode, Tolerance
@@ -200,8 +201,6 @@ def with_circuit_breaker(
             )
         return lambda model: Decorated(model, CircuitBreaker(shared, counted, clock), clock)
     new = partial(Breaker, ratio, window=window, minimum=minimum, pause=pause, probes=probes, clock=clock)
-    try:
+    with named("with_circuit_breaker"):
         new()
-    except ValueError as error:
-        raise ValueError(f"with_circuit_breaker: {error}") from None
     return lambda model: Decorated(model, CircuitBreaker(new(), counted, clock), clock)

@@ -71,7 +71,7 @@ class CoalescedCall:
         return not claimed
 
     async def more(self, seen: int, clock: Clock, until: float = math.inf) -> None:
-        """Waits for more than so many events, for the end, or for so late on the clock."""
+        """Waits until there are more events than the caller has `seen`, until the end, or `until` this time."""
         here = asyncio.get_running_loop()
         future: asyncio.Future[None] = here.create_future()
         with self._lock:

@@ -35,7 +35,7 @@ _Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
 
 
 class Slots(Shared):
-    """Room for so many calls at once; share it between models that share a limit.
+    """Room for `n` calls at once; share it between models that share a limit.
 
     `max_queue` is how many may wait: the next is refused at once. Raises ValueError on numbers that make no sense.
     """
@@ -186,9 +186,8 @@ class Concurrency(LayerPolicy):
         named = {"": self.slots.settings()}
         return named if self.priority is None else {**named, "priority": self.priority}
 
-    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+    def bounds(self, below: Bounds, *_: Bounds) -> Bounds:
         """After a wait that nobody knows, unless nobody may wait."""
-        del others
         most = self.slots.room.max_queue
         return below if most == 0 else below.waits(math.inf, math.inf if most is None else most)
 

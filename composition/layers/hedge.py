@@ -17,6 +17,7 @@ from returns.result import Failure, Result, Success
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.attempt import Attempt, Wait
+from ...domain.checks import named
 from ...domain.error import ModelError
 from ...domain.machines.bounds import Bounds
 from ...domain.machines.hedge import Hedging, Seen, delay_of, earn, saw, spend
@@ -74,9 +75,8 @@ class Hedge(LayerPolicy):
         default=attrs.Factory(lambda self: _Memory(Hedging(self.delay, self.percentile, self.share)), True),
     )
 
-    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+    def bounds(self, below: Bounds, *_: Bounds) -> Bounds:
         """Two calls; the second begins after the delay, which by percentile is no longer than a call."""
-        del others
         delay = self.delay or 0.0
         longest = delay if self.percentile is None else max(delay, below.seconds)
         return attrs.evolve(below.waits(longest), calls=below.calls * 2)
@@ -205,8 +205,6 @@ def with_hedge(
     Whichever answers first wins; the other call is cancelled and awaited. Raises ValueError on numbers that make no
     sense.
     """
-    try:
+    with named("with_hedge"):
         policy = Hedge(delay, percentile, share, clock=clock)
-    except ValueError as mistake:
-        raise ValueError(f"with_hedge: {mistake}") from None
     return lambda model: Decorated(journaled(model, clock), policy, clock)

@@ -22,8 +22,8 @@ _NO_WORD: Final = 16
 def known_secrets(model: Model) -> tuple[str, ...]:
     """Their texts, the longest first; what may be a plain word is left out."""
     of_models = chain.from_iterable(_of(leaf) for leaf in leaves(model))
-    found = {*of_models, *(text for name, text in os.environ.items() if _NAMED.search(name))}
-    return tuple(sorted(filter(_is_no_word, found), key=lambda text: (-len(text), text)))
+    texts = {*of_models, *(text for name, text in os.environ.items() if _NAMED.search(name))}
+    return tuple(sorted(filter(_is_no_word, texts), key=lambda text: (-len(text), text)))
 
 
 def _is_no_word(text: str) -> bool:

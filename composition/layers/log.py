@@ -55,7 +55,7 @@ class Log(LayerPolicy):
             raise TypeError(f"with_log: level is a number, such as logging.INFO, not {self.level!r}")
 
     def rehearsed(self, at: Rehearsal) -> None:
-        """Nothing is told of a rehearsal."""
+        """A rehearsal isn't logged."""
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call, and its line in the log when it is over."""

@@ -52,9 +52,8 @@ class RateLimit(LayerPolicy):
         """What the limiter says of itself."""
         return {"": self.limiter.settings() if isinstance(self.limiter, Limiter) else repr(self.limiter)}
 
-    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+    def bounds(self, below: Bounds, *_: Bounds) -> Bounds:
         """After the longest wait for a permit."""
-        del others
         return paced(self.limiter, below)
 
     def rehearsed(self, at: Rehearsal) -> RateLimit:
@@ -120,7 +119,7 @@ def with_rate_limit(
     estimate: Estimate | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Layer:
-    """A layer that lets so many calls a minute start, evenly paced, up to `burst` of them at once.
+    """A layer that lets `rpm` calls a minute start, evenly paced, up to `burst` of them at once.
 
     No window of a minute holds more than `rpm` starts, retries included. With `tpm`, none holds more tokens, either:
     `estimate` guesses the `Usage` of a request (a quarter of its bytes, and `max_tokens` or 500), and the real usage is

@@ -104,19 +104,18 @@ class Retry(LayerPolicy):
 
     def shown(self) -> dict[str, Any]:
         """How many attempts there are, always."""
-        said = {"attempts": self.attempts, **super().shown()}
-        return said | {"resend": str(self.resend)} if "resend" in said else said
+        named = {"attempts": self.attempts, **super().shown()}
+        return named | {"resend": str(self.resend)} if "resend" in named else named
 
-    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+    def bounds(self, below: Bounds, *_: Bounds) -> Bounds:
         """So many calls, with the longest pauses between them."""
-        del others
         if self.wait is not None or self.hook is not None:
             pauses = math.inf if self.attempts > 1 else 0.0
         else:
             grown = (min(self.cap, self.base * 2.0 ** min(number, _GROWN)) for number in range(self.attempts - 1))
             pauses = sum(max(pause, self.max_wait) for pause in grown)
-        found = below.times(self.attempts, pauses)
-        return found if self.deadline is None else found.until(self.deadline, below)
+        bounds = below.times(self.attempts, pauses)
+        return bounds if self.deadline is None else bounds.until(self.deadline, below)
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The first answer, or the last error with all attempts in its ledger."""

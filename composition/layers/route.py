@@ -22,7 +22,7 @@ from ...adapters.process.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
 from ...adapters.process.fork import forgets
 from ...domain.attempt import Attempt, Skipped
 from ...domain.capability import missing
-from ...domain.checks import Number
+from ...domain.checks import Number, named
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.estimate import Estimate, as_estimate, estimated
 from ...domain.machines import router as steps
@@ -261,10 +261,10 @@ def with_route(
     `on` is the kinds of error on which the next one is asked. When none answers, the error is `exhausted`. Raises
     TypeError or ValueError for what makes no sense.
     """
-    given = tuple(models[0]) if len(models) == 1 and isinstance(models[0], Sequence) else models
-    if not given:
+    others = tuple(models[0]) if len(models) == 1 and isinstance(models[0], Sequence) else models
+    if not others:
         raise TypeError("with_route: route to which model? Name at least one beside the one below")
-    candidates = as_candidates(given, "with_route")
+    candidates = as_candidates(others, "with_route")
     by = _as_by(by)
     for name, value, strategy in (("key", key, By.STICKY), ("prices", prices, By.LOWEST_COST)):
         if value is not None and by is not strategy:
@@ -275,7 +275,8 @@ def with_route(
         _MAX_WAIT.check(max_wait, "with_route: max_wait")
     as_estimate(estimate, "with_route: estimate")
     price_of = as_prices(prices, "with_route: prices") if by is By.LOWEST_COST else None
-    routing = _routing(by, len(candidates) + 1, weights, sizes, share, percentile, window)
+    with named("with_route"):
+        routing = Routing(by, len(candidates) + 1, weights, sizes, share, percentile, window)
     acted_on = as_error_filter(on, "with_route: on")
 
     def layer(model: Model) -> Model:
@@ -314,10 +315,3 @@ def _as_by(by: Any) -> By:
         return By(by)
     except ValueError:
         raise ValueError(f"with_route: by must be one of {', '.join(By)}, not {by!r}") from None
-
-
-def _routing(by: By, count: int, weights: Any, sizes: Any, share: Any, percentile: float, window: float) -> Routing:
-    try:
-        return Routing(by, count, weights, sizes, share, percentile, window)
-    except ValueError as error:
-        raise ValueError(f"with_route: {error}") from None

@@ -43,7 +43,7 @@ class Store(Protocol):
         ...
 
     async def put(self, key: str, response: Response, ttl: float | None, /) -> None:
-        """Keep an answer, for so many seconds or for good, as long as there is room."""
+        """Keep an answer for `ttl` seconds, or for good, as long as there is room."""
         ...
 
 
@@ -61,7 +61,7 @@ def _text(response: Response) -> str | None:
 
 
 class MemoryStore:
-    """Keeps the answers that were used last, so many bytes of them (as JSON). Serves all threads and event loops."""
+    """Keeps the answers that were used last, up to `max_bytes` of them as JSON. Serves all threads and event loops."""
 
     def __init__(self, max_bytes: int = 64 * _MEBIBYTE, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.max_bytes = _bytes(max_bytes)
@@ -80,14 +80,14 @@ class MemoryStore:
     async def get(self, key: str, /) -> Response | None:
         """The answer, if it is there and its time isn't over."""
         with self._lock:
-            found = self._kept.get(key)
-            if found is None:
+            entry = self._kept.get(key)
+            if entry is None:
                 return None
-            if found[2] <= self.clock.now():
+            if entry[2] <= self.clock.now():
                 self._drop(key)
                 return None
             self._kept.move_to_end(key)
-            return found[0]
+            return entry[0]
 
     async def put(self, key: str, response: Response, ttl: float | None, /) -> None:
         """Keep an answer; those that weren't used for the longest time make room for it."""

@@ -55,7 +55,7 @@ _SECONDS: Final = Number(
     "must be a finite number above 0 seconds", "must be a number of seconds", above=0, below=math.inf
 )
 _MICROSECOND: Final = 1e-6
-"""Timers ring a little early: by the resolution of the loop's clock."""
+"""Timers may ring early by the resolution of the loop's clock."""
 
 
 @attrs.frozen(repr=False)
@@ -70,20 +70,19 @@ class Timeout(LayerPolicy):
     enters: ClassVar = True
 
     def __attrs_post_init__(self) -> None:
-        given = {name: getattr(self, name) for name in _NAMES if getattr(self, name) is not None}
-        if not given:
+        limits = {name: getattr(self, name) for name in _NAMES if getattr(self, name) is not None}
+        if not limits:
             raise ValueError("with_timeout: no limit was given; name at least one of total, attempt, first_event, idle")
-        for name, seconds in given.items():
+        for name, seconds in limits.items():
             _SECONDS.check(seconds, f"with_timeout: {name}")
         for wide in _NAMES[:2]:
-            for name, seconds in given.items():
-                if wide in given and _NAMES.index(name) > _NAMES.index(wide) and seconds > given[wide]:
-                    fix = f"{name} must be below {wide}={given[wide]!r}"
+            for name, seconds in limits.items():
+                if wide in limits and _NAMES.index(name) > _NAMES.index(wide) and seconds > limits[wide]:
+                    fix = f"{name} must be below {wide}={limits[wide]!r}"
                     raise ValueError(f"with_timeout: {name}={seconds!r} would never strike; {fix}")
 
-    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+    def bounds(self, below: Bounds, *_: Bounds) -> Bounds:
         """Within the shorter of the limits of a whole call."""
-        del others
         limits = [seconds for seconds in (self.total, self.attempt) if seconds is not None]
         return below.within(min(limits)) if limits else below
 
@@ -205,7 +204,7 @@ class _Timed:
                 self._wind()
 
     async def _called(self, call: Call[T], model: Model, request: Request) -> Result[T, ModelError]:
-        """The call; the layers below are told of the deadline and of the journal."""
+        """The call; the layers below see the deadline and the journal."""
         if self._bare and self._limits.total is None:
             return await call(model, request)
         with keeping(self._journal):
@@ -215,7 +214,7 @@ class _Timed:
                 return await call(model, request)
 
     def _follow(self, stream: Opened) -> None:
-        """The stream has begun: from now on so much silence is allowed as there may be between two events."""
+        """The stream has begun: from now on, the limit for silence is the one between two events."""
         self._own_call.first_event = stream.first_event
         if stream.first_event is None:
             self._stop()

@@ -105,11 +105,11 @@ class Trace(LayerPolicy):
     asked: _Asked | None = brought(None, eq=False)
 
     def shown(self) -> dict[str, Any]:
-        """Whether what is said is told."""
+        """Whether messages and answers are traced."""
         return {"content": True} if self.content else {}
 
     def rehearsed(self, at: Rehearsal) -> None:
-        """Nothing is told of a rehearsal."""
+        """A rehearsal isn't traced."""
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call inside its span."""

@@ -57,9 +57,8 @@ class LayerPolicy:
         values = {name: (getattr(self, field.name), field.default) for name, field in named.items() if name is not None}
         return {name: value for name, (value, default) in values.items() if value != default}
 
-    def bounds(self, below: Bounds, *others: Bounds) -> Bounds:
+    def bounds(self, below: Bounds, *_: Bounds) -> Bounds:
         """The most that a call comes to, given that of the model below, and of each other that it brings."""
-        del others
         return below
 
     def rehearsed(self, at: Rehearsal) -> Self | None:
@@ -76,5 +75,5 @@ class LayerPolicy:
         return {name: value for name, value in self.arguments().items() if name not in ("clock", "chance")}
 
     def __repr__(self) -> str:
-        said = (f"{name}={value!r}" if name else str(value) for name, value in self.shown().items())
-        return f"{type(self).__name__}({', '.join(said)})"
+        settings = (f"{name}={value!r}" if name else str(value) for name, value in self.shown().items())
+        return f"{type(self).__name__}({', '.join(settings)})"

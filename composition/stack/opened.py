@@ -25,7 +25,7 @@ Said = TypeVar("Said", Response, ModelError)
 """What a call came to."""
 
 Hear = Callable[[Response | ModelError | None], None]
-"""Is told the end: the answer, the error, or None for a call that was cancelled or a stream that was left."""
+"""Hears the end: the answer, the error, or None for a call that was cancelled or a stream that was left."""
 
 _BROKEN_OFF = cut_off(())
 """How a stream ends that just stops, against the law, without saying how."""
@@ -37,7 +37,7 @@ _REFUSALS = frozenset(
 
 
 class Listener(Protocol):
-    """Follows one call, whole or streamed. One with a method `saw(delta)` is told of each piece of a stream, too."""
+    """Follows one call, whole or streamed. One with a method `saw(delta)` sees each piece of a stream, too."""
 
     def ended(self, said: Said, /) -> Said:
         """What the call came to, with its ledger, before it is passed on; not called when it is cut short."""
@@ -56,7 +56,7 @@ class Limit(Listener, Protocol):
         ...
 
     def over(self) -> Failed:
-        """How the stream ends that it has struck. Nothing else is told to it afterwards."""
+        """How the stream ends that it has struck. It hears nothing afterwards."""
         ...
 
 
@@ -170,7 +170,7 @@ class Opened:
             self.watchers.append(saw)
 
     def limit(self, limit: Limit, *, hears: bool) -> None:
-        """Let this one follow it, who may end it; `hears` if it is to be told when somebody waits for more."""
+        """Let this one, who may end the stream, follow it; with `hears` it hears when somebody waits for more."""
         self.listen(limit)
         self.interrupt = self.interrupt or Interrupt(asyncio.get_running_loop())
         if hears:

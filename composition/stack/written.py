@@ -86,7 +86,7 @@ class Writer(Form):
         return state.word, written
 
     def refuse(self, value: object, where: str) -> NoReturn:
-        """What lives in this process alone is told by its place."""
+        """What lives in this process alone is refused, with its place."""
         raise ValueError(f"{where}: a configuration can't hold a {type(value).__name__}; leave it out and pass it anew")
 
     data = member = refuse
@@ -116,34 +116,34 @@ def adapter_written(model: Model, writer: Writer) -> dict[str, Any]:
     """The model's class, and what it is to be called with to make it again, without what it has by default."""
     cls = type(model)
     parameters = inspect.signature(cls).parameters
-    held = {name: _held(model, name) for name in parameters}
+    values = {name: _attribute(model, name) for name in parameters}
     for name, parameter in parameters.items():
-        if held[name] is _NOTHING and _is_needed(parameter) and parameter.kind is not _SEVERAL:
+        if values[name] is _NOTHING and _is_needed(parameter) and parameter.kind is not _SEVERAL:
             fix = f"keep what it was given as an attribute {name}, or as _{name}"
             raise ValueError(f"{cls.__name__}: {name}: the model has no such attribute, so it can't be written; {fix}")
-    held = {name: value for name, value in held.items() if value is not _NOTHING}  # another spelling isn't kept
-    usual = _usual(cls, held)
+    values = {name: value for name, value in values.items() if value is not _NOTHING}  # another spelling isn't kept
+    usual = _usual(cls, values)
     written = {
         name: writer.inside(name).write(value, f"{cls.__name__}: {name}")
-        for name, value in held.items()
+        for name, value in values.items()
         if (_is_needed(parameters[name]) and value is not None)
-        or _differs(value, _held(usual, name), parameters[name].default)
+        or _differs(value, _attribute(usual, name), parameters[name].default)
     }
     return {"adapter": cls.__name__, **written}
 
 
-def _held(model: object, name: str) -> Any:
+def _attribute(model: object, name: str) -> Any:
     return getattr(model, f"_{name}", getattr(model, name, _NOTHING))  # a property may have the argument's name
 
 
-def _usual(cls: type, held: Mapping[str, Any]) -> Any:
+def _usual(cls: type, values: Mapping[str, Any]) -> Any:
     """A model with nothing but what must be said: what the rest is by default, the model's name may decide.
 
     None where one can't be made of so little.
     """
-    needed = {p.name: p for p in inspect.signature(cls).parameters.values() if p.name in held and _is_needed(p)}
-    several = [item for name, parameter in needed.items() if parameter.kind is _SEVERAL for item in held[name]]
-    named = {name: held[name] for name, parameter in needed.items() if parameter.kind is not _SEVERAL}
+    needed = {p.name: p for p in inspect.signature(cls).parameters.values() if p.name in values and _is_needed(p)}
+    several = [item for name, parameter in needed.items() if parameter.kind is _SEVERAL for item in values[name]]
+    named = {name: values[name] for name, parameter in needed.items() if parameter.kind is not _SEVERAL}
     try:
         return cls(*several, **named)
     except (TypeError, ValueError):

@@ -100,5 +100,5 @@ class Form:
         self.refuse(value, where)
 
     def refuse(self, value: object, where: str, /) -> NoReturn:
-        """What can't be written is told by its place."""
+        """What can't be written is refused, with its place."""
         raise ValueError(f"{where}: {value!r} has no form in JSON")

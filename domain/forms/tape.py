@@ -116,9 +116,9 @@ def nearest(asked: Mapping[str, Any], lines: Mapping[int, Mapping[str, Any]]) ->
     if not lines:
         return "nothing is on it"
     here = _leaves(asked)
-    found = {number: _differences(here, _leaves(request)) for number, request in lines.items()}
-    number = min(found, key=lambda number: (_distance(found[number]), number))
-    places = found[number]
+    places_of = {number: _differences(here, _leaves(request)) for number, request in lines.items()}
+    number = min(places_of, key=lambda number: (_distance(places_of[number]), number))
+    places = places_of[number]
     shown = "; ".join(
         f"{place}: {_short(there)} on the tape, {_short(now)} here" for place, there, now in places[:_SHOWN]
     )

@@ -43,19 +43,19 @@ def allowance(headers: Mapping[str, str]) -> Allowance | None:
     >>> allowance({"X-RateLimit-Remaining-Requests": "0", "X-RateLimit-Reset-Requests": "6m0.5s"}).requests
     Left(remaining=0.0, limit=None, reset=360.5)
     """
-    found = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-ratelimit-")}
-    if not found:
+    limits = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-ratelimit-")}
+    if not limits:
         return None
-    requests, tokens = _left(found, "requests"), _left(found, "tokens")
+    requests, tokens = _left(limits, "requests"), _left(limits, "tokens")
     return Allowance(requests, tokens) if requests or tokens else None
 
 
-def _left(found: Mapping[str, str], what: str) -> Left | None:
-    remaining = _number(found.get(f"x-ratelimit-remaining-{what}"))
+def _left(limits: Mapping[str, str], what: str) -> Left | None:
+    remaining = _number(limits.get(f"x-ratelimit-remaining-{what}"))
     if remaining is None:
         return None
-    reset = _seconds(found.get(f"x-ratelimit-reset-{what}"))
-    return Left(remaining, _number(found.get(f"x-ratelimit-limit-{what}")), reset)
+    reset = _seconds(limits.get(f"x-ratelimit-reset-{what}"))
+    return Left(remaining, _number(limits.get(f"x-ratelimit-limit-{what}")), reset)
 
 
 def _number(text: str | None) -> float | None:

@@ -24,28 +24,28 @@ def read_docstring(text: str) -> tuple[str, dict[str, str]]:
     """
     lines = text.strip().splitlines()
     summary: list[str] = []
-    said: dict[str, list[str]] = {}
+    descriptions: dict[str, list[str]] = {}
     at = 0
     while at < len(lines):
         line = lines[at].strip()
         under = lines[at + 1] if at + 1 < len(lines) else ""
         if sphinx := _SPHINX.match(line):
-            at = _collect(lines, at + 1, said.setdefault(sphinx[1], [sphinx[2]]))
+            at = _collect(lines, at + 1, descriptions.setdefault(sphinx[1], [sphinx[2]]))
         elif _GOOGLE.match(line):
-            at = _items(lines, at + 1, _GOOGLE_ITEM, said, _indent(lines[at]) + 1)
+            at = _items(lines, at + 1, _GOOGLE_ITEM, descriptions, _indent(lines[at]) + 1)
         elif _NUMPY.match(line) and _RULE.match(under.strip()):
-            at = _items(lines, at + 2, _NUMPY_ITEM, said, _indent(lines[at]))
+            at = _items(lines, at + 2, _NUMPY_ITEM, descriptions, _indent(lines[at]))
         elif _OTHER.match(line) or _RULE.match(under.strip()):
             at = _collect(lines, at + 1, [])
         else:
-            if not said:
+            if not descriptions:
                 summary.append(line)
             at += 1
-    described = {name: " ".join(filter(None, parts)) for name, parts in said.items()}
+    described = {name: " ".join(filter(None, parts)) for name, parts in descriptions.items()}
     return "\n".join(summary).strip(), {name: words for name, words in described.items() if words}
 
 
-def _items(lines: list[str], at: int, pattern: re.Pattern[str], said: dict[str, list[str]], least: int) -> int:
+def _items(lines: list[str], at: int, pattern: re.Pattern[str], descriptions: dict[str, list[str]], least: int) -> int:
     """Reads the items of a section, which stand `least` columns in; gives the line after it."""
     level: int | None = None
     current: list[str] = []
@@ -59,7 +59,7 @@ def _items(lines: list[str], at: int, pattern: re.Pattern[str], said: dict[str, 
                 return at
             item = pattern.match(line.strip()) if indent == level else None
             if item is not None:
-                current = said.setdefault(item[1], [])
+                current = descriptions.setdefault(item[1], [])
                 current += item.groups()[1:]
             else:
                 current.append(line.strip())

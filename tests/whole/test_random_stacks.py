@@ -234,7 +234,7 @@ class Built:
         assert [model.open for model in self.models] == [0] * len(self.models)
         assert [(slots.taken, slots.waiting) for slots in self.slots] == [(0, 0)] * len(self.slots)
         assert [purse._spending.reserved_tokens for purse in self.purses] == [0] * len(self.purses)
-        assert [cache.flights._open for cache in self.caches] == [{}] * len(self.caches)
+        assert [cache.calls._open for cache in self.caches] == [{}] * len(self.caches)
 
 
 def _is_whole(response: Response) -> bool:
