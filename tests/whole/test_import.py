@@ -103,7 +103,7 @@ def test_a_table_of_contents_agrees_with_itself(package: str) -> None:
 
 
 def test_a_checkout_may_have_any_name() -> None:
-    """pytest imports the file at its root, without a package around it where the folder's name can't be one."""
+    """What pytest imports is the file at its root, without a package around it where the folder's name can't be one."""
     spec = importlib.util.spec_from_file_location("__init__", ROOT / "__init__.py")
     assert spec is not None
     assert spec.loader is not None
