@@ -4,6 +4,7 @@ A name is loaded when it is first asked for, so that importing this costs next t
 `__init__.pyi`.
 """
 
-from .lazy import attach
+# By its full name, since pytest imports this file of a checkout, whatever the folder is called.
+from modelport.lazy import attach
 
 __getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -4,6 +4,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,26 @@ def test_the_table_of_kinds_is_the_domains_own():
     shown = re.search(r"<!-- kinds.*?-->\n(.*?)\n<!-- /kinds -->", (DOCS / "concepts.md").read_text("utf-8"), re.DOTALL)
     assert shown
     assert shown[1] == error.table()
+
+
+def between(page: str, mark: str) -> str:
+    """What stands between two marks of a page."""
+    shown = re.search(rf"<!-- {mark} -->\n(.*?)\n<!-- /{mark} -->", (DOCS / page).read_text("utf-8"), re.DOTALL)
+    assert shown, f"{page} has no marks of {mark}"
+    return shown[1]
+
+
+def test_the_house_has_the_folders_that_there_are():
+    wings = ("domain", "adapters", "composition")
+    there = [folder for wing in wings for folder in [ROOT / wing, *sorted((ROOT / wing).iterdir())] if folder.is_dir()]
+    shown = [cells[0].strip("`/") for cells in rows(between("architecture.md", "house"))[2:]]
+    assert shown == [folder.relative_to(ROOT).as_posix() for folder in there if folder.name != "__pycache__"]
+
+
+def test_the_contracts_are_those_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    names = [contract["name"] for contract in project["tool"]["importlinter"]["contracts"]]
+    assert between("architecture.md", "contracts").splitlines() == [f"- {name}" for name in names]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from paths import ROOT
 
 SDKS = {"openai", "huggingface_hub", "litellm", "boto3", "transformers", "torch", "openvino", "openvino_genai", "mlx"}
 SDKS |= {"vllm", "httpx", "httpx2", "numpy", "orjson", "aiolimiter", "typer", "rich", "PIL"}
@@ -99,6 +100,14 @@ def test_a_table_of_contents_agrees_with_itself(package: str) -> None:
     assert set(module.__all__) <= set(dir(module))
     for name, home in names:
         assert getattr(module, name) is getattr(importlib.import_module(home), name)
+
+
+def test_a_checkout_may_have_any_name() -> None:
+    """What pytest imports is the file at its root, without a package around it where the folder's name can't be one."""
+    spec = importlib.util.spec_from_file_location("__init__", ROOT / "__init__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def test_an_unknown_name_is_named() -> None:

@@ -44,7 +44,7 @@ LAYER_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "with_timeout": {"attempt": 5},
     "with_trace": {"content": True},
 }
-"""What each layer may be called with, as a configuration has it."""
+"""What each layer may be called with, as a configuration has it; a function stands there as itself."""
 
 ADAPTER_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "AmazonBedrockModel": {"model_id": "m", "region_name": "eu-west-1"},
@@ -112,10 +112,10 @@ def steps_of_layer(name: str) -> Iterator[Step]:
 def shortcomings_of_layer(name: str) -> Iterator[str]:
     """What a layer that stands in all its places doesn't do."""
     file, layer = f"composition/layers/{name}.py", f"with_{name}"
-    data = {"compose": SCRIPTED, "layers": [{"layer": layer, **LAYER_ARGUMENTS[layer]}]}
+    arguments = LAYER_ARGUMENTS[layer]
+    data = {"compose": SCRIPTED, "layers": [{"layer": layer, **arguments}]}
     stack: Any = from_dict(data)
-    written = to_dict(stack)
-    if written != data:
+    if not any(map(callable, arguments.values())) and (written := to_dict(stack)) != data:
         yield (
             f"{file}: give each field of the policy the name and the default of its argument, or say `passed_as` which"
             f" it is: {written['layers']} was written for {data['layers']}"
@@ -228,11 +228,11 @@ def test_nothing_of_an_adapter_is_missing(name: str) -> None:
 
 def test_whoever_has_nothing_yet_is_told_every_step() -> None:
     """The files of a new layer, in the order of the recipe."""
-    assert [line.partition(": ")[0] for line in lacking(steps_of_layer("shadow"))] == [
-        "composition/layers/shadow.py",
+    assert [line.partition(": ")[0] for line in lacking(steps_of_layer("newcomer"))] == [
+        "composition/layers/newcomer.py",
         "composition/layers/__init__.pyi",
-        "tests/composition/layers/test_shadow.py",
-        "docs/layers/shadow.md",
+        "tests/composition/layers/test_newcomer.py",
+        "docs/layers/newcomer.md",
         "docs/index.md",
         "docs/composing.md",
         "CHANGELOG.md",
