@@ -48,7 +48,7 @@ def saying(model: OpenVINOModel, text: str, template: str = TEMPLATE) -> tuple[O
 
 def folder_without(model: OpenVINOModel, place: Path, *files: str) -> Path:
     """The embedded default's folder, without some of its files."""
-    from modelport.adapters import cache
+    from modelport.adapters.files import cache
 
     model._load()
     whole = max(cache.folder().glob("SmolLM2*-openvino-*/openvino_model.xml")).parent
@@ -394,7 +394,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
 def test_the_second_start_reads_the_converted_model(model: OpenVINOModel, tmp_path: Path) -> None:
-    from modelport.adapters import cache
+    from modelport.adapters.files import cache
 
     model(WHY, max_tokens=1)
     made = list(cache.folder().glob("*-openvino-*/openvino_model.xml"))
