@@ -144,7 +144,7 @@ def main(rounds: int) -> None:
     small = MLXModel(
         "tiny", model=tiny_mlx.model(words, 4096), tokenizer=words, logit_bias={str(x): 100}, prompt_cache_bytes=0
     )
-    loaded = small._runtime.loaded()
+    loaded = small._runtime.ready().loaded
     bias = make_logits_processors({x: 100.0})
     runs = {
         "bare stream_generate": lambda: bare(loaded, 100, logits_processors=bias),
@@ -154,7 +154,7 @@ def main(rounds: int) -> None:
     print(f"\nAfter 1,000 calls of it: {memory(small, 1000)}")
 
     model = MLXModel("default", prompt_cache_bytes=0)
-    real = model._runtime.loaded()
+    real = model._runtime.ready().loaded
     runs = {
         "bare stream_generate": lambda: bare(real, TOKENS),
         "streamed": lambda: streamed(model, TOKENS),

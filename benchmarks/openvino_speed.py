@@ -25,7 +25,7 @@ def main() -> None:
     size = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     model = OpenVINOModel(max_tokens=size, temperature=0, ignore_eos=True)
     model(PROMPT, max_tokens=2)
-    (loaded,) = model._runtime.loaded.values()
+    loaded = model._runtime.ready()
     bare = _Bare(loaded.pipeline)
     ways: dict[str, Callable[[int], float]] = {
         "bare pipeline, whole": bare.whole,

@@ -6,7 +6,6 @@ A model's vocabulary is read once, each grammar is compiled once, and each call 
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from ...domain.frozen import thaw
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
+from ..process.per_process import PerProcess
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,13 +35,13 @@ class Constraints:
         self._vocabulary = vocabulary
         self._tokenizer: Any = None
         self._compiled: OrderedDict[ResponseFormat, Any] = OrderedDict()
-        self._locks: dict[int, threading.Lock] = {}  # one for each process: a fork may leave the parent's taken
+        self._lock: PerProcess[threading.Lock] = PerProcess()  # a fork may leave the parent's taken
 
     def start(self, form: ResponseFormat) -> Constraint | None:
         """The beginning of an answer in this form; None where any text will do. Raises `Uncompilable`."""
         if isinstance(form, Free):
             return None
-        with self._locks.setdefault(os.getpid(), threading.Lock()):
+        with self._lock.get(threading.Lock):
             found = self._compiled.get(form)
             if found is None:
                 found = self._compiled[form] = self._compile(form)

@@ -6,7 +6,7 @@ there to be imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -84,7 +84,7 @@ _OF_MEMORY: Final = (
 class Errors:
     """What a runtime's exceptions mean: what all share, and what it says in names, words and phases of its own.
 
-    `by_words` has a phase, or none for any, and words in lower case; the first that fits counts. `extra` is what `pip`
+    `by_words` has a phase, or none for any, and words in told case; the first that fits counts. `extra` is what `pip`
     is told to install for the runtime, with the packages of `brings`.
     """
 
@@ -94,26 +94,27 @@ class Errors:
     by_name: Mapping[str, Meaning] = attrs.field(factory=dict)
     by_phase: Mapping[tuple[str, str], Meaning] = attrs.field(factory=dict)
     by_words: tuple[tuple[str, str, Meaning], ...] = ()
+    say: Callable[[Exception], str] = lambda error: f"{type(error).__name__}: {' '.join(str(error).split())}"
 
-    def translate(self, error: Exception, model_id: str | None, phase: str, said: str | None = None) -> ModelError:
-        """The error that an exception means; `said` is the exception's text, where that isn't its own."""
+    def translate(self, error: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
+        """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
         if isinstance(error, ModelFailure):
             return attrs.evolve(error.error, provider=self.provider, model_id=model_id)
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}" if said is None else said
-        kind, scope, sent = self.meaning(error, phase, text)
+        text = self.say(error)
+        kind, scope, sent = self.meaning(error, phase)
         if kind is _K.MISSING_DEPENDENCY:
             text = self._with_its_fix(error)
         elif phase == "loading" and repr(model_id) not in text:
             text = f"{model_id!r}: {text}"
         return ModelError(kind, text, scope=scope, sent=sent, provider=self.provider, model_id=model_id)
 
-    def meaning(self, error: Exception, phase: str, text: str | None = None) -> Meaning:
+    def meaning(self, error: Exception, phase: str) -> Meaning:
         """The kind, whose fault it is, and whether anything was generated. A name that begins the text counts first."""
-        text = str(error) if text is None else text
         by_name, by_phase = {**_BY_NAME, **self.by_name}, {**_BY_PHASE, **self.by_phase}
-        lower, own = text.lower(), (text.partition(":")[0], *(base.__name__ for base in type(error).__mro__))
-        found: Meaning | None = NO_MEMORY if any(words in lower for words in _OF_MEMORY) else _BY_NAME.get(own[1])
-        found = found or next((it for when, words, it in self.by_words if when in ("", phase) and words in lower), None)
+        told = " ".join(str(error).split()).lower()
+        own = (self.say(error).partition(":")[0], *(base.__name__ for base in type(error).__mro__))
+        found: Meaning | None = NO_MEMORY if any(words in told for words in _OF_MEMORY) else _BY_NAME.get(own[1])
+        found = found or next((it for when, words, it in self.by_words if when in ("", phase) and words in told), None)
         found = found or next((by_name[name] for name in (*own, *names(error)) if name in by_name), None)
         found = found or next(by_phase[phase, name] for name in own if (phase, name) in by_phase)
         return (*NO_MEMORY[:2], Sent.YES) if found is NO_MEMORY and phase == "generating" else found

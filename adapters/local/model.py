@@ -1,31 +1,48 @@
-"""What every model on this machine is besides its runtime: called like a function, asked for nothing that it can't."""
+"""What every model on this machine is besides its runtime: called like a function, asked for nothing that it can't.
+
+It is loaded on first use, once in a process, until it is closed. An adapter adds how it loads what answers, how it
+reads a request, and how it generates.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
+from typing import Any, ClassVar
 
+import attrs
 from returns.result import Result
 
+from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities, missing
 from ...domain.error import ErrorKind, ModelError, Sent
-from ...domain.event import Event, Failed, settle
+from ...domain.event import Event, Failed, Finished, settle
 from ...domain.frozen import FrozenDict
 from ...domain.request import Request
 from ...domain.response import Response
 from ...domain.secrecy import is_secret
 from ..process.calling import Calling
+from ..process.crossing import Give, pieces
+from .answer import LocalAnswer
+from .errors import Errors
 
 
 class LocalModel(Calling, ABC):
-    """Gives the port to an adapter that has `_events`."""
+    """Gives the port to an adapter that has `_events`, and a `_runtime` that can be closed."""
 
     __slots__ = ()
+
+    errors: ClassVar[Errors]
 
     model_id: str
     capabilities: Capabilities
     options: FrozenDict
+    _runtime: Any
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model_id!r}{self._given()})"
@@ -34,16 +51,9 @@ class LocalModel(Calling, ABC):
         return "".join(f", {name}={'***' if is_secret(name) else value!r}" for name, value in self.options.items())
 
     @property
-    @abstractmethod
     def provider(self) -> str:
         """The name in the ledger of attempts."""
-
-    @abstractmethod
-    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
-        """The events of the answer; without `deltas` the last one is enough.
-
-        A whole call doesn't want the event loop woken for each token: that would take time from the computation.
-        """
+        return self.errors.provider
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
@@ -54,15 +64,73 @@ class LocalModel(Calling, ABC):
         """The answer while it arrives. Closing it stops generation, or leaves the queue."""
         return self._checked(request, deltas=True)
 
+    def close(self) -> None:
+        """Let go of what was loaded, and of its memory when no call uses it any more; the next call loads it again."""
+        self._runtime.close()
+
+    async def aclose(self) -> None:
+        """The same, without keeping the event loop waiting."""
+        await asyncio.to_thread(self.close)
+
     async def _checked(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
         lacking = missing(request, self.capabilities)
         if lacking:
-            yield Failed(self._refused(ErrorKind.UNSUPPORTED, f"this model has no {', '.join(lacking)}"))
+            message = f"this model has no {', '.join(lacking)}"
+            error = ModelError(ErrorKind.UNSUPPORTED, message, sent=Sent.NO)
+            yield Failed(attrs.evolve(error, provider=self.provider, model_id=self.model_id))
             return
         async with aclosing(self._events(request, deltas=deltas)) as events:
             async for event in events:
                 yield event
 
-    def _refused(self, kind: ErrorKind, message: str) -> ModelError:
-        """An error before anything was generated."""
-        return ModelError(kind, message, sent=Sent.NO, provider=self.provider, model_id=self.model_id)
+    @abstractmethod
+    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
+        """The events of the answer; without `deltas` the last one is enough.
+
+        A whole call doesn't want the event loop woken for each token: that would take time from the computation.
+        """
+
+
+class ThreadedModel(LocalModel):
+    """One that answers each call in a thread of its own, from its prompt to its end."""
+
+    __slots__ = ()
+
+    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
+        return pieces(self._runtime.threads, partial(self._answer, request, deltas))
+
+    def _answer(self, request: Request, deltas: bool, give: Give[Event], cancelled: threading.Event) -> None:
+        phase, fail = "loading", AnswerBuilder().fail
+        try:
+            ready = self._runtime.ready()
+            if cancelled.is_set():
+                return
+            phase = "reading"
+            answer, generate = self._begin(ready, request, give if deltas else None, cancelled)
+            fail = answer.fail
+            phase = "generating"
+            finished = generate()
+            if not cancelled.is_set():
+                give(finished)
+        except Exception as error:
+            give(fail(self._failed(error, phase)))
+
+    @abstractmethod
+    def _begin(
+        self, ready: Any, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
+    ) -> tuple[LocalAnswer, Callable[[], Finished]]:
+        """The answer to a request that has been read, and what generates it, until it is `cancelled`, by what is ready.
+
+        What this raises is wrong with the request.
+        """
+
+    def _failed(self, error: Exception, phase: str) -> ModelError:
+        return self.errors.translate(error, self.model_id, phase)
+
+
+def named(where: str, model_id: object) -> str:
+    """The name of a model, which may be a path. Raises ValueError, naming the adapter, for what is none."""
+    name = os.fspath(model_id) if isinstance(model_id, os.PathLike) else model_id
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{where}: model_id is a name, a folder or 'default', not {model_id!r}")
+    return name

@@ -23,6 +23,7 @@ from ...domain.message import (
     ToolCall,
     ToolResult,
 )
+from ...domain.reading.media import held
 from ...domain.request import Request
 from ...domain.tool import Tool
 
@@ -91,17 +92,22 @@ def _content(parts: tuple[Part, ...], images: list[bytes] | None, where: str) ->
         match part:
             case Text():
                 found.append({"type": "text", "text": part.text})
-            case Image() if images is not None and part.data is not None:
-                images.append(part.data)
-                found.append({"type": "image"})
             case Image() if images is not None:
-                fix = "pass its bytes; a model on this machine fetches nothing"
-                raise Unsupported(f"{where}.content[{at}]: an image at an address: {fix}")
+                images.append(_bytes(part, f"{where}.content[{at}]"))
+                found.append({"type": "image"})
             case Image() | Audio() | Document() | Reasoning() | ToolCall() | ToolResult():
                 raise Unsupported(f"{where}.content[{at}]: this model's template takes no {type(part).__name__}")
             case _:
                 assert_never(part)
     return "".join(part["text"] for part in found) if images is None else found
+
+
+def _bytes(image: Image, where: str) -> bytes:
+    known = None if image.url is None else held(image.url, where)
+    data = image.data if known is None else known[0]
+    if data is None:
+        raise Unsupported(f"{where}: an image at an address: pass its bytes; a model on this machine fetches nothing")
+    return data
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

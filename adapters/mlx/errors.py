@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...domain.error import ModelError
 from ..local.errors import NOT_FOUND, UNSUPPORTED, Errors
 
-PROVIDER: Final = "mlx"
-
 ERRORS: Final = Errors(
-    PROVIDER,
+    "mlx",
     "'modelport[mlx]' (on Linux also 'mlx[cpu]')",
     frozenset({"mlx", "mlx_lm", "llguidance", "numpy", "transformers"}),
     by_words=(
@@ -26,8 +23,4 @@ ERRORS: Final = Errors(
         ("loading", "expected shape", NOT_FOUND),  # the weights of another model
     ),
 )
-
-
-def translate(error: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
-    """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
-    return ERRORS.translate(error, model_id, phase)
+translate: Final = ERRORS.translate

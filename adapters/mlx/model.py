@@ -6,17 +6,15 @@ by one, so that generation ends with the token that ends the text. A conversatio
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
-from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities
-from ...domain.error import ErrorKind, ModelFailure
-from ...domain.event import Event, Failed, Finished
+from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
 from ...domain.option import canonical, resolve
 from ...domain.request import Request
@@ -25,29 +23,25 @@ from ...domain.usage import Usage
 from ..local.answer import LocalAnswer
 from ..local.constraint import Constraints
 from ..local.logprobs import asked
-from ..local.model import LocalModel
+from ..local.model import ThreadedModel, named
+from ..local.prompt import check_template, check_tools, room
+from ..local.runtime import Runtime
 from ..local.template import offered, template_messages, template_tools
-from ..process.crossing import answering
 from ..process.secret import revealed
 from ..process.thread import Threads
 from . import thread as mlx_thread
 from .constraint import Follow, vocabulary
-from .errors import PROVIDER, translate
+from .errors import ERRORS
 from .line import Call, Line
 from .loading import Loaded, injected, load, settled
 from .logprobs import Heard
-from .sampling import DEFAULT_MAX_TOKENS, Sampling, sampling
+from .sampling import DEFAULT_MAX_TOKENS, sampling
 
 _CALLS = 64  # so many wait in threads of their own; more wait for one of these
 _KEPT = 1 << 30
 
 CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
 """What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
-
-
-def encode(request: Request) -> dict[str, Any]:
-    """The conversation and the tools as a chat template takes them."""
-    return {"conversation": template_messages(request.messages)[0], "tools": template_tools(offered(request))}
 
 
 class _Answer(LocalAnswer):
@@ -90,13 +84,15 @@ class _Answer(LocalAnswer):
 
 
 @attrs.frozen(init=False, eq=False, repr=False)
-class MLXModel(LocalModel):
+class MLXModel(ThreadedModel):
     """A model that mlx-lm runs: a name on the hub, a folder, or `default` for the embedded one.
 
     It is loaded on first use, once; `load_kwargs` go to `mlx_lm.load`. A `model` and `tokenizer` that are loaded
     already can be given together. `options` are defaults for every call. `prompt_cache_bytes` is how much is kept of
     conversations that may go on; 0 keeps nothing.
     """
+
+    errors = ERRORS
 
     model_id: str
     options: FrozenDict
@@ -111,7 +107,7 @@ class MLXModel(LocalModel):
 
     def __init__(
         self,
-        model_id: str,
+        model_id: str | os.PathLike[str],
         *,
         trust_remote_code: bool = False,
         load_kwargs: Mapping[str, Any] | None = None,
@@ -121,15 +117,14 @@ class MLXModel(LocalModel):
         tokenizer: Any = None,
         **options: Any,
     ) -> None:
-        if not isinstance(model_id, str) or not model_id:
-            raise ValueError(f"MLXModel: model_id is a name, a folder or 'default', not {model_id!r}")
+        name = named("MLXModel", model_id)
         if (model is None) != (tokenizer is None):
             raise ValueError("MLXModel: model and tokenizer are given together, or neither is")
         if isinstance(prompt_cache_bytes, bool) or not isinstance(prompt_cache_bytes, int) or prompt_cache_bytes < 0:
             raise ValueError(f"MLXModel: prompt_cache_bytes is a number of bytes, not {prompt_cache_bytes!r}")
         kwargs = freeze_mapping(load_kwargs or {})
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            model_id,
+            name,
             canonical(options, "MLXModel"),
             CAN,
             trust_remote_code,
@@ -140,99 +135,61 @@ class MLXModel(LocalModel):
             tokenizer,
             _Runtime(
                 None if model is None else injected(model, tokenizer),
-                lambda: load(model_id, trust_remote_code=trust_remote_code, **revealed(thaw(kwargs))),
+                lambda: load(name, trust_remote_code=trust_remote_code, **revealed(thaw(kwargs))),
                 prompt_cache_bytes,
             ),
         )
 
-    @property
-    def provider(self) -> str:
-        """The name in the ledger of attempts."""
-        return PROVIDER
+    def _begin(
+        self, ready: Ready, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
+    ) -> tuple[LocalAnswer, Callable[[], Finished]]:
+        loaded = ready.loaded
+        prompt = self._prompt(loaded, request)
+        left = room(len(prompt), loaded.context)
+        top, options = asked(thaw(resolve(self.options, request.options)))
+        most = options.pop("max_tokens", None) or DEFAULT_MAX_TOKENS
+        most = most if left is None else min(most, left)
+        chosen = sampling(options)
+        heard = None if top is None else Heard(loaded.tokenizer, top)
+        answer = _Answer(loaded, request, prompt, show, heard)
+        constraint = ready.constraints.start(request.response_format)
+        follow = [] if constraint is None else [Follow(constraint, len(prompt), loaded.ends)]
+        processors: list[Callable[[Any, Any], Any]] = [*([] if heard is None else [heard]), *chosen.processors, *follow]
+        call = Call(prompt, most, answer.take, cancelled, chosen.sampler, processors, chosen.rest)
 
-    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
-        return answering(self._runtime.threads, partial(self._answer, request), deltas=deltas)
+        def generate() -> Finished:
+            ready.line.generate(call)
+            return answer.over(call.cached, self.model_id)
 
-    def _answer(
-        self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
-    ) -> Finished | Failed | None:
-        phase, fail = "loading", AnswerBuilder().fail
-        try:
-            loaded = self._runtime.loaded()
-            if cancelled.is_set():
-                return None
-            phase = "reading"
-            prompt = self._prompt(loaded, request)
-            if loaded.context is not None and len(prompt) >= loaded.context:
-                message = f"the prompt has {len(prompt)} tokens, and the context of {self.model_id!r} holds "
-                return Failed(self._refused(ErrorKind.CONTEXT_WINDOW, f"{message}{loaded.context}"))
-            top, options = asked(thaw(resolve(self.options, request.options)))
-            most = options.pop("max_tokens", None) or DEFAULT_MAX_TOKENS
-            if loaded.context is not None:
-                most = min(most, loaded.context - len(prompt))
-            chosen = sampling(options)
-            heard = None if top is None else Heard(loaded.tokenizer, top)
-            answer = _Answer(loaded, request, prompt, show, heard)
-            fail = answer.fail
-            processors = self._processors(loaded, request, chosen, heard, len(prompt))
-            call = Call(prompt, most, answer.take, cancelled, chosen.sampler, processors, chosen.rest)
-            phase = "generating"
-            self._runtime.line(loaded).generate(call)
-            return None if cancelled.is_set() else answer.over(call.cached, self.model_id)
-        except Exception as error:
-            return fail(translate(error, self.model_id, phase))
+        return answer, generate
 
     def _prompt(self, loaded: Loaded, request: Request) -> list[int]:
-        template = self.apply_chat_template_kwargs.get("chat_template", loaded.tokenizer.chat_template)
-        if not (template or loaded.tokenizer.has_chat_template):
-            message = "its tokenizer has no chat template: use a model that was trained to chat, or give a template: "
-            message += "MLXModel(..., apply_chat_template_kwargs={'chat_template': ...})"
-            raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
-        if offered(request) and template and "tools" not in str(template):
-            message = "its chat template knows no tools, so the model would never hear of them"
-            raise ModelFailure(self._refused(ErrorKind.UNSUPPORTED, message))
-        given = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs), "tokenize": True}
-        return [*loaded.tokenizer.apply_chat_template(**encode(request), **given)]
-
-    def _processors(
-        self, loaded: Loaded, request: Request, chosen: Sampling, heard: Heard | None, read: int
-    ) -> list[Callable[[Any, Any], Any]]:
-        """What the scores of the next token pass through, in order."""
-        constraint = self._runtime.constraints(loaded).start(request.response_format)
-        follow = [] if constraint is None else [Follow(constraint, read, loaded.ends)]
-        return [*([heard] if heard else []), *chosen.processors, *follow]
+        given, tokenizer = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs)}, loaded.tokenizer
+        template = given.get("chat_template") or tokenizer.chat_template
+        check_template(template or tokenizer.has_chat_template, request, "MLXModel")  # a few are functions
+        told = {"conversation": template_messages(request.messages)[0], "tools": template_tools(offered(request))}
+        if told["tools"]:
+            check_tools(request, tokenizer.apply_chat_template(**{**told, **given, "tokenize": False}))
+        return [*tokenizer.apply_chat_template(**{**told, **given, "tokenize": True})]
 
 
-class _Runtime:
-    """What can't be a value: the threads of a model, and what they have loaded."""
+class Ready:
+    """What answers: what is loaded, where its calls are generated, and what forms let it say."""
 
-    __slots__ = ("_constraints", "_kept", "_line", "_load", "_loaded", "_lock", "threads")
+    def __init__(self, loaded: Loaded, kept: int) -> None:
+        self.loaded = loaded
+        self.line = Line(loaded, kept)
+        self.constraints = Constraints(lambda: vocabulary(loaded))
 
-    def __init__(self, loaded: Loaded | None, load: Callable[[], Loaded], kept: int) -> None:
-        self.threads = Threads("modelport-mlx-call", _CALLS)
-        self._loaded, self._load, self._kept = loaded, load, kept
-        self._constraints: Constraints | None = None
-        self._line: Line | None = None
-        self._lock = threading.Lock()
 
-    def loaded(self) -> Loaded:
-        """Loads on first use, in a thread of MLX's; a failure isn't remembered."""
-        settled()  # a forked child goes no further, whoever held the lock
-        with self._lock:
-            if self._loaded is None:
-                self._loaded = mlx_thread.submit(self._load).result()
-            return self._loaded
+class _Runtime(Runtime[Ready]):
+    """What is loaded was loaded in a thread of MLX's; a forked child goes no further."""
 
-    def constraints(self, loaded: Loaded) -> Constraints:
-        """What a response format lets this model say."""
-        with self._lock:
-            if self._constraints is None:
-                self._constraints = Constraints(lambda: vocabulary(loaded))
-            return self._constraints
+    __slots__ = ()
 
-    def line(self, loaded: Loaded) -> Line:
-        """Where calls come in."""
-        with self._lock:
-            if self._line is None:
-                self._line = Line(loaded, self._kept)
-            return self._line
+    def __init__(self, given: Loaded | None, load: Callable[[], Loaded], kept: int) -> None:
+        def loaded() -> Ready:
+            settled()
+            return Ready(given or mlx_thread.submit(load).result(), kept)
+
+        super().__init__(Threads("modelport-mlx-call", _CALLS), loaded)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ...domain.error import ModelError
 from ..local.errors import NOT_FOUND, OF_THE_MODEL, OF_THE_REQUEST, UNSUPPORTED, Errors
 
-PROVIDER: Final = "openvino"
 _PLACE: Final = re.compile(r"\[\d\d:\d\d:\d\d\] \S+\.cc:\d+: ")  # xgrammar's
 
+
+def said(exception: Exception) -> str:
+    """What an exception of OpenVINO says, without the places in its C++ source."""
+    lines = [line.strip() for line in str(exception).splitlines()]
+    told = [line for line in lines if line and not line.startswith(("Exception from ", "Check '"))]
+    return _PLACE.sub("", " ".join(told)) or str(exception).strip() or type(exception).__name__
+
+
 ERRORS: Final = Errors(
-    PROVIDER,
+    "openvino",
     "'modelport[openvino]'",
     frozenset({"openvino", "openvino_genai", "openvino_tokenizers"}),
-    by_phase={("loading", "RuntimeError"): NOT_FOUND},
+    by_phase={("loading", "Exception"): NOT_FOUND},
     by_words=(
         ("loading", "unable to read the model", NOT_FOUND),
         ("loading", "gguf", UNSUPPORTED),
@@ -24,16 +30,6 @@ ERRORS: Final = Errors(
         ("generating", "'max_length' must be", OF_THE_REQUEST),
         ("generating", "xgrammar", OF_THE_REQUEST),  # it compiles before the first token
     ),
+    say=said,
 )
-
-
-def translate(exception: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
-    """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
-    return ERRORS.translate(exception, model_id, phase, said(exception))
-
-
-def said(exception: Exception) -> str:
-    """What an exception of OpenVINO says, without the places in its C++ source."""
-    lines = [line.strip() for line in str(exception).splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Exception from ", "Check '"))]
-    return _PLACE.sub("", " ".join(told)) or str(exception).strip() or type(exception).__name__
+translate: Final = ERRORS.translate

@@ -16,7 +16,6 @@ import attrs
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
 from ..files import cache, gguf, places
 from ..files.weights import default_gguf
-from ..process.secret import revealed
 from .sdk import check_no_statistics, no_statistics
 
 _MARKS = ("openvino_model.xml", "openvino_language_model.xml")
@@ -43,7 +42,7 @@ def load(model_id: str, device: str, kwargs: Mapping[str, Any], pipeline: Any = 
     source = None
     if pipeline is None:
         own = {name: value for name, value in kwargs.items() if name not in _OF_THE_HUB}
-        hub = revealed({name: value for name, value in kwargs.items() if name in _OF_THE_HUB})
+        hub = {name: value for name, value in kwargs.items() if name in _OF_THE_HUB}
         path = _path(model_id, hub)
         try:
             pipeline, source = _open(path, device, own)

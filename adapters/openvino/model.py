@@ -8,37 +8,33 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
-from functools import cache, partial
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import attrs
 
-from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities
-from ...domain.error import ErrorKind, ModelError, ModelFailure, Sent
-from ...domain.event import Event, Failed, Finished
+from ...domain.error import ErrorKind, ModelError
+from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
 from ...domain.option import canonical, resolve
 from ...domain.request import Request
 from ...domain.response import FinishReason
 from ...domain.usage import Usage
 from ..local.answer import LocalAnswer
-from ..local.model import LocalModel
+from ..local.model import ThreadedModel, named
+from ..local.prompt import check_template, check_tools, room
+from ..local.runtime import Runtime
 from ..local.template import offered, template_messages, template_tools
-from ..process.crossing import answering
+from ..process.secret import revealed
 from ..process.thread import Threads
 from .config import configured
-from .errors import PROVIDER, translate
+from .errors import ERRORS
 from .loading import Loaded, load
 
 CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
 """What every model in OpenVINO GenAI can: tools if its template tells of them, and any form of answer."""
-
-
-def encode(request: Request) -> dict[str, Any]:
-    """The conversation and the tools as OpenVINO's chat templates take them."""
-    return {"history": template_messages(request.messages)[0], "tools": template_tools(offered(request))}
 
 
 def decode(reason: object) -> FinishReason:
@@ -48,23 +44,9 @@ def decode(reason: object) -> FinishReason:
 
 _REASONS = {"STOP": FinishReason.STOP, "LENGTH": FinishReason.LENGTH, "TOOL_CALL": FinishReason.STOP}
 
-_K = ErrorKind
-
-
-def _refused(kind: ErrorKind, message: str) -> ModelFailure:
-    return ModelFailure(ModelError(kind, message, sent=Sent.NO))
-
-
-@attrs.define(eq=False)
-class _Runtime:
-    """A model's one thread, and what it has loaded in this process; a forked child loads its own."""
-
-    threads: Threads
-    loaded: dict[int, Loaded] = attrs.field(factory=dict)
-
 
 @attrs.frozen(init=False, eq=False, repr=False)
-class OpenVINOModel(LocalModel):
+class OpenVINOModel(ThreadedModel):
     """A model in OpenVINO GenAI.
 
     `model_id` is a folder in OpenVINO's format, a GGUF file, the name of either on the Hub (`org/name`,
@@ -73,6 +55,8 @@ class OpenVINOModel(LocalModel):
     `pipeline` that is loaded already can be given instead. Options are defaults for every call.
     """
 
+    errors = ERRORS
+
     model_id: str
     device: str
     capabilities: Capabilities
@@ -80,7 +64,7 @@ class OpenVINOModel(LocalModel):
     model_kwargs: FrozenDict
     apply_chat_template_kwargs: FrozenDict
     _pipeline: Any
-    _runtime: _Runtime
+    _runtime: Runtime[Loaded]
 
     def __init__(
         self,
@@ -92,86 +76,58 @@ class OpenVINOModel(LocalModel):
         apply_chat_template_kwargs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        name = os.fspath(model_id)
-        if not name:
-            raise ValueError("OpenVINOModel: model_id is empty; give a folder, a GGUF file, or 'default'")
+        name, kwargs = named("OpenVINOModel", model_id), FrozenDict(model_kwargs or {})
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             name,
             device,
             CAN,
             canonical(options, "OpenVINOModel"),
-            FrozenDict(model_kwargs or {}),
+            kwargs,
             freeze_mapping(apply_chat_template_kwargs or {}),
             pipeline,
-            _Runtime(Threads("modelport-openvino", 1)),
+            Runtime(Threads("modelport-openvino", 1), lambda: load(name, device, revealed(thaw(kwargs)), pipeline)),
         )
-
-    @property
-    def provider(self) -> str:
-        """The name in the ledger of attempts."""
-        return PROVIDER
-
-    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
-        return answering(self._runtime.threads, partial(self._answer, request), deltas=deltas)
 
     def __repr__(self) -> str:
         device = "" if self.device == "CPU" else f", device={self.device!r}"
         return f"OpenVINOModel({self.model_id!r}{device}{self._given()})"
 
-    def _answer(
-        self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
-    ) -> Finished | Failed | None:
-        phase, fail = "loading", AnswerBuilder().fail
-        try:
-            loaded = self._load()
-            if cancelled.is_set():
-                return None
-            phase = "reading"
-            prompt = self._prompt(loaded, request)
-            inputs = loaded.tokenizer.encode(prompt, add_special_tokens=False)
-            size = int(inputs.input_ids.shape[1])
-            options = resolve(self.options, request.options)
-            config = configured(loaded.pipeline.get_generation_config(), options, request.response_format)
-            if loaded.window is not None:
-                if size >= loaded.window:  # the tokenizer cuts a longer prompt off in silence
-                    message = f"the prompt has at least {size} tokens, and prompt and answer may have {loaded.window}"
-                    raise _refused(ErrorKind.CONTEXT_WINDOW, f"{message} together")
-                config.max_new_tokens = min(config.max_new_tokens, loaded.window - size)
-            answer = _Answer(loaded, request, prompt, show, cancelled)
-            fail = answer.fail
-            phase = "generating"
-            results = loaded.pipeline.generate(inputs, config, _streamer()(answer.take))
-            if cancelled.is_set():
-                return None
-            return answer.over(decode(results.finish_reasons[0]), size, self.model_id)
-        except Exception as exception:
-            error = translate(exception, self.model_id, phase)
-            if error.kind in (ErrorKind.OVERLOADED, ErrorKind.SERVER):
-                # What ran out of memory is broken inside, and would crash with its next call: that loads it anew.
-                self._runtime.loaded.pop(os.getpid(), None)
-            return fail(error)
+    def _begin(
+        self, ready: Loaded, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
+    ) -> tuple[LocalAnswer, Callable[[], Finished]]:
+        prompt = self._prompt(ready, request)
+        inputs = ready.tokenizer.encode(prompt, add_special_tokens=False)
+        size = int(inputs.input_ids.shape[1])
+        options = resolve(self.options, request.options)
+        config = configured(ready.pipeline.get_generation_config(), options, request.response_format)
+        left = room(size, ready.window)  # the tokenizer cuts a longer prompt off in silence
+        if left is not None:
+            config.max_new_tokens = min(config.max_new_tokens, left)
+        answer = _Answer(ready, request, prompt, show, cancelled)
 
-    def _load(self) -> Loaded:
-        found = self._runtime.loaded.get(os.getpid())
-        if found is None:
-            found = load(self.model_id, self.device, thaw(self.model_kwargs), self._pipeline)
-            self._runtime.loaded[os.getpid()] = found
+        def generate() -> Finished:
+            results = ready.pipeline.generate(inputs, config, _streamer()(answer.take))
+            return answer.over(decode(results.finish_reasons[0]), size, self.model_id)
+
+        return answer, generate
+
+    def _failed(self, error: Exception, phase: str) -> ModelError:
+        found = super()._failed(error, phase)
+        if found.kind in (ErrorKind.OVERLOADED, ErrorKind.SERVER):
+            # What ran out of memory is broken inside, and would crash with its next call: that loads it anew.
+            self._runtime.close()
         return found
 
-    def _prompt(self, loaded: Loaded, request: Request) -> str:
+    def _prompt(self, ready: Loaded, request: Request) -> str:
         given = thaw(self.apply_chat_template_kwargs)
-        template = given.pop("chat_template", "")
-        if not (template or loaded.tokenizer.chat_template):
-            message = "it has no chat template: use a model that was trained to chat, or give a template: "
-            message += "OpenVINOModel(..., apply_chat_template_kwargs={'chat_template': ...})"
-            raise _refused(ErrorKind.UNSUPPORTED, message)
-        told = encode(request)
-        prompt: str = loaded.tokenizer.apply_chat_template(
-            told["history"], True, chat_template=template, tools=told["tools"], extra_context=given
+        template = given.pop("chat_template", None) or ready.tokenizer.chat_template
+        check_template(template, request, "OpenVINOModel")
+        begins = given.pop("add_generation_prompt", True)
+        history, tools = template_messages(request.messages)[0], template_tools(offered(request))
+        prompt: str = ready.tokenizer.apply_chat_template(
+            history, begins, chat_template=template, tools=tools, extra_context=given
         )
-        if any(tool.name not in prompt for tool in offered(request)):
-            message = "its chat template leaves the tools out, so the model would never hear of them"
-            raise _refused(ErrorKind.UNSUPPORTED, message)
+        check_tools(request, prompt)
         return prompt
 
 

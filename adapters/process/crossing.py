@@ -95,19 +95,6 @@ def pieces(threads: Threads, produce: Producer[T], *, patience: float = 10.0) ->
     return crossed(begin, patience)
 
 
-def answering(
-    threads: Threads, answer: Callable[[Give[T] | None, threading.Event], T | None], *, deltas: bool
-) -> AsyncGenerator[T]:
-    """What `answer(show, cancelled)` shows, and what it gives back in the end; without `deltas`, `show` is None."""
-
-    def produce(give: Give[T], cancelled: threading.Event) -> None:
-        last = answer(give if deltas else None, cancelled)
-        if last is not None:
-            give(last)
-
-    return pieces(threads, produce)
-
-
 async def _until_ended(job: Future[None], news: asyncio.Event, patience: float) -> None:
     """Wait until the job has ended, as `news` tells, whoever cancels the waiting; for `patience` at most."""
     again: asyncio.CancelledError | None = None

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...domain.error import ErrorKind, ModelError, Scope, Sent
+from ...domain.error import ErrorKind, Scope, Sent
 from ..local.errors import NOT_FOUND, OF_THE_MODEL, UNSUPPORTED, Errors
 
-PROVIDER: Final = "transformers"
-
 ERRORS: Final = Errors(
-    PROVIDER,
+    "transformers",
     "'modelport[transformers]'",
     frozenset({"torch", "transformers", "accelerate", "gguf", "llguidance", "PIL"}),
     by_words=(  # what plain exceptions say, of files and of arguments
@@ -21,11 +19,7 @@ ERRORS: Final = Errors(
         ("loading", "module 'torch' has no attribute", OF_THE_MODEL),  # a dtype that there isn't
     ),
 )
-
-
-def translate(error: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
-    """What an exception means that was raised while `loading`, `reading` the prompt, or `generating`."""
-    return ERRORS.translate(error, model_id, phase)
+translate: Final = ERRORS.translate
 
 
 def out_of_memory(error: Exception) -> bool:

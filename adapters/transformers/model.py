@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities
-from ...domain.error import ErrorKind
-from ...domain.event import Event, Failed, Finished
+from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
 from ...domain.option import canonical, resolve
 from ...domain.preparation import as_role_conversions, prepare
@@ -24,16 +21,18 @@ from ...domain.request import Request
 from ...domain.response import FinishReason
 from ..files.torch_folder import sees
 from ..http.arguments import check_kind
+from ..local.answer import LocalAnswer
 from ..local.constraint import Constraints
 from ..local.logprobs import asked
-from ..local.model import LocalModel
-from ..process.crossing import answering
+from ..local.model import ThreadedModel, named
+from ..local.prompt import room
+from ..local.runtime import Runtime
 from ..process.secret import revealed
 from ..process.thread import Threads
 from .answer import Answer
 from .batch import TOGETHER, Batch
 from .constraint import Follow, vocabulary
-from .errors import PROVIDER, translate
+from .errors import ERRORS
 from .loading import Loaded, load
 from .logprobs import Heard
 from .prompt import read
@@ -44,12 +43,14 @@ CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, g
 
 
 @attrs.frozen(init=False, eq=False, repr=False)
-class TransformersModel(LocalModel):
+class TransformersModel(ThreadedModel):
     """A model that transformers runs: a name on the hub, a folder, or `default` for the embedded one.
 
     It is loaded on first use, once. A `model` that is loaded already can be given with its `tokenizer`, or with the
     `processor` of a model that sees. `options` are defaults for every call; `model_kwargs` go to `from_pretrained`.
     """
+
+    errors = ERRORS
 
     model_id: str
     options: FrozenDict
@@ -68,7 +69,7 @@ class TransformersModel(LocalModel):
 
     def __init__(
         self,
-        model_id: str,
+        model_id: str | os.PathLike[str],
         *,
         device_map: Any = None,
         dtype: Any = None,
@@ -84,8 +85,7 @@ class TransformersModel(LocalModel):
         capabilities: Capabilities | None = None,
         **options: Any,
     ) -> None:
-        if not isinstance(model_id, str) or not model_id:
-            raise ValueError(f"TransformersModel: model_id is a name, a folder or 'default', not {model_id!r}")
+        model_id = named("TransformersModel", model_id)
         if dtype is not None and torch_dtype is not None:
             raise ValueError("TransformersModel: dtype and torch_dtype are two spellings of one thing; keep dtype")
         if (model is None) != (tokenizer is None and processor is None):
@@ -119,113 +119,83 @@ class TransformersModel(LocalModel):
             ),
         )
 
-    @property
-    def provider(self) -> str:
-        """The name in the ledger of attempts."""
-        return PROVIDER
+    def _begin(
+        self, ready: Ready, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
+    ) -> tuple[LocalAnswer, Callable[[], Finished]]:
+        loaded = ready.loaded
+        messages = prepare(
+            request.messages, role_conversions=self.custom_role_conversions, flatten=self.flatten_messages_as_text
+        )
+        prompt = read(loaded, attrs.evolve(request, messages=messages), self.apply_chat_template_kwargs)
+        size = prompt["input_ids"].shape[1]
+        top, options = asked(thaw(resolve(self.options, request.options)))
+        call = _arguments(loaded, options, size, room(size, _context(loaded)))
+        constraint = ready.constraints.start(request.response_format)
+        follow = [] if constraint is None else [Follow(constraint, size)]
+        heard = None if top is None else Heard(loaded.tokenizer, top)
+        processors = [*([] if heard is None else [heard]), *follow, *call.get("logits_processor", ())]
+        answer = Answer(loaded, request, prompt["input_ids"], heard, show, cancelled)
+        call |= {"stopping_criteria": [*call.get("stopping_criteria", ()), answer]}
+        call |= {"logits_processor": processors} if processors else {}
 
-    def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
-        return answering(self._runtime.threads, partial(self._answer, request), deltas=deltas)
-
-    def _answer(
-        self, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
-    ) -> Finished | Failed | None:
-        phase, fail = "loading", AnswerBuilder().fail
-        try:
-            loaded = self._runtime.loaded()
-            if cancelled.is_set():
-                return None
-            phase = "reading"
-            prompt, size = self._prompt(loaded, request)
-            context = _context(loaded)
-            if context is not None and size >= context:
-                message = f"the prompt has {size} tokens, and the context of {self.model_id!r} holds {context}"
-                return Failed(self._refused(ErrorKind.CONTEXT_WINDOW, message))
-            call = self._arguments(loaded, request, size, context)
-            constraint = self._runtime.constraints(loaded).start(request.response_format)
-            if constraint is not None:
-                call["logits_processor"] = [Follow(constraint, size), *call.get("logits_processor", ())]
-            top, _ = asked(resolve(self.options, request.options))
-            heard = None if top is None else Heard(loaded.tokenizer, top)
-            if heard is not None:
-                call["logits_processor"] = [heard, *call.get("logits_processor", ())]
-            answer = Answer(loaded, request, prompt["input_ids"], heard, show, cancelled)
-            fail = answer.fail
-            phase = "generating"
-            criteria = [*call.pop("stopping_criteria", ()), answer]
-            output = self._runtime.batch(loaded).generate({**prompt, **call, "stopping_criteria": criteria}, cancelled)
+        def generate() -> Finished:
+            output = ready.batch.generate({**prompt, **call}, cancelled)
             ends = call.get("eos_token_id", ())
             ids = _first(output if hasattr(output, "shape") else output.sequences, size, ends)
             answer.take(ids)
             reason = FinishReason.STOP if int(ids[0, answer.read - 1]) in ends else FinishReason.LENGTH
             return answer.over(reason, self.model_id)
-        except Exception as error:
-            return fail(translate(error, self.model_id, phase))
 
-    def _prompt(self, loaded: Loaded, request: Request) -> tuple[dict[str, Any], int]:
-        conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
-        messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
-        tensors = read(loaded, attrs.evolve(request, messages=messages), self.apply_chat_template_kwargs)
-        return tensors, tensors["input_ids"].shape[1]
-
-    def _arguments(self, loaded: Loaded, request: Request, size: int, context: int | None) -> dict[str, Any]:
-        """The arguments of `generate`: what was asked, over the model's own configuration, in the room left."""
-        _, options = asked(thaw(resolve(self.options, request.options)))
-        defaults = options.get("generation_config") or loaded.model.generation_config
-        call = seeded(arguments(options), defaults, loaded.model.device)
-        longest = call.pop("max_length", None) or getattr(options.get("generation_config"), "max_length", None)
-        most = call.get("max_new_tokens") or getattr(defaults, "max_new_tokens", None)
-        if longest is not None and most is None:
-            call["max_length"] = longest if context is None else min(longest, context)
-        else:
-            most = most or DEFAULT_MAX_TOKENS
-            call["max_new_tokens"] = most if context is None else min(most, context - size)
-        ends = call.get("eos_token_id", getattr(defaults, "eos_token_id", None))
-        ends = [*ends] if isinstance(ends, (list, tuple)) else [] if ends is None else [ends]
-        own = loaded.tokenizer.eos_token_id  # some chat models end a turn with a token that only the tokenizer knows
-        if "eos_token_id" not in call and own is not None and own not in ends:
-            ends.append(own)
-        if ends:
-            call["eos_token_id"] = ends
-            call.setdefault("pad_token_id", getattr(defaults, "pad_token_id", None) or ends[0])
-        return call
+        return answer, generate
 
 
-class _Runtime:
-    """What can't be a value: the threads of a model, and what they have loaded."""
+class Ready:
+    """What answers in one process: what is loaded, where its calls are generated, and what forms let it say."""
 
-    __slots__ = ("_batches", "_constraints", "_load", "_loaded", "_locks", "threads")
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.batch = Batch(loaded.model, "modelport-transformers-batch")
+        self.constraints = Constraints(lambda: vocabulary(loaded))
 
-    def __init__(self, loaded: Loaded | None, load: Callable[[], Loaded]) -> None:
-        self.threads = Threads("modelport-transformers", TOGETHER)
-        self._loaded, self._load = loaded, load
-        self._constraints: Constraints | None = None
-        self._batches: dict[
-            int, Batch
-        ] = {}  # one for each process: the calls in progress before a fork are the parent's
-        self._locks: dict[int, threading.Lock] = {}  # as well: a fork may leave the parent's taken
 
-    def loaded(self) -> Loaded:
-        """Loads on first use; a failure isn't remembered."""
-        with self._locks.setdefault(os.getpid(), threading.Lock()):
-            if self._loaded is None:
-                self._loaded = self._load()
-            return self._loaded
+class _Runtime(Runtime[Ready]):
+    """A forked child takes over the weights: they are shared until one writes, which nobody does."""
 
-    def batch(self, loaded: Loaded) -> Batch:
-        """Where its calls are answered."""
-        with self._locks.setdefault(os.getpid(), threading.Lock()):
-            found = self._batches.get(os.getpid())
-            if found is None:
-                found = self._batches[os.getpid()] = Batch(loaded.model, "modelport-transformers-batch")
-            return found
+    __slots__ = ("_given", "_loaded")
 
-    def constraints(self, loaded: Loaded) -> Constraints:
-        """What a response format lets this model say."""
-        with self._locks.setdefault(os.getpid(), threading.Lock()):
-            if self._constraints is None:
-                self._constraints = Constraints(lambda: vocabulary(loaded))
-            return self._constraints
+    def __init__(self, given: Loaded | None, load: Callable[[], Loaded]) -> None:
+        super().__init__(Threads("modelport-transformers", TOGETHER), lambda: Ready(self._weights(load)))
+        self._given = self._loaded = given
+
+    def _weights(self, load: Callable[[], Loaded]) -> Loaded:
+        self._loaded = self._loaded or load()
+        return self._loaded
+
+    def close(self) -> None:
+        self._loaded = self._given
+        super().close()
+
+
+def _arguments(loaded: Loaded, options: dict[str, Any], size: int, left: int | None) -> dict[str, Any]:
+    """The arguments of `generate`: what was asked, over the model's own configuration, in the room left."""
+    defaults = options.get("generation_config") or loaded.model.generation_config
+    call = seeded(arguments(options), defaults, loaded.model.device)
+    longest = call.pop("max_length", None) or getattr(options.get("generation_config"), "max_length", None)
+    most = call.get("max_new_tokens") or getattr(defaults, "max_new_tokens", None)
+    if longest is not None and most is None:
+        call["max_length"] = longest if left is None else min(longest, size + left)
+    else:
+        most = most or DEFAULT_MAX_TOKENS
+        call["max_new_tokens"] = most if left is None else min(most, left)
+    ends = call.get("eos_token_id", getattr(defaults, "eos_token_id", None))
+    ends = [*ends] if isinstance(ends, (list, tuple)) else [] if ends is None else [ends]
+    own = loaded.tokenizer.eos_token_id  # some chat models end a turn with a token that only the tokenizer knows
+    if "eos_token_id" not in call and own is not None and own not in ends:
+        ends.append(own)
+    if ends:
+        call["eos_token_id"] = ends
+        call.setdefault("pad_token_id", getattr(defaults, "pad_token_id", None) or ends[0])
+    return call
 
 
 def _first(sequences: Any, size: int, ends: Sequence[int]) -> Any:

@@ -16,7 +16,6 @@ from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ..local.errors import NO_MEMORY, NOT_FOUND, OF_THE_REQUEST, UNSUPPORTED, Errors
 from .engine import Closed
 
-PROVIDER: Final = "vllm"
 _RECORD: Final = "\x1e"
 _RAISED: Final = re.compile(r"^((?:\w+\.)*\w+): (.*)", re.MULTILINE)
 
@@ -53,11 +52,16 @@ def cause(log: str) -> str:
     return ""
 
 
+def _said(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, Failed) else f"{type(error).__name__}: {text}"
+
+
 _DEAD: Final = (ErrorKind.SERVER, Scope.MODEL, Sent.YES)
 _FULL: Final = (ErrorKind.OVERLOADED, Scope.MODEL, Sent.NO)
 
 ERRORS: Final = Errors(
-    PROVIDER,
+    "vllm",
     "'modelport[vllm]'",
     by_name={
         "Closed": (ErrorKind.INTERRUPTED, Scope.MODEL, Sent.YES),
@@ -78,6 +82,7 @@ ERRORS: Final = Errors(
         ("loading", "safetensor", NOT_FOUND),
         ("loading", "weights were not initialized", NOT_FOUND),
     ),
+    say=_said,
 )
 
 
@@ -89,12 +94,11 @@ def translate(error: Exception, model_id: str | None = None, phase: str = "gener
     source = error.__cause__ if type(error).__name__ == "EngineGenerateError" else None
     if isinstance(source, Exception):
         error = source
-    said = str(error) if isinstance(error, Failed) else None
-    found = ERRORS.translate(error, model_id, phase, said)
+    found = ERRORS.translate(error, model_id, phase)
     if isinstance(error, Closed):
         return attrs.evolve(found, message="the model was closed while it answered")
     if type(error).__name__ == "EngineDeadError":
-        of_memory = ERRORS.meaning(Failed(why), "loading", why)[0] is ErrorKind.OVERLOADED
+        of_memory = ERRORS.meaning(Failed(why), "loading")[0] is ErrorKind.OVERLOADED
         message = "the engine died" + (f": {why}" if why else "") + "; the next call starts it again"
         return attrs.evolve(found, kind=ErrorKind.OVERLOADED if of_memory else found.kind, message=message)
     if found.kind is ErrorKind.MISSING_DEPENDENCY and isinstance(error, ImportError):

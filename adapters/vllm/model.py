@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
@@ -22,11 +23,11 @@ from ...domain.frozen import FrozenDict, freeze_mapping, thaw
 from ...domain.option import canonical, resolve
 from ...domain.request import Request
 from ..files.torch_folder import sees
-from ..local.model import LocalModel
+from ..local.model import LocalModel, named
 from ..process.secret import revealed
 from .answer import Answer
 from .engine import Closed, Engine, Engines
-from .errors import PROVIDER, translate
+from .errors import ERRORS, translate
 from .loading import Start
 from .prompt import Prompt, Reader
 from .sampling import Loras, asked, sampling_params
@@ -49,6 +50,8 @@ class VLLMModel(LocalModel):
     vLLM's engine. With `engine`, another `VLLMModel`, both share one engine. Options are defaults for every call.
     """
 
+    errors = ERRORS
+
     model_id: str
     capabilities: Capabilities
     options: FrozenDict
@@ -59,40 +62,26 @@ class VLLMModel(LocalModel):
 
     def __init__(
         self,
-        model_id: str = "default",
+        model_id: str | os.PathLike[str] = "default",
         *,
         model_kwargs: Mapping[str, Any] | None = None,
         apply_chat_template_kwargs: Mapping[str, Any] | None = None,
         engine: Runs | None = None,
         **options: Any,
     ) -> None:
-        if not isinstance(model_id, str) or not model_id:
-            raise ValueError(f"VLLMModel: model_id is a name, a folder or 'default', not {model_id!r}")
+        name = named("VLLMModel", model_id)
         if engine is not None and model_kwargs:
             raise ValueError("VLLMModel: model_kwargs start an engine, and engine is one that another model starts")
         kwargs = FrozenDict(model_kwargs or {})
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            model_id,
-            attrs.evolve(CAN, images=sees(model_id)),
+            name,
+            attrs.evolve(CAN, images=sees(name)),
             canonical(options, "VLLMModel"),
             kwargs,
             freeze_mapping(apply_chat_template_kwargs or {}),
             engine,
-            Runtime(model_id, lambda: revealed(thaw(kwargs))) if engine is None else engine._runtime,
+            Runtime(name, lambda: revealed(thaw(kwargs))) if engine is None else engine._runtime,
         )
-
-    @property
-    def provider(self) -> str:
-        """The name in the ledger of attempts."""
-        return PROVIDER
-
-    def close(self) -> None:
-        """End the engine and free its device. Calls in progress fail; the next call starts it again."""
-        self._runtime.close()
-
-    async def aclose(self) -> None:
-        """The same, without keeping the event loop waiting."""
-        await asyncio.to_thread(self.close)
 
     async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
         try:
@@ -113,7 +102,7 @@ class VLLMModel(LocalModel):
         try:
             prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
             options = resolve(self.options, request.options)
-            call = asked(options, ready.defaults, ready.room(prompt))
+            call = asked(options, ready.defaults, prompt.room)
             stepwise = deltas or bool(request.stop_sequences)
             params = sampling_params(call.params, request.response_format, deltas=stepwise)
             answer = Answer(ready.reader, request, prompt, params, call.top_logprobs, give if deltas else None)
@@ -161,10 +150,6 @@ class Ready:
     async def read(self, request: Request, given: Mapping[str, Any]) -> Prompt:
         """The prompt, made in a thread of the engine's. Raises what is wrong with the request."""
         return await asyncio.wrap_future(self.reader.threads.submit(partial(self.reader.read, request, given)))
-
-    def room(self, prompt: Prompt) -> int:
-        """How many tokens an answer may have. Raises ModelFailure where the prompt leaves none."""
-        return prompt.room(self.llm.model_config.max_model_len)
 
 
 class Runtime:

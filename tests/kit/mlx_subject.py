@@ -44,8 +44,8 @@ class Counting(Line):
 
 def counted(model: MLXModel, *, broken: bool = False) -> Counting:
     """Have the calls of this model counted."""
-    line = Counting(model._runtime.loaded(), model.prompt_cache_bytes, broken)
-    model._runtime._line = line
+    line = Counting(model._runtime.ready().loaded, model.prompt_cache_bytes, broken)
+    model._runtime.ready().line = line
     return line
 
 
@@ -107,7 +107,7 @@ class Real:
 
     def __init__(self) -> None:
         self.model = MLXModel("default", temperature=0, prompt_cache_bytes=KEPT)
-        self.loaded = self.model._runtime.loaded()
+        self.loaded = self.model._runtime.ready().loaded
         self.line = counted(self.model)
         case = self.answering(TEXT)
         self.model("What is there to say?", **case.options)  # from now on the prompt is known, and usage the same

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from functools import cache
 from typing import Any
@@ -13,13 +12,13 @@ from modelport.adapters.openvino.model import OpenVINOModel
 
 @cache
 def loaded() -> Loaded:
-    return OpenVINOModel()._load()
+    return OpenVINOModel()._runtime.ready()
 
 
 def model(**options: Any) -> OpenVINOModel:
     """The default with these options, loaded already."""
     made = OpenVINOModel(temperature=0, **options)
-    made._runtime.loaded[os.getpid()] = loaded()
+    made._runtime.put(loaded())
     return made
 
 

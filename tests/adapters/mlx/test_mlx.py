@@ -226,7 +226,7 @@ def test_a_form_is_compiled_once() -> None:
     model = tiny(max_tokens=5)
     for _ in range(3):
         model("?", response_format=Regex("yes|no"))
-    constraints = model._runtime.constraints(model._runtime.loaded())
+    constraints = model._runtime.ready().constraints
     assert list(constraints._compiled) == [Regex("yes|no")]
 
 
@@ -337,7 +337,7 @@ def test_an_unknown_context_bounds_no_answer_that_is_asked_for(options: dict[str
     llama = tiny_mlx.model(WORDS)
     llama.args.max_position_embeddings = None
     model = MLXModel("tiny", model=llama, tokenizer=WORDS, **options)
-    line = model._runtime._line = Asked(model._runtime.loaded(), 0)
+    line = model._runtime.ready().line = Asked(model._runtime.ready().loaded, 0)
     model("?")
     assert line.call.max_tokens == most
 

@@ -199,7 +199,7 @@ def test_a_stream_that_is_thrown_away_stops_too() -> None:
         await anext(stream)
         del stream
         gc.collect()
-        line = model._runtime.line(model._runtime.loaded())
+        line = model._runtime.ready().line
         for _ in range(1000):
             if not line._working:
                 return
@@ -277,7 +277,7 @@ def test_a_model_that_no_batch_can_hold_answers_one_call_after_the_other() -> No
     plain = tiny(max_tokens=12)
     responses = at_once(model, [as_request(prompt) for prompt in PROMPTS])
     assert [response.content for response in responses] == [plain(prompt).content for prompt in PROMPTS]
-    assert not model._runtime.loaded().batchable
+    assert not model._runtime.ready().loaded.batchable
 
 
 def test_a_conversation_that_goes_on_is_not_read_again() -> None:
@@ -336,11 +336,11 @@ def test_no_more_is_kept_than_was_allowed() -> None:
     model = tiny(kept=100_000, max_tokens=3)
     for prompt in PROMPTS * 2:
         model(prompt * 3)
-    kept = model._runtime.line(model._runtime.loaded())._kept
+    kept = model._runtime.ready().line._kept
     assert 0 < kept._known.nbytes <= 100_000
     nothing = tiny(max_tokens=3)
     nothing("안녕")
-    assert nothing._runtime.line(nothing._runtime.loaded())._kept._known.nbytes == 0
+    assert nothing._runtime.ready().line._kept._known.nbytes == 0
 
 
 def test_a_thousand_calls_leave_nothing_behind() -> None:

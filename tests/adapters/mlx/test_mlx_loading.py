@@ -70,7 +70,7 @@ def test_a_folder_is_loaded_once_whatever_asks_at_once(tmp_path: Path) -> None:
         return [result.unwrap().content for result in results]
 
     assert asyncio.run(main()) == [tiny(max_tokens=10)("안녕").content] * 4
-    assert model._runtime.loaded() is model._runtime.loaded()
+    assert model._runtime.ready().loaded is model._runtime.ready().loaded
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import openvino_subject
 import pytest
 from subjects import TEMPLATE, Saying
 
-from modelport.adapters.openvino.model import OpenVINOModel, translate
+from modelport.adapters.openvino.errors import translate
+from modelport.adapters.openvino.model import OpenVINOModel
 from modelport.adapters.openvino.sdk import no_statistics
 from modelport.adapters.process.calling import as_request
 from modelport.domain.error import ErrorKind, ModelError
@@ -41,7 +42,7 @@ def model() -> OpenVINOModel:
 
 def saying(model: OpenVINOModel, text: str, template: str = TEMPLATE) -> tuple[OpenVINOModel, Saying]:
     """A model that says this text, with the tokenizer of the real one."""
-    runtime = Saying(model._load().pipeline, text)
+    runtime = Saying(model._runtime.ready().pipeline, text)
     given = {"chat_template": template} if template else {}
     return OpenVINOModel("says", pipeline=runtime, apply_chat_template_kwargs=given, max_tokens=500), runtime
 
@@ -50,7 +51,7 @@ def folder_without(model: OpenVINOModel, place: Path, *files: str) -> Path:
     """The embedded default's folder, without some of its files."""
     from modelport.adapters.files import cache
 
-    model._load()
+    model._runtime.ready()
     whole = max(cache.folder().glob("SmolLM2*-openvino-*/openvino_model.xml")).parent
     place.mkdir()
     for file in whole.iterdir():
@@ -330,7 +331,7 @@ def test_what_is_not_in_the_table_is_the_runtime_s_own_failure() -> None:
 
 def test_a_pipeline_of_the_caller_s_own_serves_too(model: OpenVINOModel) -> None:
     model(WHY, max_tokens=1)
-    (loaded,) = model._runtime.loaded.values()
+    loaded = model._runtime.ready()
     own = OpenVINOModel("mine", pipeline=loaded.pipeline)
     assert own(WHY, max_tokens=5).model_id == "mine"
 

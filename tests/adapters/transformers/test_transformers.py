@@ -19,7 +19,8 @@ from loopback import error as refusal
 from returns.result import Failure
 
 from modelport.adapters.process.calling import as_request
-from modelport.adapters.transformers.model import TransformersModel, translate
+from modelport.adapters.transformers.errors import translate
+from modelport.adapters.transformers.model import TransformersModel
 from modelport.adapters.transformers.sampling import arguments
 from modelport.domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from modelport.domain.event import Event, Failed, Finished, TextDelta
@@ -335,7 +336,7 @@ def test_a_folder_is_loaded_once_whatever_asks_at_once(tmp_path: Path) -> None:
         return [result.unwrap().content for result in results]
 
     assert asyncio.run(main()) == [tiny(max_tokens=10)("안녕").content] * 4
-    assert model._runtime.loaded() is model._runtime.loaded()
+    assert model._runtime.ready().loaded is model._runtime.ready().loaded
 
 
 CONTACTS = """

@@ -72,7 +72,7 @@ class Watched:
 
     @property
     def batch(self) -> Batch:
-        return self.model._runtime.batch(self.model._runtime.loaded())
+        return self.model._runtime.ready().batch
 
     def wait_for(self, calls: int) -> None:
         """Holds a pass up until so many calls are there."""

@@ -104,7 +104,7 @@ def test_of_two_gguf_files_the_one_is_named(file: Path) -> None:
 def test_without_a_dtype_a_gguf_file_is_read_in_bfloat16(file: Path) -> None:
     model = TransformersModel(str(file), **GREEDY)
     assert model("안녕").content
-    assert model._runtime.loaded().model.dtype == torch.bfloat16
+    assert model._runtime.ready().loaded.model.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("left", [0, 3, 100, 0.5, -1])
@@ -233,7 +233,7 @@ def test_weights_of_another_shape_are_not_taken_for_the_models(folder: Path) -> 
 def test_a_dtype_is_that_of_the_weights(folder: Path, spelled: str, dtype: Any, expected: Any) -> None:
     model = TransformersModel(str(folder), max_tokens=3, **{spelled: dtype})
     assert model("안녕").content
-    assert model._runtime.loaded().model.dtype == expected
+    assert model._runtime.ready().loaded.model.dtype == expected
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_more_arguments_reach_from_pretrained(folder: Path) -> None:
     kwargs = {"attn_implementation": "eager", "max_position_embeddings": 99}
     model = TransformersModel(str(folder), device_map="cpu", model_kwargs=kwargs, **GREEDY)
     assert model("안녕").message == EXPECTED.message
-    loaded = model._runtime.loaded().model
+    loaded = model._runtime.ready().loaded.model
     assert (loaded.config._attn_implementation, loaded.config.max_position_embeddings) == ("eager", 99)
 
 
@@ -279,7 +279,7 @@ def test_a_quantised_folder_is_loaded_as_it_says(folder: Path) -> None:
     _in_eight_bits(folder)
     model = TransformersModel(str(folder), dtype="float32", **GREEDY)
     assert model("안녕").content
-    found, original = (each.model.layers[0].mlp.up_proj.weight for each in (model._runtime.loaded().model, LLAMA))
+    found, original = (each.model.layers[0].mlp.up_proj.weight for each in (model._runtime.ready().loaded.model, LLAMA))
     assert not torch.equal(found, original)
     if found.dtype is torch.float32:  # without a GPU it is made whole again
         assert torch.allclose(found, original, rtol=0.08, atol=1e-3)
@@ -308,4 +308,4 @@ def test_code_that_comes_with_a_model_runs_only_where_it_is_trusted(
     assert "trust_remote_code" in failed.message
     trusting = TransformersModel(str(folder), trust_remote_code=True, **GREEDY)
     assert trusting("안녕").message == EXPECTED.message
-    assert type(trusting._runtime.loaded().model).__name__ == "Theirs"
+    assert type(trusting._runtime.ready().loaded.model).__name__ == "Theirs"

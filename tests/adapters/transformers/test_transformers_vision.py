@@ -253,7 +253,7 @@ def test_a_picture_elsewhere_is_refused_with_the_fix(loaded: TransformersModel) 
     failed = error(loaded, [Message("user", [Text("See:"), Image(url="https://example.org/a.png")])])
     assert (failed.kind, failed.sent) == ("unsupported", Sent.NO)
     assert "messages[0].content[1]" in failed.message
-    assert "pass the bytes" in failed.message
+    assert "pass its bytes" in failed.message
 
 
 def test_bytes_that_are_no_picture_are_an_invalid_request(loaded: TransformersModel) -> None:
