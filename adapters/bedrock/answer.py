@@ -19,16 +19,9 @@ from ...domain.frozen import FrozenDict
 from ...domain.message import Audio, Image, Message, Part, Reasoning, Role, Text, ToolCall, as_json
 from ...domain.response import FinishReason, Response
 from ...domain.usage import Usage
+from ..http.http_errors import Malformed
 from .media import block_text
 from .request import PROVIDER
-
-
-class Malformed(ValueError):
-    """The answer isn't one of this wire."""
-
-
-class CutOff(Exception):
-    """The answer ended before it was whole."""
 
 
 class Reported(Exception):

@@ -6,15 +6,16 @@ Classes are named rather than imported, so that nothing of boto3 is needed to re
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ...domain.error import ErrorKind, ModelError, Scope, Sent
+import attrs
+
+from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
-from ..http.http_errors import without_quotes
-from ..process.secret import hidden
+from ..http.http_errors import HTTP, Meanings, meaning, without_quotes
+from ..http.refusal import described, failure, is_ours, lacks, silent, words
 from .sdk import EXPIRED, HEADER, WRAPPED
 
 _K, _S = ErrorKind, Sent
@@ -83,17 +84,12 @@ _WORDS: Final[tuple[tuple[ErrorKind, ErrorKind, re.Pattern[str]], ...]] = tuple(
 # "Invocation of model ID ... with on-demand throughput isn't supported": it is there, under a profile's name.
 _ON_DEMAND: Final = re.compile(r"on-demand throughput", re.IGNORECASE)
 
-EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
+EXCEPTIONS: Final[Meanings] = FrozenDict(
     {
+        **HTTP,
         # kind None: by the service's own word, its message, and the status
-        "botocore.ClientError": (None, _S.YES),
-        "modelport.Reported": (None, _S.YES),
-        "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
         "modelport.Corrupt": (_K.MALFORMED_RESPONSE, _S.YES),
-        "modelport.CutOff": (_K.INTERRUPTED, _S.YES),
-        "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
-        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
-        "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
+        "botocore.ClientError": (None, _S.YES),
         "modelport.HungUp": (_K.INTERRUPTED, _S.PERHAPS),  # the program ends
         "botocore.ParamValidationError": (_K.INVALID_REQUEST, _S.NO),
         "botocore.ReadTimeoutError": (_K.TIMEOUT, _S.PERHAPS),
@@ -145,13 +141,7 @@ EXCEPTIONS: Final[Mapping[str, tuple[ErrorKind | None, Sent]]] = FrozenDict(
         "urllib3.DecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
         "urllib3.HTTPError": (_K.INTERRUPTED, _S.PERHAPS),  # ProtocolError, IncompleteRead, ...
         "orjson.JSONDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
-        "json.JSONDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
         "binascii.Error": (_K.MALFORMED_RESPONSE, _S.YES),
-        "builtins.UnicodeDecodeError": (_K.MALFORMED_RESPONSE, _S.YES),
-        "builtins.UnicodeEncodeError": (_K.AUTHENTICATION, _S.NO),  # headers are ASCII: a key with other letters
-        "builtins.RecursionError": (_K.MALFORMED_RESPONSE, _S.YES),  # an answer nested without end
-        "builtins.TimeoutError": (_K.TIMEOUT, _S.PERHAPS),
-        "builtins.OSError": (_K.INTERRUPTED, _S.PERHAPS),
     }
 )
 """By `package.Name`; a subclass that isn't here means what its nearest parent means."""
@@ -181,36 +171,36 @@ def translate(
     `headers` are the answer's, where the exception doesn't hold them. Raises the exception again where the table
     doesn't know it, because it is then no failure of a provider.
     """
-    exception, meaning = _meaning(exception)
-    if meaning is None:
+    exception, known = _meaning(exception)
+    if known is None:
         raise exception
-    kind, sent = meaning
+    kind, sent = known
     answer = getattr(exception, "response", None)
     answer = answer if isinstance(answer, Mapping) else {}
     about: Mapping[str, Any] = answer.get("ResponseMetadata") or {}
     error: Mapping[str, Any] = answer.get("Error") or {}
     found = about.get("HTTPHeaders") or headers or {}
     status = about.get("HTTPStatusCode") or error.get("HTTPStatusCode")
-    code, message = _said(exception, error, status)
+    code, message = _words(exception, error, status)
     if kind is None:
         kind = kind_of(code, message, status)
     if kind is _K.UNSUPPORTED and "stopSequences" in message:
         message += _NO_STOPS
     if secrets is None and not _is_ours(exception):
         code, message = (code if code in CODES else ""), _UNSHOWN
-    secrets = tuple(secrets or ())
-    return ModelError(
+    failed = failure(
         kind,
-        hidden(message, secrets),
-        scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
+        message,
         sent=sent,
-        retry_after=chat_errors.retry_after(found, time.time() if now is None else now),
-        status=status,
-        code=hidden(code, secrets) or None,
         provider="bedrock",
         model_id=model_id,
-        request_id=about.get("RequestId") or chat_errors.request_id(found),
+        headers=found,
+        status=status,
+        code=code,
+        secrets=secrets or (),
+        now=now,
     )
+    return attrs.evolve(failed, request_id=about.get("RequestId") or failed.request_id)
 
 
 def kind_of(code: str, message: str, status: int | None = None) -> ErrorKind:
@@ -224,8 +214,8 @@ def kind_of(code: str, message: str, status: int | None = None) -> ErrorKind:
         kind = chat_errors.kind_of(status, None)
     if kind is _K.INVALID_REQUEST and _ON_DEMAND.search(message):
         return _K.NOT_FOUND
-    for general, special, words in _WORDS:
-        if kind is general and words.search(message):
+    for general, special, pattern in _WORDS:
+        if kind is general and pattern.search(message):
             return special
     return kind
 
@@ -238,41 +228,31 @@ def _meaning(exception: BaseException) -> tuple[BaseException, tuple[ErrorKind |
     if isinstance(exception, RuntimeError) and str(exception).startswith(EXPIRED.name):
         return exception, (_K.AUTHENTICATION, _S.NO)  # botocore has no class for it: they have expired all the same
     if isinstance(cause, Exception):
-        inner = _known(cause)
+        inner = meaning(cause, EXCEPTIONS)
         if inner is not None:
             return cause, inner
-    return exception, _known(exception)
-
-
-def _known(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:
-    for cls in type(exception).__mro__:
-        package = cls.__module__.partition(".")[0]
-        found = EXCEPTIONS.get(f"{package}.{cls.__name__}")
-        if found is not None:
-            return found
-    return None
+    return exception, meaning(exception, EXCEPTIONS)
 
 
 def _is_ours(exception: BaseException) -> bool:
-    return type(exception).__module__.startswith("modelport") and type(exception).__name__ != "Reported"
+    return is_ours(exception) and type(exception).__name__ != "Reported"
 
 
-def _said(exception: BaseException, error: Mapping[str, Any], status: int | None) -> tuple[str, str]:
+def _words(exception: BaseException, error: Mapping[str, Any], status: int | None) -> tuple[str, str]:
     """The service's own word, and a message."""
     name = type(exception).__name__
     if name == "Reported":
         code, message = exception.args
-        return code, chat_errors.words(message) or code
+        return code, words(message) or code
     if error:
-        code, said = str(error.get("Code") or ""), chat_errors.words(error.get("Message"))
+        code, text = str(error.get("Code") or ""), words(error.get("Message"))
         if code.isdecimal():  # a gateway's answer: botocore puts the status in the place of a word
             code = ""
-        return code, said if said and not said.isdecimal() else code or f"HTTP status {status}, and nothing else"
+        return code, text if text and not text.isdecimal() else code or silent(status)
     if name in _ADVICE:
         return "", _ADVICE[name]
-    if _is_ours(exception):
-        return "", str(exception) or name
-    detail = chat_errors.words(str(exception))
-    if isinstance(exception, ValueError):
-        detail = without_quotes(detail)  # of the header, which may be a secret
-    return "", f"{name}: {detail}" if detail else name
+    if isinstance(exception, ImportError):
+        return "", lacks(exception, "bedrock")
+    if isinstance(exception, ValueError) and not _is_ours(exception):
+        return "", f"{name}: {without_quotes(words(str(exception)))}"  # of the header, which may be a secret
+    return "", described(exception) or name

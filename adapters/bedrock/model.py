@@ -7,38 +7,35 @@ fraction of what the SDK's own reader does.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
-from returns.result import Failure, Result, Success
 
-from ...domain.capability import Capabilities, Unsupported, missing
+from ...domain.capability import Capabilities
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.event import Event
 from ...domain.facts import bedrock_max_stops
 from ...domain.frozen import FrozenDict, freeze_mapping
-from ...domain.option import canonical, resolve
-from ...domain.preparation import as_role_conversions, prepare
 from ...domain.request import Request
 from ...domain.response import Response
-from ...domain.secrecy import shown
-from ..http.arguments import check
-from ..http.model import ApiModel, limiter_of
+from ..http.arguments import address, check_alone
+from ..http.exchange import Exchange
+from ..http.http_errors import Unwritable
+from ..http.model import ApiModel
+from ..http.settings import TIMEOUT
 from ..process.limiter import Limiter
 from ..process.per_process import PerProcess
 from ..process.secret import Env, revealed, secrets_in
-from .answer import Arriving, CutOff, Reported, decode, decode_event
+from .answer import Arriving, Reported, decode, decode_event
 from .client import connect
 from .errors import translate
 from .frames import Frames
 from .line import Line
-from .request import Unwritable, encode
+from .request import encode
 from .sdk import answered, keys, pieces, raw, watched
 from .threads import Threads, chunks_in_thread, in_thread
 
@@ -50,15 +47,7 @@ _LONGEST: Final = 2e6  # seconds: the system counts milliseconds, in 32 bits
 _PATIENCE: Final = 0.05  # seconds for the end of a stream to come after its last event
 
 
-def _private(**fields: Any) -> Any:
-    return attrs.field(default=None, repr=False, **fields)
-
-
-def _made(make: Callable[[AmazonBedrockModel], Any]) -> Any:
-    return attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(make, takes_self=True))
-
-
-@attrs.frozen(init=False)
+@attrs.frozen(init=False, kw_only=True)
 class AmazonBedrockModel(ApiModel):
     """A model that Amazon Bedrock serves.
 
@@ -73,27 +62,24 @@ class AmazonBedrockModel(ApiModel):
     {'temperature': 0.2}
     """
 
-    model_id: str
     region_name: str | None
     profile_name: str | None
     endpoint_url: str | None
-    timeout: Any
     max_concurrency: int
-    capabilities: Capabilities
-    options: FrozenDict = attrs.field(hash=False, repr=shown)
-    requests_per_minute: float | Limiter | None
-    custom_role_conversions: FrozenDict
-    flatten_messages_as_text: bool
-    _aws_access_key_id: Key | None = _private()
-    _aws_secret_access_key: Key | None = _private()
-    _aws_session_token: Key | None = _private()
-    _api_key: Key | None = _private()
-    _session: Any = _private()
-    _client: Any = _private()
-    _client_kwargs: FrozenDict = _private(hash=False)
-    _limiter: Limiter | None = _made(lambda self: limiter_of(self.requests_per_minute))
-    _clients: PerProcess[Any] = _made(lambda self: PerProcess())
-    _threads: Threads = _made(lambda self: Threads("modelport-bedrock", self.max_concurrency))
+    _aws_access_key_id: Key | None = attrs.field(repr=False)
+    _aws_secret_access_key: Key | None = attrs.field(repr=False)
+    _aws_session_token: Key | None = attrs.field(repr=False)
+    _api_key: Key | None = attrs.field(repr=False)
+    _session: Any = attrs.field(repr=False)
+    _client: Any = attrs.field(repr=False)
+    _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
+    _clients: PerProcess[Any] = attrs.field(init=False, eq=False, repr=False, factory=PerProcess)
+    _threads: Threads = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda self: Threads("modelport-bedrock", self.max_concurrency), True),
+    )
 
     def __init__(
         self,
@@ -109,7 +95,7 @@ class AmazonBedrockModel(ApiModel):
         session: Any = None,
         client: Any = None,
         client_kwargs: Mapping[str, Any] | None = None,
-        timeout: Any = 600.0,
+        timeout: Any = TIMEOUT,
         max_concurrency: int = 64,
         capabilities: Capabilities | None = None,
         requests_per_minute: float | Limiter | None = None,
@@ -118,7 +104,6 @@ class AmazonBedrockModel(ApiModel):
         **options: Any,
     ) -> None:
         where = "AmazonBedrockModel"
-        check(where, model_id, timeout)
         if timeout is not None and not isinstance(timeout, (int, float)):
             raise ValueError(f"{where}: timeout is a positive number of seconds, or None, not {timeout!r}")
         if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
@@ -135,29 +120,27 @@ class AmazonBedrockModel(ApiModel):
         own |= {**keys, "client_kwargs": client_kwargs}
         if client is not None:
             _check_own(where, "client", client, "converse", "converse_stream")
-            _check_alone(where, "client", {**own, "profile_name": profile_name, "api_key": api_key})
+            check_alone(where, "client", {**own, "profile_name": profile_name, "api_key": api_key})
         if session is not None:
             _check_own(where, "session", session, "client")
-            _check_alone(where, "session", {"profile_name": profile_name, "api_key": api_key})
+            check_alone(where, "session", {"profile_name": profile_name, "api_key": api_key})
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            model_id,
-            region_name,
-            profile_name,
-            _address(endpoint_url, where),
-            timeout,
-            max_concurrency,
-            capabilities if capabilities is not None else _capabilities(model_id),
-            canonical(options, where),
-            requests_per_minute,
-            as_role_conversions(custom_role_conversions, where),
-            flatten_messages_as_text,
-            aws_access_key_id,
-            aws_secret_access_key,
-            aws_session_token,
-            api_key,
-            session,
-            client,
-            freeze_mapping(client_kwargs or {}),
+            model_id=model_id,
+            region_name=region_name,
+            profile_name=profile_name,
+            endpoint_url=address(endpoint_url, f"{where}: endpoint_url", example="http://127.0.0.1:4566", instead=""),
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+            capabilities=partial(_assumed, model_id) if capabilities is None else capabilities,
+            options=options,
+            requests_per_minute=requests_per_minute,
+            custom_role_conversions=custom_role_conversions,
+            flatten_messages_as_text=flatten_messages_as_text,
+            **keys,
+            api_key=api_key,
+            session=session,
+            client=client,
+            client_kwargs=freeze_mapping(client_kwargs or {}),
         )
 
     @property
@@ -165,81 +148,8 @@ class AmazonBedrockModel(ApiModel):
         """The name in the ledger of attempts."""
         return "bedrock"
 
-    async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        line = Line()
-        try:
-            arguments = self._encoded(request, line, stream=False)
-            answer = await in_thread(self._threads, line, partial(self._converse, arguments))
-            return Success(decode(answer, request.stop_sequences, self.model_id))
-        except Exception as error:
-            return Failure(self._translated(error, line))
-
-    async def _stream(self, request: Request) -> AsyncGenerator[Event]:
-        line = Line()
-        arriving = Arriving(request.stop_sequences, self.model_id)
-        chunks: AsyncGenerator[Any] | None = None
-        read = _Reader()
-        try:
-            arguments = self._encoded(request, line, stream=True)
-            chunks = chunks_in_thread(self._threads, line, partial(self._converse_stream, line, arguments))
-            async for chunk in chunks:
-                for name, said in read(chunk):
-                    for event in decode_event(name, said, arriving):
-                        yield event
-                    if arriving.draft.stopped_by is not None:
-                        break
-                if arriving.ended or arriving.draft.stopped_by is not None:
-                    break
-            if arriving.ended:
-                await _drained(chunks)
-            elif not arriving.complete:
-                raise CutOff("the stream ended without a stop reason")
-        except Exception as error:
-            failure = self._translated(error, line)
-            if not (arriving.complete and failure.kind in (ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT)):
-                for event in arriving.draft.close():
-                    yield event
-                yield arriving.draft.fail(failure)
-                return
-        finally:
-            if chunks is not None:
-                await chunks.aclose()
-        arriving.request_id = line.headers.get("x-amzn-requestid")
-        for event in arriving.finish():
-            yield event
-
-    def _encoded(self, request: Request, line: Line, *, stream: bool) -> dict[str, Any]:
-        """The arguments of the SDK's call; a timeout of its own goes to its line."""
-        lacking = missing(request, self.capabilities)
-        if lacking:
-            raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
-        options: Mapping[str, Any] = resolve(self.options, request.options)
-        if "timeout" in options:
-            line.timeout = _seconds(options["timeout"])
-            options = {name: value for name, value in options.items() if name != "timeout"}
-        messages = prepare(
-            request.messages, role_conversions=self.custom_role_conversions, flatten=self.flatten_messages_as_text
-        )
-        if messages is not request.messages:
-            request = attrs.evolve(request, messages=messages)
-        return encode(request, self.model_id, options, max_stops=self.capabilities.max_stops, stream=stream)
-
-    def _converse(self, arguments: dict[str, Any]) -> Any:
-        client = self._connected()
-        return answered(client, client.converse(**arguments))
-
-    def _converse_stream(self, line: Line, arguments: dict[str, Any], give: Callable[[Any], None]) -> None:
-        """Hands over the bytes of the stream; its events, where somebody else's tool reads along."""
-        client = self._connected()
-        stream = answered(client, client.converse_stream(**arguments))["stream"]
-        beneath = raw(stream)
-        try:
-            for piece in stream if beneath is None else pieces(beneath):
-                give(piece)
-                if line.hung_up:
-                    return
-        finally:
-            getattr(stream, "close", bool)()
+    def _exchange(self, request: Request) -> _Exchange:
+        return _Exchange(self, request)
 
     def _connected(self) -> Any:
         return self._clients.get(self._connect)
@@ -265,22 +175,6 @@ class AmazonBedrockModel(ApiModel):
         )
         return watched(made, self.max_concurrency)
 
-    def _translated(self, error: Exception, line: Line) -> ModelError:
-        if isinstance(error, ImportError):
-            return ModelError(
-                ErrorKind.MISSING_DEPENDENCY,
-                f"{error}; pip install 'modelport[bedrock]'",
-                sent=Sent.NO,
-                provider="bedrock",
-                model_id=self.model_id,
-            )
-        held = keys(self._clients.known())
-        secrets = None if held is None else (*self._secrets(), *held)
-        failure = translate(error, model_id=self.model_id, headers=line.headers, secrets=secrets)
-        if line.asked and failure.kind is ErrorKind.CONNECTION:  # TLS that broke later on
-            return attrs.evolve(failure, kind=ErrorKind.INTERRUPTED, sent=Sent.PERHAPS)
-        return failure
-
     def _secrets(self) -> Iterator[object]:
         given = (self._api_key, self._aws_secret_access_key, self._aws_session_token, self._aws_access_key_id)
         for key in given:
@@ -292,40 +186,93 @@ class AmazonBedrockModel(ApiModel):
 AmazonBedrockServerModel = AmazonBedrockModel  # its older name
 
 
-class _Reader:
-    """Reads what a thread hands over: bytes, or events that the SDK has read."""
+class _Exchange(Exchange):
+    """One call of boto3, in a thread of the model's own."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_frames", "_line", "_model", "_request", "arriving")
+
+    arriving: Arriving
+    cut_off = "the stream ended without a stop reason"
+
+    def __init__(self, model: AmazonBedrockModel, request: Request) -> None:
+        self._model, self._request, self._line = model, request, Line()
+        self.arriving = Arriving(request.stop_sequences, model.model_id)
         self._frames = Frames()
 
-    def __call__(self, chunk: Any) -> Iterable[tuple[str, Any]]:
-        if not isinstance(chunk, bytes):
-            events: Iterable[tuple[str, Any]] = chunk.items()
-            return events
-        return self._read(chunk)
+    async def answer(self) -> Response:
+        """The whole answer."""
+        model, arguments = self._model, self._arguments(stream=False)
+        answer = await in_thread(model._threads, self._line, partial(self._converse, arguments))
+        return decode(answer, self._request.stop_sequences, model.model_id)
 
-    def _read(self, chunk: bytes) -> Iterator[tuple[str, Any]]:
-        import orjson
+    def chunks(self) -> AsyncGenerator[Any]:
+        """The bytes of the stream; its events, where somebody else's tool reads along."""
+        arguments = self._arguments(stream=True)
+        return chunks_in_thread(self._model._threads, self._line, partial(self._converse_stream, arguments))
 
-        for headers, payload in self._frames.feed(chunk):
-            name = headers.get(":event-type")
-            if name is not None:
-                yield name, orjson.loads(payload)
-            elif headers.get(":message-type") == "error":
-                raise Reported(headers.get(":error-code", "error"), headers.get(":error-message", ""))
-            else:
-                code = headers.get(":exception-type", "exception")
-                with contextlib.suppress(ValueError, AttributeError):
-                    raise Reported(code, orjson.loads(payload).get("message", ""))
-                raise Reported(code, payload.decode("utf-8", "replace"))
+    def read(self, chunk: Any) -> Iterator[Event]:
+        """The events of some bytes, up to the first of the stops."""
+        for name, value in read(self._frames, chunk) if isinstance(chunk, bytes) else chunk.items():
+            yield from decode_event(name, value, self.arriving)
+            if self.arriving.draft.stopped_by is not None:
+                return
+
+    def finish(self) -> list[Event]:
+        """The last events."""
+        self.arriving.request_id = self._line.headers.get("x-amzn-requestid")
+        return self.arriving.finish()
+
+    def translated(self, error: Exception) -> ModelError:
+        """What went wrong, without the secrets that took part."""
+        line, model = self._line, self._model
+        held = keys(model._clients.known())
+        secrets = None if held is None else (*model._secrets(), *held)
+        failure = translate(error, model_id=model.model_id, headers=line.headers, secrets=secrets)
+        if line.asked and failure.kind is ErrorKind.CONNECTION:  # TLS that broke later on
+            return attrs.evolve(failure, kind=ErrorKind.INTERRUPTED, sent=Sent.PERHAPS)
+        return failure
+
+    def _arguments(self, *, stream: bool) -> dict[str, Any]:
+        """The arguments of the SDK's call; a timeout of its own goes to its line."""
+        model = self._model
+        request, options = model._prepared(self._request, {})
+        if "timeout" in options:
+            self._line.timeout = _seconds(options["timeout"])
+            options = {name: value for name, value in options.items() if name != "timeout"}
+        return encode(request, model.model_id, options, max_stops=model.capabilities.max_stops, stream=stream)
+
+    def _converse(self, arguments: dict[str, Any]) -> Any:
+        client = self._model._connected()
+        return answered(client, client.converse(**arguments))
+
+    def _converse_stream(self, arguments: dict[str, Any], give: Callable[[Any], None]) -> None:
+        client = self._model._connected()
+        stream = answered(client, client.converse_stream(**arguments))["stream"]
+        beneath = raw(stream)
+        try:
+            for piece in stream if beneath is None else pieces(beneath):
+                give(piece)
+                if self._line.hung_up:
+                    return
+        finally:
+            getattr(stream, "close", bool)()
 
 
-async def _drained(chunks: AsyncGenerator[Any]) -> None:
-    """Wait for the end of the body, so that the connection serves the next call."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE):
-            async for _ in chunks:
-                pass
+def read(frames: Frames, chunk: bytes) -> Iterator[tuple[str, Any]]:
+    """The names and the values of the events that these bytes complete. Raises `Corrupt` or `Reported`."""
+    import orjson
+
+    for headers, payload in frames.feed(chunk):
+        name = headers.get(":event-type")
+        if name is not None:
+            yield name, orjson.loads(payload)
+        elif headers.get(":message-type") == "error":
+            raise Reported(headers.get(":error-code", "error"), headers.get(":error-message", ""))
+        else:
+            code = headers.get(":exception-type", "exception")
+            with contextlib.suppress(ValueError, AttributeError):
+                raise Reported(code, orjson.loads(payload).get("message", ""))
+            raise Reported(code, payload.decode("utf-8", "replace"))
 
 
 def _seconds(timeout: Any) -> float | None:
@@ -352,30 +299,7 @@ def _check_own(where: str, name: str, given: Any, *members: str) -> None:
         raise TypeError(f"{where}: {name}= takes {what}, not {type(given).__name__}")
 
 
-def _check_alone(where: str, name: str, beside: Mapping[str, Any]) -> None:
-    said = [other for other, value in beside.items() if value is not None]
-    if said:
-        raise ValueError(f"{where}: {name}= brings its own {', '.join(said)}; leave them out")
-
-
-def _address(address: str | None, where: str) -> str | None:
-    if address is None:
-        return None
-    secret = False
-    try:
-        parts = urlsplit(address)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        secret = bool(parts.username or parts.password)
-    except ValueError:
-        good = False
-    if secret:
-        raise ValueError(f"{where}: endpoint_url shows in messages, so no password stands in it")
-    if not good:
-        raise ValueError(f"{where}: endpoint_url is an address such as 'http://127.0.0.1:4566', not {address!r}")
-    return address
-
-
-def _capabilities(model_id: str) -> Capabilities:
+def _assumed(model_id: str) -> Capabilities:
     return Capabilities(
         tools=True,
         images=True,

@@ -36,6 +36,7 @@ from ...domain.reading.signatures import by_name
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
 from ...domain.tool import Tool
+from ..http.http_errors import Unwritable
 from .calls import call_id, call_input
 from .media import (
     IMAGES,
@@ -69,10 +70,6 @@ MEMBERS: Final = frozenset(
     }
 )
 """Converse's own members, which options of these names go to; the model itself gets the others."""
-
-
-class Unwritable(ValueError):
-    """An option that isn't what this wire has in its place."""
 
 
 def encode(

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from ..http.http_errors import CutOff, Malformed
 from ..process.inside import Inside
-from .answer import CutOff, Malformed
 from .line import HungUp, Line, current
 from .request import WireMessage
 

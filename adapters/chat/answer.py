@@ -18,14 +18,11 @@ from ...domain.frozen import FrozenDict
 from ...domain.message import Message, Part, Reasoning, Role, Text, ToolCall
 from ...domain.response import FinishReason, Response
 from ...domain.usage import Usage
+from ..http.http_errors import Malformed
 from .errors import said
 from .json import Halves, parse, shown
 from .raw import FILTERS, WORDS, Raw, filtered_by
 from .usage import usage_of
-
-
-class Malformed(ValueError):
-    """The answer isn't one of this wire."""
 
 
 class Reported(Exception):
@@ -102,8 +99,8 @@ class Arriving:
         "_calls",
         "_current",
         "_metadata",
-        "done",
         "draft",
+        "ended",
         "finish_reason",
         "halves",
         "model_id",
@@ -120,7 +117,7 @@ class Arriving:
         self.draft = AnswerBuilder(stops)
         self.stops = stops
         self.provider = provider
-        self.done = False  # the server said `[DONE]`
+        self.ended = False  # the server said `[DONE]`
         self.finish_reason: object = None
         self.stopped_by: str | None = None
         self.usage: Usage | None = None

@@ -5,15 +5,14 @@ Azure, Hugging Face and every other server of this wire share it. It knows no SD
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from ...domain.error import ErrorKind, Scope
+from ...domain.error import ErrorKind
 from ...domain.frozen import FrozenDict
+from ..http.refusal import words
 from .raw import filtered_by
 
 _K = ErrorKind
@@ -103,18 +102,6 @@ _TOO_LONG: Final = re.compile(
 # OpenAI and Groq answer it to one request that is larger than the tokens of a whole minute: no wait makes room for it.
 _TOO_LARGE: Final = re.compile(r"request too large for", re.IGNORECASE)
 
-SCOPES: Final[Mapping[ErrorKind, Scope]] = MappingProxyType(
-    {
-        _K.AUTHENTICATION: Scope.ACCOUNT,
-        _K.QUOTA_EXHAUSTED: Scope.ACCOUNT,
-        _K.PERMISSION: Scope.MODEL,
-        _K.NOT_FOUND: Scope.MODEL,
-        _K.RATE_LIMITED: Scope.MODEL,
-        _K.OVERLOADED: Scope.MODEL,
-    }
-)
-"""How much a kind of refusal concerns; another concerns its request alone."""
-
 
 def said(body: Mapping[str, Any]) -> object:
     """The error in a body. TGI writes words, and their type beside them; vLLM of old, its members without a cover."""
@@ -174,17 +161,6 @@ def code_of(body: object) -> str | None:
     return str(word) if isinstance(word, (str, int)) else None
 
 
-def words(body: object) -> str:
-    """What a refusal says, in one line of at most 300 characters, or an empty text."""
-    if isinstance(body, Mapping):
-        for name in ("message", "detail", "error"):
-            if body.get(name):
-                return words(body[name])
-        return words(str(dict(body))) if body else ""
-    text = " ".join(body.split()) if isinstance(body, str) else "" if body is None else str(body)
-    return text if len(text) <= 300 else text[:297] + "..."
-
-
 def with_filters(message: str, body: Mapping[str, Any]) -> str:
     """The message with the names of Azure's filters that refused the request, where it says which."""
     inner = body.get("innererror")
@@ -195,49 +171,3 @@ def with_filters(message: str, body: Mapping[str, Any]) -> str:
     )
     names = filtered_by(results or body.get("content_filter_result"))
     return f"{message} (filtered by {', '.join(names)})" if names else message
-
-
-def request_id(headers: Mapping[str, str]) -> str | None:
-    """The id under which the provider's support finds the request."""
-    for name in ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid"):
-        if headers.get(name):
-            return headers[name]
-    return None
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """How many seconds the provider asks to wait: `retry-after-ms`, or `retry-after` as seconds or as a date.
-
-    A date is read against the answer's own `date`, so that a wrong clock here does no harm; else against `now`, in
-    seconds since 1970.
-
-    >>> retry_after({"retry-after-ms": "1500"}, 0.0)
-    1.5
-    """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    said = headers.get("retry-after")
-    seconds = _number(said)
-    if seconds is not None or said is None:
-        return seconds
-    until = _date(said)
-    if until is None:
-        return None
-    sent = _date(headers.get("date"))
-    return max(0.0, until - (now if sent is None else sent))
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if value >= 0 and math.isfinite(value) else None
-
-
-def _date(text: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(text or "").timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None

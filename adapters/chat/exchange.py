@@ -1,98 +1,109 @@
-"""One call over the chat-completions wire, whole or streamed, whoever posts the bytes.
-
-An `Exchange` posts one request, and says what went wrong with it. What is read of the answer, when the connection is
-let go, and which of its failures still is an answer, is the same for all of them.
-"""
+"""One call over the chat-completions wire, whole or streamed, whoever posts the bytes."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator
-from typing import Any, Protocol
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from typing import Any, ClassVar
 
-import attrs
-from returns.result import Failure, Result, Success
-
-from ...domain.error import ErrorKind, ModelError
+from ...domain.error import ModelError
 from ...domain.event import Event, replay
+from ...domain.option import canonical
+from ...domain.request import Request
 from ...domain.response import Response
 from ..http import rate_headers
-from .answer import Arriving, Malformed, decode
-from .stream import arriving_events
+from ..http.exchange import Exchange
+from ..http.model import ApiModel
+from .answer import Arriving, decode
+from .stream import Reader
+
+WITH_USAGE = canonical({"stream_options": {"include_usage": True}})
+"""The option that makes a server say what a streamed answer has cost."""
 
 
-class Exchange(Protocol):
-    """One physical request."""
+class ChatExchange(Exchange):
+    """One physical request. An adapter posts it, and knows which secrets took part."""
 
+    __slots__ = ("_body", "_reader", "_whole", "arriving", "model", "received", "request", "wire")
+
+    arriving: Arriving
+
+    translate: ClassVar[Callable[..., ModelError]]
+
+    def __init__(self, model: ApiModel, request: Request, wire: str) -> None:
+        self.model, self.request = model, request
+        self.wire = wire  # the name under which its own words are kept in `metadata`
+        self.received: Any = None  # the response of the HTTP library
+        self.arriving = Arriving(request.stop_sequences, self.wire)
+        self._reader = Reader(self.arriving)
+        self._body: list[bytes] | None = None  # of a server that doesn't stream
+        self._whole: Response | None = None
+
+    @abstractmethod
     async def post(self, *, stream: bool) -> Any:
-        """The answer, an HTTP library's response that wasn't a refusal. What goes wrong raises."""
-        ...
+        """Send the request; gives the response of the HTTP library, which isn't a refusal. What goes wrong raises."""
+
+    @abstractmethod
+    def secrets(self, error: Exception) -> Iterable[object]:
+        """What no message may show."""
+
+    async def answer(self) -> Response:
+        """The whole answer, cut at the first of the stops."""
+        await self._received(stream=False)
+        return self._decoded(self.received.content)
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """The bytes of the streamed answer."""
+        await self._received(stream=True)
+        try:
+            if self.received.headers.get("content-type", "").lower().startswith(("application/json", "text/html")):
+                self._body = []
+            async with aclosing(self.received.aiter_bytes()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            await self.received.aclose()
+
+    def read(self, chunk: bytes) -> Iterable[Event]:
+        """The events of some bytes."""
+        if self._body is None:
+            return self._reader.read(chunk)
+        self._body.append(chunk)
+        return ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the server said why it ended, or a stop has ended the text."""
+        return self._whole is not None or self.arriving.complete
+
+    def end(self) -> Iterable[Event]:
+        """The events of what was left; none of an answer that came whole."""
+        if self._body is None:
+            return self._reader.end()
+        self._whole = self._decoded(b"".join(self._body))
+        return ()
+
+    def finish(self) -> Iterable[Event]:
+        """The last events; of an answer that came whole, all."""
+        return self.arriving.finish() if self._whole is None else replay(self._whole)
 
     def translated(self, error: Exception) -> ModelError:
-        """What went wrong. Raises the exception again where it is no failure of a provider."""
-        ...
+        """What went wrong, without the secrets that took part."""
+        refusal = getattr(error, "response", None)
+        if refusal is not None:
+            rate_headers.heard(refusal.headers)
+        return type(self).translate(
+            error,
+            model_id=self.model.model_id,
+            provider=self.model.provider,
+            headers=None if self.received is None else self.received.headers,
+            secrets=self.secrets(error),
+        )
 
+    async def _received(self, *, stream: bool) -> None:
+        self.received = await self.post(stream=stream)
+        rate_headers.heard(self.received.headers)
 
-async def answer(exchange: Exchange, stops: tuple[str, ...], provider: str) -> Result[Response, ModelError]:
-    """The whole answer, cut at the first of the stops."""
-    try:
-        found = await exchange.post(stream=False)
-        rate_headers.heard(found.headers)
-        return Success(decode(found.content, stops, provider))
-    except Exception as error:
-        _heard_of(error)
-        return Failure(exchange.translated(error))
-
-
-async def events(exchange: Exchange, stops: tuple[str, ...], provider: str) -> AsyncGenerator[Event]:
-    """The answer while it arrives, up to the first of the stops."""
-    arriving = Arriving(stops, provider)
-    found: Any = None
-    chunks: Any = None
-    try:
-        found = await exchange.post(stream=True)
-        rate_headers.heard(found.headers)
-        if found.headers.get("content-type", "").lower().startswith(("application/json", "text/html")):
-            for event in replay(decode(await found.aread(), stops, provider)):
-                yield event  # a server that doesn't stream
-            return
-        chunks = found.aiter_bytes()
-        async with contextlib.aclosing(arriving_events(chunks, arriving)) as arrived:
-            async for event in arrived:
-                yield event
-        if arriving.done:
-            await _drained(chunks)
-    except Exception as error:
-        _heard_of(error)
-        failure = exchange.translated(error)
-        if not (arriving.complete and failure.kind in (ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT)):
-            yield arriving.draft.fail(failure)
-            return
-    finally:
-        if chunks is not None:
-            await chunks.aclose()
-        if found is not None:
-            await found.aclose()
-    if arriving.complete:
-        for event in arriving.finish():
-            yield event
-    else:
-        for event in arriving.draft.close():
-            yield event
-        cut = exchange.translated(Malformed("the stream ended without a finish reason"))
-        yield arriving.draft.fail(attrs.evolve(cut, kind=ErrorKind.INTERRUPTED))
-
-
-def _heard_of(error: Exception) -> None:
-    refusal = getattr(error, "response", None)
-    if refusal is not None:
-        rate_headers.heard(refusal.headers)
-
-
-async def _drained(chunks: AsyncGenerator[bytes]) -> None:
-    """Read the end of the body, so that the connection serves the next call; it comes with the last event or not."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(0.05):
-            async for _ in chunks:
-                pass
+    def _decoded(self, body: bytes) -> Response:
+        return decode(body, self.request.stop_sequences, self.wire)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ...domain.option import OMIT
+from ..http.http_errors import Unwritable
 from ..process.secret import Env
-from .request import Unwritable
 
 CHECKED: Final = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
 """The options that `check_call` looks at."""

@@ -31,10 +31,7 @@ from ...domain.preparation import CACHE_CONTROL, cache_marker, marked
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ...domain.tool import Tool
-
-
-class Unwritable(ValueError):
-    """A value that JSON can't hold."""
+from ..http.http_errors import Unwritable
 
 
 def encode(

@@ -2,57 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ...domain.event import Event
 from ..http import sse
-from .answer import Arriving, Malformed, Reported, decode_event
+from ..http.http_errors import Malformed
+from .answer import Arriving, Reported, decode_event
 from .json import parse
 
 
-async def arriving_events(chunks: AsyncIterator[bytes], arriving: Arriving) -> AsyncGenerator[Event]:
-    """The events of the stream, up to its end, to `[DONE]`, or to a stop; the last event is for the caller to make.
+class Reader:
+    """Reads a stream, up to its end, to `[DONE]`, or to a stop; what comes after `[DONE]` isn't read."""
 
-    What comes after `[DONE]` isn't read. Raises `Malformed` or `Reported`, and what reading the bytes raises.
-    """
-    state, begun = sse.START, False
-    async for chunk in chunks:
-        state, events = sse.feed(state, chunk)
+    __slots__ = ("_arriving", "_begun", "_state")
+
+    def __init__(self, arriving: Arriving) -> None:
+        self._arriving, self._state, self._begun = arriving, sse.START, False
+
+    def read(self, chunk: bytes) -> Iterator[Event]:
+        """The events of some bytes. Raises `Malformed` or `Reported`."""
+        arriving = self._arriving
+        self._state, events = sse.feed(self._state, chunk)
         rest = iter(events)
-        for said in rest:
-            begun = True
-            if said.data.startswith(b"[DONE]"):
-                arriving.done = True
+        for event in rest:
+            self._begun = True
+            if event.data.startswith(b"[DONE]"):
+                arriving.ended = True
                 return
-            for event in decode_event(_object(said), arriving):
-                yield event
+            yield from decode_event(_object(event), arriving)
             if arriving.draft.stopped_by is not None:
-                for also in rest:  # what has come already may say what it cost
-                    arriving.done = arriving.done or also.data.startswith(b"[DONE]")
-                    with contextlib.suppress(ValueError, Reported):
-                        decode_event(_object(also), arriving)
+                for later in rest:  # what has come already may say what it cost
+                    arriving.ended = arriving.ended or later.data.startswith(b"[DONE]")
+                    with suppress(ValueError, Reported):
+                        decode_event(_object(later), arriving)
                 return
-    for said in sse.end(state):
-        with contextlib.suppress(ValueError):  # half an event: the stream was cut
-            if not said.data.startswith(b"[DONE]"):
-                for event in decode_event(_object(said), arriving):
-                    yield event
-            begun = True
-    if not begun:
-        raise Malformed("the answer is empty: no event in the stream")
+
+    def end(self) -> Iterator[Event]:
+        """The events of what was left when the bytes ended. Raises `Malformed` where there was nothing at all."""
+        if self._arriving.ended:
+            return
+        for event in sse.end(self._state):
+            with suppress(ValueError):  # half an event: the stream was cut
+                if not event.data.startswith(b"[DONE]"):
+                    yield from decode_event(_object(event), self._arriving)
+                self._begun = True
+        if not self._begun:
+            raise Malformed("the answer is empty: no event in the stream")
 
 
-def _object(said: sse.ServerEvent) -> Any:
-    if not said.data.strip():
+def _object(event: sse.ServerEvent) -> Any:
+    if not event.data.strip():
         return {}  # a sign of life
     try:
-        chunk = parse(said.data)
+        chunk = parse(event.data)
     except ValueError:
-        if said.name == "error":
-            raise Reported(said.text) from None
+        if event.name == "error":
+            raise Reported(event.text) from None
         raise
-    if said.name == "error":
+    if event.name == "error":
         raise Reported(chunk.get("error", chunk) if isinstance(chunk, dict) else chunk)
     return chunk

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from ..process.secret import Env
 
@@ -15,24 +17,35 @@ def check(where: str, model_id: object, timeout: object) -> None:
         raise ValueError(f"{where}: timeout is a positive number of seconds, or None, not {timeout!r}")
 
 
-def address(given: str | None, where: str) -> str | None:
-    """An address that may be shown. Raises ValueError, naming the argument, for one that is none."""
-    if given is None:
-        return None
-    secret = more = False
+def parts_of(address: str) -> SplitResult | None:
+    """The parts of an address; None where it is none that HTTP can reach."""
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(address)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        secret, more = bool(parts.username or parts.password), bool(parts.query or parts.fragment)
     except (ValueError, AttributeError, TypeError):
-        good = False
-    if secret:
-        raise ValueError(f"{where} shows in messages, so no password stands in it; use api_key=")
-    if more:
-        raise ValueError(f"{where} ends with its path; a query goes into client_kwargs={{'default_query': {{...}}}}")
-    if not good:
-        raise ValueError(f"{where} is an address such as 'http://127.0.0.1:8000/v1', not {given!r}")
-    return given
+        return None
+    return parts if good else None
+
+
+def address(
+    text: str | None, where: str, *, example: str = "http://127.0.0.1:8000/v1", instead: str = "; use api_key="
+) -> str | None:
+    """An address that may be shown. Raises ValueError, naming the argument, for one that is none."""
+    if text is None:
+        return None
+    parts = parts_of(text)
+    if parts is None:
+        raise ValueError(f"{where} is an address such as {example!r}, not {text!r}")
+    if parts.username or parts.password:
+        raise ValueError(f"{where} shows in messages, so no password stands in it{instead}")
+    return text
+
+
+def check_alone(where: str, name: str, beside: Mapping[str, Any]) -> None:
+    """Raises ValueError for what was passed beside an argument that brings its own."""
+    passed = [other for other, value in beside.items() if value is not None]
+    if passed:
+        raise ValueError(f"{where}: {name}= brings its own {', '.join(passed)}; leave them out")
 
 
 def check_text(where: str, value: object, *, is_key: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What the exceptions of httpx2 mean, and those of the sockets and the JSON beneath and above it.
+"""What the exceptions of httpx2 mean, those of the sockets and the JSON beneath and above it, and our own.
 
 They are named rather than imported. httpx, on which LiteLLM stands and which a client of the user's own may use, has
 the same ones: one table serves the two.
@@ -15,11 +15,31 @@ from ...domain.frozen import FrozenDict
 
 _K, _S = ErrorKind, Sent
 
+
+class Unwritable(ValueError):
+    """A value that this wire can't hold."""
+
+
+class Malformed(ValueError):
+    """The answer isn't one of this wire."""
+
+
+class CutOff(Exception):
+    """The answer ended before it was whole."""
+
+
 Meanings = Mapping[str, tuple[ErrorKind | None, Sent]]
 """By `package.Name`: the kind (None: the status and the body say it), and whether the provider has seen the request."""
 
 HTTP: Final[Meanings] = FrozenDict(
     {
+        "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
+        "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
+        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
+        "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
+        "modelport.CutOff": (_K.INTERRUPTED, _S.YES),
+        "modelport.Reported": (None, _S.YES),
+        "builtins.ImportError": (_K.MISSING_DEPENDENCY, _S.NO),
         "httpx.HTTPStatusError": (None, _S.YES),
         "httpx.ConnectTimeout": (_K.TIMEOUT, _S.NO),
         "httpx.PoolTimeout": (_K.TIMEOUT, _S.NO),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ...domain.error import ErrorKind, ModelError, Scope, Sent
+import attrs
+
+from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
 from ..chat.json import parse
-from ..http.http_errors import HTTP, Meanings, meaning, without_quotes
-from ..process.secret import hidden
+from ..http.http_errors import HTTP, Meanings, meaning
+from ..http.refusal import described, failure, lacks, silent, words
 
 _K, _S = ErrorKind, Sent
 
@@ -31,11 +32,6 @@ EXCEPTIONS: Final[Meanings] = FrozenDict(
         "huggingface_hub.InferenceTimeoutError": (_K.TIMEOUT, _S.PERHAPS),
         "modelport.NoToken": (_K.AUTHENTICATION, _S.NO),
         "modelport.Unrouted": (_K.NOT_FOUND, _S.NO),
-        "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
-        "modelport.Reported": (None, _S.YES),
-        "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
-        "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
-        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
     }
 )
 """Kind None: by the status and the body, as `chat_errors` reads them."""
@@ -72,18 +68,23 @@ def translate(
     message = _message(exception, error, status, found)
     if isinstance(error, Mapping) and error.get("param") == "stop" and kind in (_K.UNSUPPORTED, _K.INVALID_REQUEST):
         kind, message = _K.UNSUPPORTED, message + _NO_STOPS
-    secrets = [*secrets, _token_of(exception)]
-    return ModelError(
+    failed = failure(
         kind,
-        hidden(message, secrets),
-        scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
+        message,
         sent=sent,
-        retry_after=_retry_after(found, time.time() if now is None else now, status),
-        status=status,
-        code=hidden(chat_errors.code_of(error) or "", secrets) or None,
         provider=provider,
         model_id=model_id,
-        request_id=chat_errors.request_id(found) or found.get("x-amz-cf-id"),
+        headers=found,
+        status=status,
+        code=chat_errors.code_of(error),
+        secrets=[*secrets, _token_of(exception)],
+        now=now,
+    )
+    window = _WINDOW.search(found.get("ratelimit", "")) if status == 429 else None  # it comes with every answer
+    return attrs.evolve(
+        failed,
+        retry_after=float(window[1]) if failed.retry_after is None and window else failed.retry_after,
+        request_id=failed.request_id or found.get("x-amz-cf-id"),
     )
 
 
@@ -102,27 +103,10 @@ def _said(response: Any) -> object:
 
 
 def _message(exception: BaseException, error: object, status: int | None, headers: Mapping[str, str]) -> str:
-    said = chat_errors.words(error) or chat_errors.words(headers.get("x-error-message"))
-    if said:
-        return said
-    if status is not None:
-        return f"HTTP status {status}, and nothing else"
-    if type(exception).__module__.startswith("modelport"):
-        return str(exception)
-    name, detail = type(exception).__name__, chat_errors.words(str(exception))
-    if name == "LocalProtocolError":
-        detail = without_quotes(detail)  # of the header, which may be a secret
-    elif name == "UnicodeEncodeError":
-        detail = "a token or a header has a character that HTTP can't carry"
-    return f"{name}: {detail}" if detail else name
-
-
-def _retry_after(headers: Mapping[str, str], now: float, status: int | None) -> float | None:
-    seconds = chat_errors.retry_after(headers, now)
-    if seconds is None and status == 429:  # these headers come with every answer of the hub
-        window = _WINDOW.search(headers.get("ratelimit", ""))
-        seconds = float(window[1]) if window else None
-    return seconds
+    if isinstance(exception, ImportError):
+        return lacks(exception, "huggingface")
+    text = words(error) or words(headers.get("x-error-message"))
+    return text or (described(exception) if status is None else silent(status))
 
 
 def _token_of(exception: BaseException) -> str | None:

@@ -7,30 +7,28 @@ as on every other chat-completions wire. `huggingface_sdk` names what is used of
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import attrs
-from returns.result import Result
 
-from ...domain.capability import Capabilities, Unsupported, missing
-from ...domain.error import ErrorKind, ModelError, Sent
-from ...domain.event import Event
+from ...domain.capability import Capabilities
+from ...domain.error import ModelError, Sent
 from ...domain.facts import max_stops, wants_max_completion_tokens
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
-from ...domain.option import canonical, resolve
-from ...domain.preparation import as_role_conversions, prepare
 from ...domain.request import Request
-from ...domain.response import Response
 from ...domain.response_format import Free, ResponseFormat
-from ...domain.secrecy import is_secret, shown
-from ..chat import exchange as chat_exchange
+from ...domain.secrecy import is_secret
 from ..chat.answer import decode, decode_event
+from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import CHECKED, check_call
-from ..chat.request import Unwritable, encode, wire_format
-from ..http.arguments import check, check_kind, check_text
-from ..http.model import ApiModel, limiter_of
+from ..chat.request import encode, wire_format
+from ..http.arguments import check, check_alone, check_kind, check_text, parts_of
+from ..http.http_errors import Unwritable
+from ..http.model import ApiModel
+from ..http.settings import TIMEOUT
 from ..process.limiter import Limiter
 from ..process.per_loop import PerLoop
 from ..process.secret import Env, revealed, secrets_in
@@ -43,17 +41,12 @@ DEFAULT: Final = "Qwen/Qwen3-Next-80B-A3B-Thinking"
 """The model that smolagents takes where none is named."""
 
 _NAME: Final = "huggingface"
-_WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
 _OF_A_CALL: Final = ("extra_headers", "extra_query", "timeout")
 _OURS: Final = frozenset({"model", "provider", "token", "api_key", "timeout", "base_url", "bill_to"})
 _FREE: Final = Free()
 
 
-def _private(**fields: Any) -> Any:
-    return attrs.field(repr=False, **fields)
-
-
-@attrs.frozen(init=False)
+@attrs.frozen(init=False, kw_only=True)
 class InferenceClientModel(ApiModel):
     """A model that Hugging Face, one of its inference providers, or an endpoint serves.
 
@@ -68,28 +61,15 @@ class InferenceClientModel(ApiModel):
     {'temperature': 0.2}
     """
 
-    model_id: str
     _provider: str | None
     base_url: str | None
     bill_to: str | None
-    timeout: Any
-    capabilities: Capabilities
-    options: FrozenDict = attrs.field(hash=False, repr=shown)
-    requests_per_minute: float | Limiter | None
-    custom_role_conversions: FrozenDict
-    flatten_messages_as_text: bool
-    _token: str | Env | None = _private()
-    _headers: FrozenDict | None = _private(hash=False)
-    _cookies: FrozenDict | None = _private(hash=False)
-    _client: Any = _private()
-    _client_kwargs: FrozenDict = _private(hash=False)
-    _connections: PerLoop[Connection] = _private(init=False, factory=PerLoop, eq=False)
-    _limiter: Limiter | None = attrs.field(
-        init=False,
-        eq=False,
-        repr=False,
-        default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), takes_self=True),
-    )
+    _token: str | Env | None = attrs.field(repr=False)
+    _headers: FrozenDict | None = attrs.field(repr=False, hash=False)
+    _cookies: FrozenDict | None = attrs.field(repr=False, hash=False)
+    _client: Any = attrs.field(repr=False)
+    _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
+    _connections: PerLoop[Connection] = attrs.field(init=False, factory=PerLoop, eq=False, repr=False)
 
     def __init__(
         self,
@@ -102,7 +82,7 @@ class InferenceClientModel(ApiModel):
         base_url: str | None = None,
         headers: Mapping[str, Any] | None = None,
         cookies: Mapping[str, Any] | None = None,
-        timeout: float | None = 600.0,
+        timeout: float | None = TIMEOUT,
         client: Any = None,
         client_kwargs: Mapping[str, Any] | None = None,
         capabilities: Capabilities | None = None,
@@ -127,8 +107,6 @@ class InferenceClientModel(ApiModel):
         own |= {"headers": headers, "cookies": cookies}
         _check_client(where, model_id, client, {**own, "client_kwargs": client_kwargs})
         check_kind(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
-        check_kind(where, "capabilities", capabilities, Capabilities, "Capabilities(...)")
-        check_kind(where, "flatten_messages_as_text", flatten_messages_as_text, bool, "True or False")
         kwargs = freeze_mapping(client_kwargs or {})
         for sent in ({"headers": headers, "cookies": cookies}, kwargs):
             _check_pairs(where, "headers", sent.get("headers"), (str, Env, type(None)))  # None: not to be sent
@@ -136,18 +114,17 @@ class InferenceClientModel(ApiModel):
         twice = [name for name in kwargs if name in _OURS or own.get(name) is not None]
         if twice:
             raise ValueError(f"{where}: client_kwargs: no {', '.join(twice)}; {twice[0]}= is an argument of the model")
-        defaults = canonical(options, where)
-        check_call({"timeout": timeout, **defaults}, f"{where}: ")
+        check_call({"timeout": timeout, **options}, f"{where}: ")
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
             model_id=model_id,
             provider=provider,
             base_url=base_url,
             bill_to=bill_to,
             timeout=timeout,
-            capabilities=capabilities if capabilities is not None else _capabilities(model_id),
-            options=defaults,
+            capabilities=partial(_assumed, model_id) if capabilities is None else capabilities,
+            options=options,
             requests_per_minute=requests_per_minute,
-            custom_role_conversions=as_role_conversions(custom_role_conversions, where),
+            custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,
             token=token,
             headers=None if headers is None else freeze_mapping(headers),
@@ -162,17 +139,10 @@ class InferenceClientModel(ApiModel):
         provider = self._client.provider if self._client is not None else self._provider
         return _NAME if provider in (None, "auto") else f"{_NAME}/{provider}"
 
-    async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        return await chat_exchange.answer(_Exchange(self, request), request.stop_sequences, _NAME)
-
-    def _stream(self, request: Request) -> AsyncGenerator[Event]:
-        return chat_exchange.events(_Exchange(self, request), request.stop_sequences, _NAME)
+    def _exchange(self, request: Request) -> _Exchange:
+        return _Exchange(self, request)
 
     def _encoded(self, request: Request, options: Mapping[str, Any], route: Route, stream: bool) -> bytes:
-        if self.custom_role_conversions or self.flatten_messages_as_text:
-            conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
-            messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
-            request = attrs.evolve(request, messages=messages)
         if route.response_format is not None:  # as this provider wants it
             request = attrs.evolve(request, response_format=_FREE)
             options = {"response_format": route.response_format, **options}
@@ -199,22 +169,23 @@ class InferenceClientModel(ApiModel):
             raise Unwritable(f"client_kwargs: {error}") from None
 
 
-class _Exchange:
-    """One physical request: what was sent and what came, for whoever must say what went wrong with it."""
+class _Exchange(ChatExchange):
+    """One physical request along the SDK's route."""
 
-    __slots__ = ("answer", "model", "request", "route")
+    __slots__ = ("route",)
+
+    model: InferenceClientModel
+    translate = staticmethod(translate)
 
     def __init__(self, model: InferenceClientModel, request: Request) -> None:
-        self.model, self.request = model, request
+        super().__init__(model, request, _NAME)
         self.route: Route | None = None
-        self.answer: Any = None
 
     async def post(self, *, stream: bool) -> Any:
-        model, request = self.model, self.request
-        lacking = missing(request, model.capabilities)
-        if lacking:
-            raise Unsupported(f"{model.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
-        options = revealed(resolve(*((_WITH_USAGE,) if stream else ()), model.options, request.options))
+        """Send it where the SDK says."""
+        model = self.model
+        request, options = model._prepared(self.request, WITH_USAGE if stream else {})
+        options = revealed(options)
         connection = await model._connections.get(model._connect, Connection.close)
         client: Any = connection.client
         injected = model._client is not None
@@ -235,28 +206,20 @@ class _Exchange:
         if query:
             url = url.copy_merge_params(query)
         asked = http.build_request("POST", url, content=body, headers=route.headers, timeout=_phases(timeout))
-        self.answer = await http.send(asked, stream=stream)
-        if not self.answer.is_success:
-            await self.answer.aread()
-            self.answer.raise_for_status()
-        return self.answer
+        received = await http.send(asked, stream=stream)
+        if not received.is_success:
+            self.received = received
+            await received.aread()
+            received.raise_for_status()
+        return received
 
     def translated(self, error: Exception) -> ModelError:
-        model, answer = self.model, self.answer
-        if isinstance(error, ImportError):
-            message = f"{error}; pip install 'modelport[huggingface]'"
-            fields: dict[str, Any] = {"provider": model.provider, "model_id": model.model_id}
-            return ModelError(ErrorKind.MISSING_DEPENDENCY, message, sent=Sent.NO, **fields)
-        found = translate(
-            error,
-            model_id=model.model_id,
-            provider=model.provider,
-            headers=answer.headers if answer is not None else None,
-            secrets=self._secrets(),
-        )
-        return found if self.route is not None else attrs.evolve(found, sent=Sent.NO)
+        """What went wrong. Before there is a route, nothing was sent."""
+        translated = super().translated(error)
+        return translated if self.route is not None else attrs.evolve(translated, sent=Sent.NO)
 
-    def _secrets(self) -> Iterator[str | None]:
+    def secrets(self, error: Exception) -> Iterator[object]:
+        """What no message may show."""
         model, client = self.model, self.model._client
         if self.route is not None:
             yield from secrets_in(self.route.headers)
@@ -286,17 +249,11 @@ def _check_address(where: str, model_id: str, base_url: str | None, provider: st
         return
     if base_url is not None and base_url != url:
         raise ValueError(f"{where}: model_id and base_url are two addresses; keep one")
-    secret = False
-    try:
-        parts = urlsplit(url)
-        good = _is_address(url) and bool(parts.hostname) and parts.port != 0
-        secret = bool(parts.username or parts.password) or any(map(is_secret, parse_qs(parts.query)))
-    except (ValueError, AttributeError, TypeError):
-        good = False
-    if secret:
-        raise ValueError(f"{where}: {name} shows in messages, so no secret stands in it; use token= or headers=")
-    if not good:
+    parts = parts_of(url)
+    if parts is None or not _is_address(url):
         raise ValueError(f"{where}: {name} is an address such as 'http://127.0.0.1:8080', not {url!r}")
+    if parts.username or parts.password or any(map(is_secret, parse_qs(parts.query))):
+        raise ValueError(f"{where}: {name} shows in messages, so no secret stands in it; use token= or headers=")
     if provider not in (None, "auto"):
         raise ValueError(f"{where}: requests go to {url}, and to no provider={provider!r}; keep one")
 
@@ -311,9 +268,7 @@ def _check_pairs(where: str, name: str, pairs: Any, kinds: tuple[type, ...]) -> 
 def _check_client(where: str, model_id: str, client: Any, own: Mapping[str, Any]) -> None:
     if client is None:
         return
-    said = [name for name, value in own.items() if value is not None]
-    if said:
-        raise ValueError(f"{where}: client= brings its own {', '.join(said)}; leave them out")
+    check_alone(where, "client", own)
     if not inspect.iscoroutinefunction(getattr(client, "chat_completion", None)):
         raise TypeError(f"{where}: client= takes a huggingface_hub.AsyncInferenceClient, not {type(client).__name__}")
     if client.model is not None and not _is_address(client.model) and client.model != model_id:
@@ -325,7 +280,7 @@ def _is_address(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
-def _capabilities(model_id: str) -> Capabilities:
+def _assumed(model_id: str) -> Capabilities:
     limit = max_stops(model_id)
     return Capabilities(
         tools=True,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final, NamedTuple, TypeVar
 
-from ..chat.answer import Malformed
+from ..http.http_errors import Malformed
 from ..process.inside import Argument, Inside
 from ..process.thread import apart
 

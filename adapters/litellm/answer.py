@@ -15,8 +15,9 @@ import attrs
 from ...domain.event import Event, Finished
 from ...domain.message import Message
 from ...domain.response import Response
-from ..chat.answer import Arriving, Malformed, decode_answer
+from ..chat.answer import Arriving, decode_answer
 from ..chat.answer import decode_event as decode_plain
+from ..http.http_errors import Malformed
 from .sdk import (
     ADOPTED,
     ANSWERING_MODEL,

@@ -4,41 +4,31 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 import attrs
-from returns.result import Failure, Result, Success
 
-from ...domain.capability import Capabilities, Unsupported, missing
-from ...domain.error import ErrorKind, ModelError
+from ...domain.capability import Capabilities
+from ...domain.error import ModelError
 from ...domain.event import Event, Finished
 from ...domain.facts import max_stops
-from ...domain.frozen import FrozenDict
 from ...domain.message import Message, Part
-from ...domain.option import canonical, resolve
-from ...domain.preparation import CACHE_CONTROL, cache_marker, prepare
+from ...domain.preparation import CACHE_CONTROL, cache_marker
 from ...domain.request import Request
 from ...domain.response import Response
-from ..chat.answer import Malformed
+from ..chat.answer import Arriving
+from ..chat.exchange import WITH_USAGE
 from ..chat.request import wire_body
-from ..http.model import ApiModel, limiter_of
-from ..process.limiter import Limiter
+from ..http.exchange import Exchange
+from ..http.http_errors import Malformed
+from ..http.model import ApiModel
 from ..process.secret import revealed, secrets_in
 from . import sdk as litellm_sdk
 from .answer import PROVIDER, Hearing, decode, decode_event, said_why
 from .errors import translate
 from .log import hiding
-
-_WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
-_PRIVATE: Final = ("extra_headers", "headers", "extra_query", "extra_body", "default_headers")
-
-
-def shown(options: Mapping[str, Any]) -> str:
-    """Options as they may be seen."""
-    return repr({name: "..." if name in _PRIVATE or secrets_in({name: it}) else it for name, it in options.items()})
 
 
 class Ledger:
@@ -64,17 +54,7 @@ class Ledger:
 class LiteLLMCall(ApiModel):
     """Asks litellm. Who inherits says what it is called with, and how its attempts are entered into the ledger."""
 
-    model_id: str = attrs.field(kw_only=False)
-    timeout: Any
-    capabilities: Capabilities
-    requests_per_minute: float | Limiter | None
-    custom_role_conversions: FrozenDict = attrs.field(hash=False)
-    flatten_messages_as_text: bool
-    options: FrozenDict = attrs.field(hash=False, repr=shown)
     _client: Any = attrs.field(repr=False)
-    _limiter: Limiter | None = attrs.field(
-        init=False, eq=False, repr=False, default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), True)
-    )
 
     @property
     def provider(self) -> str:
@@ -100,83 +80,15 @@ class LiteLLMCall(ApiModel):
     def _ledger(self) -> Ledger:
         return Ledger()
 
-    async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        with hiding(self._of(request)):
-            return await self._answer(request)
-
-    async def _stream(self, request: Request) -> AsyncGenerator[Event]:
-        with hiding(self._of(request)):
-            async with aclosing(self._events(request)) as events:
-                async for event in events:
-                    yield event
-
-    async def _answer(self, request: Request) -> Result[Response, ModelError]:
-        outer = sys.exception()
-        ledger = self._ledger()
-        try:
-            sdk = await litellm_sdk.litellm()
-            arguments = ledger.begun(self._encoded(sdk, request, stream=False))
-            answer = await self._ask(sdk, arguments)
-            return Success(ledger.answered(decode(answer, request.stop_sequences), answer))
-        except Exception as error:
-            return Failure(ledger.failed(self._translated(error, request, outer), error))
-
-    async def _events(self, request: Request) -> AsyncGenerator[Event]:
-        outer = sys.exception()
-        hearing = Hearing(request.stop_sequences)
-        arriving = hearing.arriving
-        ledger = self._ledger()
-        chunks: Any = None
-        speaking = ended = False
-        try:
-            sdk = await litellm_sdk.litellm()
-            arguments = ledger.begun(self._encoded(sdk, request, stream=True))
-            chunks = await self._ask(sdk, arguments)
-            async for chunk in chunks:
-                events = decode_event(chunk, hearing)
-                if events and not speaking:
-                    speaking = True
-                    ledger.heard()
-                for event in events:
-                    yield event
-                if arriving.draft.stopped_by is not None or hearing.over and arguments["no-log"]:
-                    break  # what is left to litellm is to tell its callbacks
-            else:
-                ended = True
-            if arriving.draft.stopped_by is None and not said_why(chunks):
-                arriving.finish_reason = None
-                if not chunks.chunks:
-                    raise Malformed("the answer is empty: no event in the stream")
-        except Exception as error:
-            failure = self._translated(error, request, outer)
-            if not (arriving.complete and failure.kind in (ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT)):
-                yield arriving.draft.fail(ledger.failed(failure, error))
-                return
-        finally:
-            if chunks is not None and not ended:
-                await chunks.aclose()
-        if arriving.complete:
-            for event in hearing.finish(chunks):
-                yield Finished(ledger.answered(event.response, chunks)) if isinstance(event, Finished) else event
-            return
-        for event in arriving.draft.close():
-            yield event
-        cut = self._translated(Malformed("the stream ended without a finish reason"), request, None)
-        yield arriving.draft.fail(ledger.failed(attrs.evolve(cut, kind=ErrorKind.INTERRUPTED), None))
+    def _exchange(self, request: Request) -> LiteLLMExchange:
+        return LiteLLMExchange(self, request)
 
     def _encoded(self, sdk: Any, request: Request, *, stream: bool) -> dict[str, Any]:
-        lacking = missing(request, self.capabilities)
-        if lacking:
-            raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
-        options = revealed(dict(resolve(*((_WITH_USAGE,) if stream else ()), self.options, request.options)))
+        request, prepared = self._prepared(request, WITH_USAGE if stream else {})
+        options = revealed(dict(prepared))
         arguments = self._arguments(sdk, options)
         models = self._models()
-        messages = prepare(
-            request.messages,
-            role_conversions=self.custom_role_conversions,
-            flatten=self.flatten_messages_as_text,
-        )
-        messages = _marked(messages, any(model.startswith(_TAKE_NO_THOUGHTS) for model in models))
+        messages = _marked(request.messages, any(model.startswith(_TAKE_NO_THOUGHTS) for model in models))
         stops = request.stop_sequences
         if stops and any("claude" in model.lower() for model in models):
             stops = tuple(stop for stop in stops if stop.strip())  # it refuses blanks, and they are enforced here
@@ -190,12 +102,92 @@ class LiteLLMCall(ApiModel):
             body[litellm_sdk.SKIP_MCP.name] = True  # else it wants the mcp package, whatever the tools are
         return {**body, **arguments}
 
-    def _translated(self, error: Exception, request: Request, outer: BaseException | None) -> ModelError:
-        return translate(error, model_id=self.model_id, secrets=self._of(request), outer=outer)
 
-    def _of(self, request: Request) -> tuple[object, ...]:
-        """The secrets of a call."""
-        return (*self._secrets(), *secrets_in(self.options), *secrets_in(request.options))
+class LiteLLMExchange(Exchange):
+    """One call of litellm; where its Router makes several physical ones of it, the ledger says so."""
+
+    __slots__ = (
+        "_arguments",
+        "_hearing",
+        "_ledger",
+        "_model",
+        "_outer",
+        "_request",
+        "_secrets",
+        "_speaking",
+        "_stream",
+        "arriving",
+    )
+
+    arriving: Arriving
+
+    def __init__(self, model: LiteLLMCall, request: Request) -> None:
+        self._outer = sys.exception()
+        self._model, self._request = model, request
+        self._secrets = (*model._secrets(), *secrets_in(model.options), *secrets_in(request.options))
+        self._ledger = model._ledger()
+        self._hearing = Hearing(request.stop_sequences)
+        self.arriving = self._hearing.arriving
+        self._arguments: dict[str, Any] = {}
+        self._stream: Any = None
+        self._speaking = False
+
+    async def answer(self) -> Response:
+        """The whole answer."""
+        with hiding(self._secrets):
+            answer = await self._asked(stream=False)
+            return self._ledger.answered(decode(answer, self._request.stop_sequences), answer)
+
+    async def chunks(self) -> AsyncGenerator[Any]:
+        """Litellm's chunks."""
+        with hiding(self._secrets):
+            self._stream = await self._asked(stream=True)
+            ended = False
+            try:
+                async for chunk in self._stream:
+                    yield chunk
+                ended = True
+            finally:
+                if not ended:
+                    await self._stream.aclose()
+
+    async def _asked(self, *, stream: bool) -> Any:
+        sdk = await litellm_sdk.litellm()
+        self._arguments = self._ledger.begun(self._model._encoded(sdk, self._request, stream=stream))
+        return await self._model._ask(sdk, self._arguments)
+
+    def read(self, chunk: Any) -> Sequence[Event]:
+        """The events of one chunk."""
+        events = decode_event(chunk, self._hearing)
+        if events and not self._speaking:
+            self._speaking = True
+            self._ledger.heard()
+        return events
+
+    @property
+    def over(self) -> bool:
+        """Whether a stop has ended the text, or all that is left to litellm is to tell its callbacks."""
+        return self.arriving.draft.stopped_by is not None or self._hearing.over and self._arguments["no-log"]
+
+    def end(self) -> Sequence[Event]:
+        """None; but what litellm says of the end may not be what the provider said."""
+        if not said_why(self._stream):
+            self.arriving.finish_reason = None
+            if not self._stream.chunks:
+                raise Malformed("the answer is empty: no event in the stream")
+        return ()
+
+    def finish(self) -> Iterator[Event]:
+        """The last events, with the attempts in the ledger."""
+        for event in self._hearing.finish(self._stream):
+            yield (
+                Finished(self._ledger.answered(event.response, self._stream)) if isinstance(event, Finished) else event
+            )
+
+    def translated(self, error: Exception) -> ModelError:
+        """What went wrong, with the attempts in its ledger."""
+        translated = translate(error, model_id=self._model.model_id, secrets=self._secrets, outer=self._outer)
+        return self._ledger.failed(translated, error)
 
 
 def capabilities_of(models: Iterable[str]) -> Capabilities:

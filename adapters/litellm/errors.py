@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from ...domain.error import ErrorKind, ModelError, Scope, Sent
+import attrs
+
+from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
 from ..http import http_errors
-from ..process.secret import hidden
+from ..http.refusal import failure, silent, words
 from .sdk import (
     ALL_COOLING,
     BROKEN,
@@ -78,11 +79,6 @@ BENEATH: Final[http_errors.Meanings] = FrozenDict(
         "aiohttp.ServerTimeoutError": (_K.TIMEOUT, _S.PERHAPS),
         "aiohttp.InvalidURL": (_K.INVALID_REQUEST, _S.NO),
         "aiohttp.ClientError": (_K.INTERRUPTED, _S.PERHAPS),
-        "builtins.ImportError": (_K.MISSING_DEPENDENCY, _S.NO),
-        "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
-        "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
-        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
-        "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
     }
 )
 """The same for what lies beneath, httpx2 under the name of httpx; the deepest that is known counts."""
@@ -121,20 +117,24 @@ def translate(
     status: int | None = getattr(response, "status_code", None)
     body = _body(refusal)
     kind, sent = _meaning(exception, told, refusal, status, body)
-    text = chat_errors.words(body) or _said(told, status)
-    hide = (*secrets, *_of_the_environment())
-    return ModelError(
+    failed = failure(
         kind,
-        hidden(text, hide),
-        scope=chat_errors.SCOPES.get(kind, Scope.MODEL if kind is _K.CIRCUIT_OPEN else Scope.REQUEST),
+        words(body) or _message(told, status),
         sent=sent,
-        retry_after=_retry_after(told, headers, now),
-        status=status,
-        code=hidden(chat_errors.code_of(body) or "", hide) or None,
         provider="litellm",
         model_id=model_id,
-        request_id=chat_errors.request_id(headers),
+        headers=headers,
+        status=status,
+        code=chat_errors.code_of(body),
+        secrets=(*secrets, *_of_the_environment()),
+        now=now,
     )
+    cooldown = next(filter(_is_number, (getattr(each, "cooldown_time", None) for each in told)), None)
+    return failed if cooldown is None else attrs.evolve(failed, retry_after=float(cooldown))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
 
 
 def _beneath(exception: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
@@ -170,8 +170,8 @@ def _meaning(
         return kind, sent
     if refusal is not None:
         return chat_errors.kind_of(status, body), _S.YES
-    for words, means in WORDS:
-        if kind is not None and any(words.name in str(each) for each in told):
+    for inside, means in WORDS:
+        if kind is not None and any(inside.name in str(each) for each in told):
             return means
     for each in reversed(told):
         beneath = http_errors.meaning(each, BENEATH) if _package(each) != "litellm" else None
@@ -213,14 +213,6 @@ def _body(refusal: BaseException | None) -> object:
     return body
 
 
-def _retry_after(told: tuple[BaseException, ...], headers: Mapping[str, str], now: float | None) -> float | None:
-    for each in told:
-        cooldown = getattr(each, "cooldown_time", None)
-        if isinstance(cooldown, (int, float)):
-            return float(cooldown)
-    return chat_errors.retry_after(headers, time.time() if now is None else now)
-
-
 # "litellm.RateLimitError: RateLimitError: OpenAIException - " and what it adds for those who debug it
 _BEFORE: Final = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Timeout|Exception):\s*|\w+(?:Exception|Error) - )+")
 _AFTER: Final = re.compile(
@@ -231,10 +223,10 @@ _AFTER: Final = re.compile(
 
 def spoken(text: str) -> str:
     """What litellm says, without what it puts around it."""
-    return chat_errors.words(_BEFORE.sub("", _AFTER.split(text, maxsplit=1)[0].strip()))
+    return words(_BEFORE.sub("", _AFTER.split(text, maxsplit=1)[0].strip()))
 
 
-def _said(told: tuple[BaseException, ...], status: int | None) -> str:
+def _message(told: tuple[BaseException, ...], status: int | None) -> str:
     for each in told:
         if _package(each) == "modelport":
             return str(each)
@@ -244,7 +236,7 @@ def _said(told: tuple[BaseException, ...], status: int | None) -> str:
         if text and text != f"{BROKEN.name}.":
             return text
     if status is not None:
-        return f"HTTP status {status}, and nothing else"
+        return silent(status)
     return " < ".join(type(each).__name__ for each in told)
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Final
 
 import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict
-from ...domain.option import canonical
-from ...domain.preparation import as_role_conversions
-from ..chat.request import Unwritable
-from ..http.arguments import check
+from ..http.http_errors import Unwritable
+from ..http.settings import TIMEOUT
 from ..process.limiter import Limiter
 from ..process.secret import Env, revealed, secrets_in
 from .answer import decode, decode_event
@@ -65,7 +64,7 @@ class LiteLLMModel(LiteLLMCall):
         *,
         api_base: str | None = None,
         api_key: str | Env | None = None,
-        timeout: Any = 600.0,
+        timeout: Any = TIMEOUT,
         client: Any = None,
         capabilities: Capabilities | None = None,
         requests_per_minute: float | Limiter | None = None,
@@ -74,21 +73,20 @@ class LiteLLMModel(LiteLLMCall):
         **options: Any,
     ) -> None:
         where = "LiteLLMModel"
-        check(where, model_id, timeout)
         for name in options:
             if name in _NOT_HERE:
                 raise ValueError(f"{where}: no {name}; an adapter makes one attempt: use {_NOT_HERE[name]}")
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            model_id,
+            model_id=model_id,
             api_base=api_base,
             api_key=api_key,
             timeout=timeout,
             client=client,
-            capabilities=capabilities if capabilities is not None else capabilities_of([model_id]),
+            capabilities=partial(capabilities_of, [model_id]) if capabilities is None else capabilities,
             requests_per_minute=requests_per_minute,
-            custom_role_conversions=as_role_conversions(custom_role_conversions, where),
+            custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,
-            options=canonical(options, where),
+            options=options,
         )
 
     async def _ask(self, sdk: Any, arguments: dict[str, Any]) -> Any:

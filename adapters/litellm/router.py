@@ -18,10 +18,9 @@ from ...domain.attempt import Attempt
 from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.frozen import FrozenDict, freeze, freeze_mapping
-from ...domain.option import canonical
-from ...domain.preparation import as_role_conversions
 from ...domain.response import Response
-from ..http.arguments import check
+from ..http.arguments import check_alone
+from ..http.settings import TIMEOUT
 from ..process.clock import SYSTEM_CLOCK
 from ..process.limiter import Limiter
 from ..process.per_loop import PerLoop
@@ -95,7 +94,7 @@ class LiteLLMRouterModel(LiteLLMCall):
         model_id: str,
         *,
         model_list: Sequence[Mapping[str, Any]] | None = None,
-        timeout: Any = 600.0,
+        timeout: Any = TIMEOUT,
         client: Any = None,
         client_kwargs: Mapping[str, Any] | None = None,
         capabilities: Capabilities | None = None,
@@ -105,9 +104,8 @@ class LiteLLMRouterModel(LiteLLMCall):
         **options: Any,
     ) -> None:
         where = "LiteLLMRouterModel"
-        check(where, model_id, timeout)
-        if client is not None and (model_list is not None or client_kwargs is not None):
-            raise ValueError(f"{where}: client= brings its own model_list and client_kwargs; leave them out")
+        if client is not None:
+            check_alone(where, "client", {"model_list": model_list, "client_kwargs": client_kwargs})
         deployments = _deployments(model_list, where) if client is None else ()
         kwargs = freeze_mapping(client_kwargs or {})
         if client is None:
@@ -116,16 +114,16 @@ class LiteLLMRouterModel(LiteLLMCall):
             raise TypeError(f"{where}: client= takes a litellm.Router, not {type(client).__name__}")
         models = [deployment["litellm_params"]["model"] for deployment in deployments]
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            model_id,
+            model_id=model_id,
             model_list=deployments,
             client=client,
             client_kwargs=kwargs,
             timeout=timeout,
-            capabilities=capabilities if capabilities is not None else capabilities_of(models),
+            capabilities=capabilities_of(models) if capabilities is None else capabilities,
             requests_per_minute=requests_per_minute,
-            custom_role_conversions=as_role_conversions(custom_role_conversions, where),
+            custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,
-            options=canonical(options, where),
+            options=options,
         )
 
     async def _ask(self, sdk: Any, arguments: dict[str, Any]) -> Any:

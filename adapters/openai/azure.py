@@ -15,11 +15,11 @@ import attrs
 from ...domain.capability import Capabilities
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
-from ..http.arguments import address
+from ..http.settings import TIMEOUT
 from ..process.limiter import Limiter
 from ..process.secret import Unset
 from .errors import translate
-from .settings import TIMEOUT, Key, settings
+from .settings import Key, base_address, settings
 from .wire import ChatWire, as_given, fetched
 
 if TYPE_CHECKING:
@@ -93,20 +93,20 @@ class AzureOpenAIModel(ChatWire):
             raise ValueError(f"{_WHERE}: client_kwargs: {min(misplaced)} is an argument of its own; pass it as one")
         fields = settings(
             _WHERE,
-            model_id,
-            base_model,
-            timeout,
-            client,
-            client_kwargs,
-            capabilities,
-            drop_options,
-            requests_per_minute,
-            custom_role_conversions,
-            flatten_messages_as_text,
-            options,
             own,
+            model_id=model_id,
+            base_model=base_model,
+            timeout=timeout,
+            client=client,
+            client_kwargs=client_kwargs,
+            capabilities=capabilities,
+            drop_options=drop_options,
+            requests_per_minute=requests_per_minute,
+            custom_role_conversions=custom_role_conversions,
+            flatten_messages_as_text=flatten_messages_as_text,
+            options=options,
         )
-        self.__attrs_init__(**fields, **own)  # pyright: ignore[reportAttributeAccessIssue]
+        self.__attrs_init__(**fields)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def provider(self) -> str:
@@ -150,7 +150,7 @@ def _endpoint(given: str | None, wrong: type[Exception], where: str) -> str | No
     if isinstance(given, str) and "/openai/deployments" in given:
         raise wrong(f"{where} ends before /openai/deployments; model_id and api_version say the rest")
     try:
-        found = address(given, where)
+        found = base_address(given, where)
     except ValueError as error:
         raise wrong(str(error)) from None
     if found is not None and found.rstrip("/").endswith("/openai/v1"):

@@ -5,16 +5,15 @@ Both are named rather than imported, so that nothing of the SDK is needed to rea
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ...domain.error import ErrorKind, ModelError, Scope, Sent
+from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
-from ..http.http_errors import HTTP, Meanings, without_quotes
+from ..http.http_errors import HTTP, Meanings
 from ..http.http_errors import meaning as known
-from ..process.secret import hidden
+from ..http.refusal import described, failure, lacks, silent, words
 from .sdk import NO_KEY
 
 _K, _S = ErrorKind, Sent
@@ -36,11 +35,6 @@ EXCEPTIONS: Final[Meanings] = FrozenDict(
         "openai.WebSocketConnectionClosedError": (_K.INTERRUPTED, _S.PERHAPS),
         "openai.WebSocketQueueFullError": (_K.OVERLOADED, _S.NO),
         "modelport.KeyUnavailable": (_K.AUTHENTICATION, _S.NO),
-        "modelport.Unset": (_K.AUTHENTICATION, _S.NO),
-        "modelport.Reported": (None, _S.YES),
-        "modelport.Malformed": (_K.MALFORMED_RESPONSE, _S.YES),
-        "modelport.Unsupported": (_K.UNSUPPORTED, _S.NO),
-        "modelport.Unwritable": (_K.INVALID_REQUEST, _S.NO),
         # of a function that fetches a token, such as azure-identity's
         "azure.ServiceRequestError": (_K.CONNECTION, _S.NO),
         "azure.ServiceResponseError": (_K.CONNECTION, _S.NO),
@@ -65,6 +59,7 @@ _REMEDIES: Final[Mapping[str, str]] = FrozenDict(
 _OF_THE_REQUEST: Final = frozenset(
     {"functions", "messages", "model", "prompt", "response_format", "stream", "tool_choice", "tools"}
 )
+_WITH_CAUSE: Final = ("APIConnectionError", "APITimeoutError")
 _OF_THE_NETWORK: Final = frozenset({_K.CONNECTION, _K.INTERRUPTED, _K.TIMEOUT})
 
 
@@ -88,7 +83,7 @@ def translate(
     """
     meaning = known(exception, EXCEPTIONS)
     cause = exception.__cause__
-    if cause is not None and type(exception).__name__ in ("APIConnectionError", "APITimeoutError"):
+    if cause is not None and type(exception).__name__ in _WITH_CAUSE:
         meaning = known(cause, EXCEPTIONS) or meaning
     if cause is not None and isinstance(exception, KeyUnavailable):
         fetching = known(cause, EXCEPTIONS)
@@ -107,18 +102,17 @@ def translate(
     if isinstance(body, Mapping):
         kind, message = _refused(kind, message, body.get("param"))
         message = chat_errors.with_filters(message, body)
-    secrets = tuple(secrets)
-    return ModelError(
+    return failure(
         kind,
-        hidden(message, secrets),
-        scope=chat_errors.SCOPES.get(kind, Scope.REQUEST),
+        message,
         sent=sent,
-        retry_after=chat_errors.retry_after(found, time.time() if now is None else now),
-        status=status,
-        code=hidden(chat_errors.code_of(body) or "", secrets) or None,
         provider=provider,
         model_id=model_id,
-        request_id=chat_errors.request_id(found),
+        headers=found,
+        status=status,
+        code=chat_errors.code_of(body),
+        secrets=secrets,
+        now=now,
     )
 
 
@@ -147,21 +141,13 @@ def _message(
 ) -> str:
     if status is not None and 300 <= status < 400 and headers.get("location"):
         return f"HTTP status {status}: the address is now {headers['location']}, which isn't followed"
-    said = chat_errors.words(body)
-    if said:
-        return said
+    if words(body):
+        return words(body)
     if status is not None:
-        return f"HTTP status {status}, and nothing else"
+        return silent(status)
     name = type(exception).__name__
+    if isinstance(exception, ImportError):
+        return lacks(exception, "openai")
     if name == "OpenAIError" and NO_KEY.name in str(exception):
         return _ADVICE
-    if name in ("APIConnectionError", "APITimeoutError") and cause is not None:
-        exception, name = cause, type(cause).__name__
-    if type(exception).__module__.startswith("modelport"):
-        return str(exception)
-    detail = chat_errors.words(str(exception))
-    if name == "LocalProtocolError":
-        detail = without_quotes(detail)  # of the header, which may be a secret
-    elif name == "UnicodeEncodeError":
-        detail = "a key or a header has a character that HTTP can't carry"
-    return f"{name}: {detail}" if detail else name
+    return described(cause if name in _WITH_CAUSE and cause is not None else exception)

@@ -11,10 +11,11 @@ import attrs
 from ...domain.capability import Capabilities
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
-from ..http.arguments import address, check_text
+from ..http.arguments import check_text
+from ..http.settings import TIMEOUT
 from ..process.limiter import Limiter
 from .errors import translate
-from .settings import TIMEOUT, Key, settings
+from .settings import Key, base_address, settings
 from .wire import ChatWire, as_given, fetched
 
 if TYPE_CHECKING:
@@ -73,28 +74,29 @@ class OpenAIModel(ChatWire):
         if base_url is not None and api_base is not None and base_url != api_base:
             raise ValueError("OpenAIModel: base_url and api_base are one thing; keep one")
         own: dict[str, Any] = {
-            "base_url": address(base_url if base_url is not None else api_base, "OpenAIModel: base_url"),
+            "base_url": base_address(base_url if base_url is not None else api_base, "OpenAIModel: base_url"),
             "api_key": api_key,
             "organization": organization,
             "project": project,
         }
+        check_text("OpenAIModel: reasoning_name", reasoning_name)
         fields = settings(
             "OpenAIModel",
-            model_id,
-            base_model,
-            timeout,
-            client,
-            client_kwargs,
-            capabilities,
-            drop_options,
-            requests_per_minute,
-            custom_role_conversions,
-            flatten_messages_as_text,
-            options,
             own,
+            model_id=model_id,
+            base_model=base_model,
+            timeout=timeout,
+            client=client,
+            client_kwargs=client_kwargs,
+            capabilities=capabilities,
+            drop_options=drop_options,
+            requests_per_minute=requests_per_minute,
+            custom_role_conversions=custom_role_conversions,
+            flatten_messages_as_text=flatten_messages_as_text,
+            options=options,
+            reasoning_name=reasoning_name,
         )
-        check_text("OpenAIModel: reasoning_name", reasoning_name)
-        self.__attrs_init__(**fields, **own, reasoning_name=reasoning_name)  # pyright: ignore[reportAttributeAccessIssue]
+        self.__attrs_init__(**fields)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def provider(self) -> str:

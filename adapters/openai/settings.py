@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from ...domain.capability import Capabilities
 from ...domain.facts import max_stops
 from ...domain.frozen import freeze_mapping
 from ...domain.option import canonical
-from ...domain.preparation import as_role_conversions
 from ..chat.options import check_call
-from ..http.arguments import check, check_kind, check_text
-from ..process.limiter import Limiter
+from ..http.arguments import address, check_alone, check_kind, check_text
+from ..http.settings import TIMEOUT
 from ..process.secret import Env
 
 Key = str | Env | Callable[[], str | Awaitable[str]]
 """A key or a token: its text, the name of its variable, or a function, sync or async, that gives it for each call."""
-
-TIMEOUT: Final = 600.0
-"""The seconds of silence that are borne where nobody says another number."""
 
 # The server would be sent them, and with them what they hold.
 _OF_THE_CLIENT: Final = frozenset(
@@ -35,6 +32,8 @@ _KEYS: Final = frozenset({"api_key", "azure_ad_token", "azure_ad_token_provider"
 
 def settings(
     where: str,
+    own: Mapping[str, Any],
+    *,
     model_id: str,
     base_model: str | None,
     timeout: Any,
@@ -42,19 +41,13 @@ def settings(
     client_kwargs: Mapping[str, Any] | None,
     capabilities: Capabilities | None,
     drop_options: str | Iterable[str],
-    requests_per_minute: float | Limiter | None,
-    custom_role_conversions: Mapping[str, str] | None,
-    flatten_messages_as_text: bool,
     options: Mapping[str, Any],
-    own: Mapping[str, Any],
+    **shared: Any,
 ) -> dict[str, Any]:
-    """The fields that every model of this wire has, checked; `own` are the arguments that a client brings itself."""
-    check(where, model_id, timeout)
+    """The fields of a model of this wire, checked; `own` are the arguments that a client brings itself."""
     for name, value in {**own, "base_model": base_model}.items():
         check_text(f"{where}: {name}", value, is_key=name in _KEYS)
-    check_kind(where, "capabilities", capabilities, Capabilities, "Capabilities(...)")
     check_kind(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
-    check_kind(where, "flatten_messages_as_text", flatten_messages_as_text, bool, "True or False")
     kwargs = freeze_mapping(client_kwargs or {})
     for name in ("default_headers", "default_query"):
         check_kind(where, f"client_kwargs[{name!r}]", kwargs.get(name), Mapping, "a dict")
@@ -67,32 +60,32 @@ def settings(
     if twice:
         raise ValueError(f"{where}: {twice[0]} stands in client_kwargs too; keep one")
     if client is not None:
-        told = None if timeout == TIMEOUT else timeout
-        _check_client(where, client, {**own, "timeout": told, "client_kwargs": client_kwargs})
-    given = canonical(options, where)
-    check_call({"timeout": timeout, **given}, f"{where}: ")
+        seconds = None if timeout == TIMEOUT else timeout
+        check_alone(where, "client", {**own, "timeout": seconds, "client_kwargs": client_kwargs})
+        if not inspect.iscoroutinefunction(getattr(client, "post", None)):
+            classes = "openai.AsyncOpenAI or AsyncAzureOpenAI"
+            raise TypeError(f"{where}: client= takes an {classes}, not {type(client).__name__}")
+    check_call({"timeout": timeout, **options}, f"{where}: ")
     return {
+        **shared,
+        **own,
         "model_id": model_id,
         "base_model": base_model,
         "timeout": timeout,
         "client": client,
         "client_kwargs": kwargs,
-        "capabilities": capabilities if capabilities is not None else _capabilities(base_model or model_id),
+        "capabilities": partial(_assumed, base_model or model_id) if capabilities is None else capabilities,
         "drop_options": _dropped(where, drop_options),
-        "requests_per_minute": requests_per_minute,
-        "custom_role_conversions": as_role_conversions(custom_role_conversions, where),
-        "flatten_messages_as_text": flatten_messages_as_text,
-        "options": given,
+        "options": options,
     }
 
 
-def _check_client(where: str, client: Any, brought: Mapping[str, Any]) -> None:
-    said = [name for name, value in brought.items() if value is not None]
-    if said:
-        raise ValueError(f"{where}: client= brings its own {', '.join(said)}; leave them out")
-    if not inspect.iscoroutinefunction(getattr(client, "post", None)):
-        kinds = "openai.AsyncOpenAI or AsyncAzureOpenAI"
-        raise TypeError(f"{where}: client= takes an {kinds}, not {type(client).__name__}")
+def base_address(text: str | None, where: str) -> str | None:
+    """An address that paths can be added to, and that may be shown. Raises ValueError, naming the argument."""
+    found = address(text, where)
+    if found is not None and {"?", "#"} & set(found):
+        raise ValueError(f"{where} ends with its path; a query goes into client_kwargs={{'default_query': {{...}}}}")
+    return found
 
 
 def _dropped(where: str, names: str | Iterable[str]) -> tuple[str, ...]:
@@ -102,7 +95,7 @@ def _dropped(where: str, names: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(next(iter(canonical({name: None}, f"{where}: drop_options"))) for name in given)
 
 
-def _capabilities(model_id: str) -> Capabilities:
+def _assumed(model_id: str) -> Capabilities:
     limit = max_stops(model_id)
     return Capabilities(
         tools=True,

@@ -10,28 +10,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import attrs
-from returns.result import Result
 
-from ...domain.capability import Capabilities, Unsupported, missing
-from ...domain.error import ErrorKind, ModelError, Sent
-from ...domain.event import Event
 from ...domain.facts import wants_max_completion_tokens
 from ...domain.frozen import FrozenDict
-from ...domain.option import canonical, resolve
-from ...domain.preparation import prepare
 from ...domain.request import Request
-from ...domain.response import Response
-from ...domain.secrecy import shown
-from ..chat import exchange as chat_exchange
+from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import CHECKED, check_call
-from ..chat.request import Unwritable, encode
-from ..http.model import ApiModel, limiter_of
-from ..process.limiter import Limiter
+from ..chat.request import encode
+from ..http.http_errors import Unwritable
+from ..http.model import ApiModel
 from ..process.per_loop import PerLoop
 from ..process.secret import Env, revealed, secrets_in
 from . import sdk as openai_sdk
@@ -42,7 +34,6 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _PATH: Final = "/chat/completions"
-_WITH_USAGE: Final = canonical({"stream_options": {"include_usage": True}})
 # Sent on to another address, the SDK would take along the question and each header but Authorization.
 _ALWAYS: Final[Mapping[str, Any]] = {"max_retries": 0, "follow_redirects": False}
 _CLOSED: Final = (
@@ -53,29 +44,15 @@ _CLOSED: Final = (
 _OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
 
 
-def _paced_by(model: Any) -> Limiter | None:
-    return limiter_of(model.requests_per_minute)
-
-
 @attrs.frozen(kw_only=True)
 class ChatWire(ApiModel):
     """A model behind the SDK's client. An adapter says what its client is, and which headers say who is asking."""
 
-    model_id: str
     base_model: str | None
-    timeout: Any = attrs.field(hash=False)  # the HTTP library's own has none
-    capabilities: Capabilities
-    options: FrozenDict = attrs.field(hash=False, repr=shown)
     drop_options: tuple[str, ...]
-    requests_per_minute: float | Limiter | None
-    custom_role_conversions: FrozenDict
-    flatten_messages_as_text: bool
     _client: Any = attrs.field(repr=False)
     _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
     _clients: PerLoop[Any] = attrs.field(init=False, factory=PerLoop, eq=False, repr=False)
-    _limiter: Limiter | None = attrs.field(
-        init=False, default=attrs.Factory(_paced_by, takes_self=True), eq=False, repr=False
-    )
 
     @abstractmethod
     def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncOpenAI:
@@ -93,18 +70,13 @@ class ChatWire(ApiModel):
     def _wants_reasoning_as(self) -> str | None:
         return None
 
-    async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        return await chat_exchange.answer(_Exchange(self, request), request.stop_sequences, self.provider)
-
-    def _stream(self, request: Request) -> AsyncGenerator[Event]:
-        return chat_exchange.events(_Exchange(self, request), request.stop_sequences, self.provider)
+    def _exchange(self, request: Request) -> _Exchange:
+        return _Exchange(self, request)
 
     def _encoded(self, request: Request, stream: bool) -> tuple[bytes, dict[str, Any]]:
         """The body, and the SDK's own options for this call."""
-        lacking = missing(request, self.capabilities)
-        if lacking:
-            raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
-        options = revealed(resolve(*((_WITH_USAGE,) if stream else ()), self.options, request.options))
+        request, options = self._prepared(request, WITH_USAGE if stream else {})
+        options = revealed(options)
         if not options.keys().isdisjoint(self.drop_options):
             options = {name: value for name, value in options.items() if name not in self.drop_options}
         if not options.keys().isdisjoint(CHECKED):
@@ -114,10 +86,6 @@ class ChatWire(ApiModel):
             given = {name: options[name] for name in _OF_THE_SDK if name in options}
             sdk_options |= {_OF_THE_SDK[at]: it for at, it in given.items() if it is not None or at == "timeout"}
             options = {name: value for name, value in options.items() if name not in _OF_THE_SDK}
-        if self.custom_role_conversions or self.flatten_messages_as_text:
-            conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
-            messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
-            request = attrs.evolve(request, messages=messages)
         refuses = wants_max_completion_tokens(self.base_model or self.model_id)
         body = encode(
             request,
@@ -150,19 +118,21 @@ class ChatWire(ApiModel):
             raise ImportError(str(error)) from None  # `DefaultAioHttpClient` without its library
 
 
-class _Exchange:
-    """One physical request: what was sent and what came, for whoever must say what went wrong with it."""
+class _Exchange(ChatExchange):
+    """One physical request through the SDK's client."""
 
-    __slots__ = ("answer", "client", "model", "options", "request")
+    __slots__ = ("client", "options")
+
+    model: ChatWire
+    translate = staticmethod(translate)
 
     def __init__(self, model: ChatWire, request: Request) -> None:
-        self.model, self.request = model, request
+        super().__init__(model, request, model.provider)
         self.client: Any = model._client
         self.options: dict[str, Any] = {}
-        self.answer: Any = None
 
     async def post(self, *, stream: bool) -> Any:
-        """The answer of the HTTP library. What goes wrong raises."""
+        """Send it, with what the SDK has to say of it."""
         model = self.model
         body, self.options = model._encoded(self.request, stream)
         if self.client is None:
@@ -179,8 +149,7 @@ class _Exchange:
             from openai import AsyncStream
 
             how |= {"stream": True, "stream_cls": AsyncStream}
-        self.answer = await self.client.post(path, **how)
-        return self.answer
+        return await self.client.post(path, **how)
 
     async def _identify(self) -> None:
         own: Mapping[str, Any] = self.options.get("headers") or {}
@@ -189,26 +158,11 @@ class _Exchange:
         if headers:
             self.options["headers"] = headers
 
-    def translated(self, error: Exception) -> ModelError:
-        """What went wrong, without the secrets that took part."""
-        model, answer = self.model, self.answer
-        if isinstance(error, ImportError):
-            # A module has a name; what a library says without one names what it lacks, such as httpx without socksio.
-            message = f"{error}; pip install 'modelport[openai]'" if error.name else str(error)
-            fields: dict[str, Any] = {"provider": model.provider, "model_id": model.model_id}
-            return ModelError(ErrorKind.MISSING_DEPENDENCY, message, sent=Sent.NO, **fields)
-        return translate(
-            error,
-            model_id=model.model_id,
-            provider=model.provider,
-            headers=answer.headers if answer is not None else None,
-            secrets=self._secrets(error),
-        )
-
-    def _secrets(self, error: Exception) -> Iterator[object]:
+    def secrets(self, error: Exception) -> Iterator[object]:
+        """What no message may show."""
         for named in (self.options, self.model._client_kwargs, self.model.options, self.request.options):
             yield from secrets_in(named)
-        sent = getattr(error, "request", None) or getattr(self.answer, "request", None)
+        sent = getattr(error, "request", None) or getattr(self.received, "request", None)
         yield from secrets_in(dict(getattr(sent, "headers", None) or {}))
         yield getattr(self.client, "api_key", None)
 

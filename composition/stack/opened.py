@@ -11,13 +11,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-import attrs
 from returns.result import Failure, Result, Success
 
 from ...domain.attempt import Attempt, Wait
-from ...domain.error import ErrorKind, ModelError
+from ...domain.error import ModelError
 from ...domain.event import Event, Failed, Finished, cut_off
-from ...domain.model import Model
+from ...domain.ledger import Entry
 from ...domain.response import Response
 from .interrupt import Interrupt
 
@@ -29,11 +28,6 @@ Hear = Callable[[Response | ModelError | None], None]
 
 _BROKEN_OFF = cut_off(())
 """How a stream ends that just stops, against the law, without saying how."""
-
-_REFUSALS = frozenset(
-    {ErrorKind.LIMITER_FULL, ErrorKind.CIRCUIT_OPEN, ErrorKind.BUDGET_EXCEEDED, ErrorKind.DEADLINE_EXCEEDED}
-)
-"""What only layers say, without a physical call to enter into the ledger."""
 
 
 class Listener(Protocol):
@@ -107,33 +101,6 @@ class _Waited:
 
     def release(self) -> None:
         """Nothing is held."""
-
-
-@attrs.frozen
-class Entry:
-    """A call that has been started, for the ledger; not `physical` where a layer answers in the model's place."""
-
-    model: Model
-    started: float
-    physical: bool = True
-
-    def ended(self, said: Said, now: float, first_event: float | None = None) -> Said:
-        """What it came to, with an attempt in its ledger, unless it has one already."""
-        if said.attempts or not self.physical:
-            return said
-        if isinstance(said, Response):
-            r, attempt = said, self._attempt("answered", now, first_event, usage=said.usage)
-            # Every call that succeeds comes through here, and attrs.evolve costs more than twice as much.
-            return Response(
-                r.message, r.finish_reason, r.stopped_by, r.usage, r.model_id, r.response_id, (attempt,), r.raw
-            )
-        if said.kind in _REFUSALS:
-            return said
-        return said.after(self._attempt(said.kind.value, now, first_event, message=said.message))
-
-    def _attempt(self, outcome: str, now: float, first_event: float | None, **rest: Any) -> Attempt:
-        provider, model_id = getattr(self.model, "provider", None), getattr(self.model, "model_id", None)
-        return Attempt(provider, model_id, outcome, self.started, now - self.started, first_event, **rest)
 
 
 class Opened:

@@ -19,10 +19,11 @@ from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.event import Event, Failed, Finished, ToolCallDelta, cut_off
+from ...domain.ledger import Entry
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
-from .opened import Entry, Opened, T, drained
+from .opened import Opened, T, drained
 
 C = TypeVar("C", Response, Opened, covariant=True)
 

@@ -6,11 +6,12 @@ import asyncio
 import copy
 import pickle
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import attrs
 import pytest
 from laws import listen
-from returns.result import Failure, Result, Success
+from returns.result import Result, Success
 
 from modelport import (
     Attempt,
@@ -28,46 +29,77 @@ from modelport import (
     Wait,
     as_request,
     compose,
-    replay,
     settle,
 )
+from modelport.adapters.chat.answer import Arriving
 from modelport.adapters.http.arguments import check
-from modelport.adapters.http.model import ApiModel, limiter_of
+from modelport.adapters.http.exchange import Exchange
+from modelport.adapters.http.http_errors import Malformed
+from modelport.adapters.http.model import ApiModel
+from modelport.adapters.http.settings import limiter_of
 
 HI = as_request("Hi")
 
 
-@attrs.frozen
+class Exchanged(Exchange):
+    """One exchange with an echo."""
+
+    def __init__(self, model: Echo, request: Request) -> None:
+        self.model, self.arriving = model, Arriving(request.stop_sequences)
+
+    async def answer(self) -> Response:
+        self.model.asked.append(self.model.clock.now())
+        if self.model.error:
+            raise Malformed
+        return Response.of("Hi!", usage=Usage(1, 2))
+
+    async def chunks(self) -> AsyncGenerator[Any]:
+        yield await self.answer()
+
+    def read(self, chunk: Any) -> list[Event]:
+        self.arriving.finish_reason, self.arriving.usage = "stop", chunk.usage
+        return [*self.arriving.draft.text(chunk.message.text)]
+
+    def translated(self, error: Exception) -> ModelError:
+        assert self.model.error is not None
+        return self.model.error
+
+
+@attrs.frozen(kw_only=True)
 class Echo(ApiModel):
     """Answers at once, or fails; and notes when it was asked."""
 
-    model_id: str
     clock: VirtualClock
-    requests_per_minute: float | Limiter | None = None
     error: ModelError | None = None
     asked: list[float] = attrs.field(factory=list)
-    capabilities = Capabilities()
-    _limiter: Limiter | None = attrs.field(
-        init=False, default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), True)
-    )
 
     @property
     def provider(self) -> str:
         return "echo"
 
-    async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        self.asked.append(self.clock.now())
-        return Failure(self.error) if self.error else Success(Response.of("Hi!", usage=Usage(1, 2)))
+    def _exchange(self, request: Request) -> Exchange:
+        return Exchanged(self, request)
 
-    async def _stream(self, request: Request) -> AsyncGenerator[Event]:
-        result = await self._generate(request)
-        for event in replay(result.unwrap()) if isinstance(result, Success) else [Failed(result.failure())]:
-            yield event
+
+def echo(
+    clock: VirtualClock, limiter: Limiter | None = None, error: ModelError | None = None, kind: type[Echo] = Echo
+) -> Echo:
+    return kind(
+        model_id="m",
+        timeout=None,
+        capabilities=Capabilities(),
+        options={},
+        requests_per_minute=limiter,
+        custom_role_conversions=None,
+        flatten_messages_as_text=False,
+        clock=clock,
+        error=error,
+    )
 
 
 def paced(rpm: float = 60, error: ModelError | None = None, max_wait: float | None = None) -> Echo:
     clock = VirtualClock()
-    return Echo("m", clock, Limiter(rpm, max_wait=max_wait, clock=clock), error)
+    return echo(clock, Limiter(rpm, max_wait=max_wait, clock=clock), error)
 
 
 def test_calls_start_at_the_pace() -> None:
@@ -133,7 +165,7 @@ def test_who_would_wait_too_long_is_refused_without_a_call() -> None:
 
 
 def test_without_a_rate_nothing_is_added() -> None:
-    model = Echo("m", VirtualClock())
+    model = echo(VirtualClock())
     assert model.clock.run(model.generate(HI)).unwrap().attempts == ()
     assert model.clock.run(listen(model, HI)) == [TextDelta("Hi!"), Finished(Response.of("Hi!", usage=Usage(1, 2)))]
 
@@ -152,8 +184,8 @@ def test_models_can_share_a_limiter() -> None:
 def test_a_limiter_of_tokens_paces_them_whole_and_streamed() -> None:
     clock = VirtualClock()
     limiter = Limiter(6000, tpm=1000, clock=clock)
-    model = Echo("m", clock, limiter)
-    broken = Echo("m", clock, limiter, ModelError("server", "broken"))
+    model = echo(clock, limiter)
+    broken = echo(clock, limiter, ModelError("server", "broken"))
     long = as_request("Hello!", max_tokens=600)
 
     async def main() -> None:
@@ -184,21 +216,36 @@ def test_a_timeout_is_a_number_of_seconds(timeout: float) -> None:
         check("SomeModel", "m", timeout)
 
 
-@attrs.frozen
-class Ledgered(Echo):
-    """Enters its attempts itself, as a model does that makes several."""
+ENTRY = Attempt("echo", "one of several", "answered")
 
-    async def _generate(self, request: Request) -> Result[Response, ModelError]:
-        entry = Attempt("echo", "one of several", "answered")
-        return (
-            (await super()._generate(request)).map(lambda said: said.after(entry)).alt(lambda said: said.after(entry))
-        )
+
+class Noted(Exchanged):
+    """Enters its attempts itself."""
+
+    async def answer(self) -> Response:
+        return (await super().answer()).after(ENTRY)
+
+    def finish(self) -> list[Event]:
+        *_, last = super().finish()
+        assert isinstance(last, Finished)
+        return [Finished(last.response.after(ENTRY))]
+
+    def translated(self, error: Exception) -> ModelError:
+        return super().translated(error).after(ENTRY)
+
+
+@attrs.frozen(kw_only=True)
+class Ledgered(Echo):
+    """One of whose calls several attempts are made."""
+
+    def _exchange(self, request: Request) -> Exchange:
+        return Noted(self, request)
 
 
 @pytest.mark.parametrize("error", [None, ModelError("server", "no")], ids=["answered", "failed"])
 def test_a_ledger_that_is_there_already_is_only_told_of_the_wait(error: ModelError | None) -> None:
     clock = VirtualClock()
-    model = Ledgered("m", clock, Limiter(60, clock=clock), error)
+    model = echo(clock, Limiter(60, clock=clock), error, Ledgered)
 
     async def main() -> list[Result[Response, ModelError]]:
         return [await model.generate(HI), settle(await listen(model, HI))]
@@ -207,5 +254,4 @@ def test_a_ledger_that_is_there_already_is_only_told_of_the_wait(error: ModelErr
         result.unwrap().attempts if isinstance(result, Success) else result.failure().attempts
         for result in clock.run(main())
     ]
-    entry = Attempt("echo", "one of several", "answered")
-    assert ledgers == [(entry,), (attrs.evolve(entry, waits=(Wait("rate_limit", 1.0),)),)]
+    assert ledgers == [(ENTRY,), (attrs.evolve(ENTRY, waits=(Wait("rate_limit", 1.0),)),)]
