@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from returns.result import Failure, Result, Success
 
-from ...domain.answer_builder import Draft
+from ...domain.answer_builder import AnswerBuilder
 from ...domain.error import ErrorKind, ModelError
 from ...domain.event import Event
 from ...domain.request import Request
@@ -27,7 +27,7 @@ _PATIENCE: Final = 0.05  # seconds for the end of a stream to come after its las
 class Arriving(Protocol):
     """What a stream has said so far."""
 
-    draft: Draft
+    draft: AnswerBuilder
 
     @property
     def complete(self) -> bool:

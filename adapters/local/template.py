@@ -23,7 +23,7 @@ from ...domain.message import (
     ToolCall,
     ToolResult,
 )
-from ...domain.reading.media import held
+from ...domain.reading.media import data_in_url
 from ...domain.request import Request
 from ...domain.tool import Tool
 
@@ -103,7 +103,7 @@ def _content(parts: tuple[Part, ...], images: list[bytes] | None, where: str) ->
 
 
 def _bytes(image: Image, where: str) -> bytes:
-    known = None if image.url is None else held(image.url, where)
+    known = None if image.url is None else data_in_url(image.url, where)
     data = image.data if known is None else known[0]
     if data is None:
         raise Unsupported(f"{where}: an image at an address: pass its bytes; a model on this machine fetches nothing")

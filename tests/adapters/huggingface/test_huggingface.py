@@ -477,7 +477,7 @@ def test_the_ledger_names_the_provider_that_was_chosen() -> None:
 
 
 def test_it_contacts_the_address_that_it_was_given_and_writes_nothing(tmp_path: Path) -> None:
-    from test_phone_home import watched
+    from phone_home import watched
 
     with Loopback(saying("Hi")) as server:
         make = (
