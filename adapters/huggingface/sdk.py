@@ -50,8 +50,8 @@ WRONG_KEY: Final = Inside(
     "API key",
     "a token that this provider doesn't take is `not_found` instead of `authentication`",
 )
-_OTHERS: Final = (HELPER, PREPARE, CLIENT, TELEMETRY, TELEMETRY_READ, NO_LOGIN, WRONG_KEY)
-INSIDES: Final[tuple[Inside, ...]] = (*_OTHERS, *ARGUMENTS, *PREPARED)
+_ROUTING: Final = (HELPER, PREPARE, *ARGUMENTS, *PREPARED)
+INSIDES: Final[tuple[Inside, ...]] = (*_ROUTING, CLIENT, TELEMETRY, TELEMETRY_READ, NO_LOGIN, WRONG_KEY)
 
 
 class Unrouted(Exception):
