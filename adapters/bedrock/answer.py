@@ -89,8 +89,10 @@ def _part(block: Mapping[str, Any]) -> Part:
         case {"text": str(text)}:
             return Text(text)
         case {"toolUse": {"toolUseId": str(id_), "name": str(name)} as call} if "type" not in call:
-            said = call.get("input")
-            return ToolCall(id_, name, said if isinstance(said, str) else as_json({} if said is None else said))
+            arguments = call.get("input")
+            return ToolCall(
+                id_, name, arguments if isinstance(arguments, str) else as_json({} if arguments is None else arguments)
+            )
         case {"reasoningContent": {"reasoningText": {"text": str(text)} as thought}}:
             signature = thought.get("signature")
             return Reasoning(text, metadata={PROVIDER: {"signature": signature}} if signature else {})
@@ -156,10 +158,10 @@ class Arriving:
         """The block that an event belongs to."""
         index = event.get("contentBlockIndex")
         at = index if isinstance(index, int) else 0
-        found = self._blocks.get(at)
-        if found is None:
-            found = self._blocks[at] = _Block()
-        return found
+        block = self._blocks.get(at)
+        if block is None:
+            block = self._blocks[at] = _Block()
+        return block
 
     def call(self, block: _Block) -> int:
         """The number of the tool call that a block is."""
@@ -231,9 +233,9 @@ def decode_event(name: str, event: object, arriving: Arriving) -> Sequence[Event
 
 
 def _start(arriving: Arriving, block: _Block, start: Mapping[str, Any]) -> Sequence[Event]:
-    for kind, said in start.items():
+    for kind, fields in start.items():
         if kind in _STARTS:
-            block.kind, block.start = kind, dict(said) if isinstance(said, Mapping) else {}
+            block.kind, block.start = kind, dict(fields) if isinstance(fields, Mapping) else {}
         else:
             block.kind, block.start = _UNKNOWN, {"name": kind}
     if block.kind != "toolUse" or "type" in block.start:  # a tool that the service runs itself
@@ -287,8 +289,8 @@ def _stopped_by(reason: object, fields: object, stops: tuple[str, ...]) -> str |
     """The stop that the service says it found, or the only one that it can have been."""
     if reason != "stop_sequence":
         return None
-    said = fields.get("stop_sequence") if isinstance(fields, Mapping) else None
-    return said if said in stops else stops[0] if len(stops) == 1 else None
+    stop = fields.get("stop_sequence") if isinstance(fields, Mapping) else None
+    return stop if stop in stops else stops[0] if len(stops) == 1 else None
 
 
 def _usage(usage: object) -> Usage | None:

@@ -11,9 +11,9 @@ from typing import Any, Final, NoReturn
 _ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{0,64}")
 
 
-def call_id(given: str) -> str:
+def call_id(id_: str) -> str:
     """The id of a call as Converse admits it: other makers' (Gemini's thoughts, say) may be longer."""
-    return given if _ID.fullmatch(given) else hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()
+    return id_ if _ID.fullmatch(id_) else hashlib.sha256(id_.encode(errors="surrogatepass")).hexdigest()
 
 
 def _not_json(constant: str) -> NoReturn:

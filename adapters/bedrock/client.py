@@ -36,15 +36,15 @@ def connect(
     import botocore.session
     from botocore.config import Config
 
-    given = {name: value for name, value in revealed(arguments).items() if value is not None}
+    own = {name: value for name, value in revealed(arguments).items() if value is not None}
     config: Any = Config(
         connect_timeout=5.0 if timeout is None else min(5.0, timeout),
         read_timeout=timeout,
         max_pool_connections=threads,
     )
-    if "config" in given:
-        config = config.merge(given.pop("config"))
-    if "aws_secret_access_key" in given and config.signature_version is None:
+    if "config" in own:
+        config = config.merge(own.pop("config"))
+    if "aws_secret_access_key" in own and config.signature_version is None:
         config = config.merge(Config(signature_version="v4"))  # else AWS_BEARER_TOKEN_BEDROCK would outdo these keys
     config = config.merge(Config(retries={"total_max_attempts": 1, "mode": "standard"}))
     if session is None:
@@ -54,4 +54,4 @@ def connect(
             config = config.merge(Config(signature_version="bearer"))
         session = boto3.Session(botocore_session=inner)
     with _one_by_one:
-        return session.client(SERVICE, config=config, **given)
+        return session.client(SERVICE, config=config, **own)

@@ -15,49 +15,27 @@ from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
 from ..http.http_errors import HTTP, Meanings, meaning, without_quotes
-from ..http.refusal import described, failure, is_ours, lacks, silent, words
+from ..http.refusal import described, failure, is_ours, lacks, named, silent, words
 from .sdk import EXPIRED, HEADER, WRAPPED
 
 _K, _S = ErrorKind, Sent
 
-CODES: Final[Mapping[str, ErrorKind]] = FrozenDict(
+CODES: Final[Mapping[str, ErrorKind]] = named(
     {
         # docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html, and CommonErrors.html beside it
-        "AccessDeniedException": _K.PERMISSION,
-        "AccessDenied": _K.PERMISSION,
-        "AuthFailure": _K.AUTHENTICATION,
-        "ConflictException": _K.INVALID_REQUEST,
-        "ExpiredToken": _K.AUTHENTICATION,
-        "ExpiredTokenException": _K.AUTHENTICATION,
-        "IncompleteSignature": _K.AUTHENTICATION,
-        "InternalFailure": _K.SERVER,
-        "InternalServerException": _K.SERVER,
-        "InvalidClientTokenId": _K.AUTHENTICATION,
-        "InvalidSignatureException": _K.AUTHENTICATION,
-        "LimitExceededException": _K.QUOTA_EXHAUSTED,
-        "MissingAuthenticationToken": _K.AUTHENTICATION,
-        "MissingAuthenticationTokenException": _K.AUTHENTICATION,
-        "ModelErrorException": _K.SERVER,
-        "ModelNotReadyException": _K.OVERLOADED,
-        "ModelStreamErrorException": _K.SERVER,
-        "ModelTimeoutException": _K.TIMEOUT,
-        "NotAuthorized": _K.PERMISSION,
-        "OptInRequired": _K.PERMISSION,
-        "RequestExpired": _K.AUTHENTICATION,
-        "RequestTimeout": _K.TIMEOUT,
-        "RequestTimeoutException": _K.TIMEOUT,
-        "ResourceNotFoundException": _K.NOT_FOUND,
-        "ServiceQuotaExceededException": _K.QUOTA_EXHAUSTED,
-        "ServiceUnavailable": _K.OVERLOADED,
-        "ServiceUnavailableException": _K.OVERLOADED,
-        "SignatureDoesNotMatch": _K.AUTHENTICATION,
-        "Throttling": _K.RATE_LIMITED,
-        "ThrottlingException": _K.RATE_LIMITED,
-        "TooManyRequestsException": _K.RATE_LIMITED,
-        "UnknownOperationException": _K.NOT_FOUND,
-        "UnrecognizedClientException": _K.AUTHENTICATION,
-        "ValidationError": _K.INVALID_REQUEST,
-        "ValidationException": _K.INVALID_REQUEST,
+        _K.PERMISSION: "AccessDeniedException AccessDenied NotAuthorized OptInRequired",
+        _K.AUTHENTICATION: (
+            "AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidClientTokenId "
+            "InvalidSignatureException MissingAuthenticationToken MissingAuthenticationTokenException "
+            "RequestExpired SignatureDoesNotMatch UnrecognizedClientException"
+        ),
+        _K.INVALID_REQUEST: "ConflictException ValidationError ValidationException",
+        _K.SERVER: "InternalFailure InternalServerException ModelErrorException ModelStreamErrorException",
+        _K.QUOTA_EXHAUSTED: "LimitExceededException ServiceQuotaExceededException",
+        _K.OVERLOADED: "ModelNotReadyException ServiceUnavailable ServiceUnavailableException",
+        _K.TIMEOUT: "ModelTimeoutException RequestTimeout RequestTimeoutException",
+        _K.NOT_FOUND: "ResourceNotFoundException UnknownOperationException",
+        _K.RATE_LIMITED: "Throttling ThrottlingException TooManyRequestsException",
     }
 )
 """What the service's own word means; another one means what its HTTP status does."""
@@ -84,6 +62,13 @@ _WORDS: Final[tuple[tuple[ErrorKind, ErrorKind, re.Pattern[str]], ...]] = tuple(
 # "Invocation of model ID ... with on-demand throughput isn't supported": it is there, under a profile's name.
 _ON_DEMAND: Final = re.compile(r"on-demand throughput", re.IGNORECASE)
 
+# Credentials that are missing, partial, expired, or can't be fetched.
+_WITHOUT_CREDENTIALS: Final = (
+    "NoCredentialsError NoAuthTokenError TokenRetrievalError UnknownTokenProviderError PartialCredentialsError "
+    "CredentialRetrievalError UnknownCredentialError UnknownSignatureVersionError UnsupportedSignatureVersionError "
+    "ProfileNotFound ConfigParseError ConfigNotFound InvalidConfigError RefreshWithMFAUnsupportedError "
+    "MetadataRetrievalError InvalidIMDSEndpointError InvalidIMDSEndpointModeError SSOError LoginError"
+)
 EXCEPTIONS: Final[Meanings] = FrozenDict(
     {
         **HTTP,
@@ -102,25 +87,7 @@ EXCEPTIONS: Final[Meanings] = FrozenDict(
         "botocore.FlexibleChecksumError": (_K.MALFORMED_RESPONSE, _S.YES),
         "botocore.ParserError": (_K.MALFORMED_RESPONSE, _S.YES),  # of an event stream
         "botocore.ResponseParserError": (_K.MALFORMED_RESPONSE, _S.YES),
-        "botocore.NoCredentialsError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.NoAuthTokenError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.TokenRetrievalError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.UnknownTokenProviderError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.PartialCredentialsError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.CredentialRetrievalError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.UnknownCredentialError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.UnknownSignatureVersionError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.UnsupportedSignatureVersionError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.ProfileNotFound": (_K.AUTHENTICATION, _S.NO),
-        "botocore.ConfigParseError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.ConfigNotFound": (_K.AUTHENTICATION, _S.NO),
-        "botocore.InvalidConfigError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.RefreshWithMFAUnsupportedError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.MetadataRetrievalError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.InvalidIMDSEndpointError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.InvalidIMDSEndpointModeError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.SSOError": (_K.AUTHENTICATION, _S.NO),
-        "botocore.LoginError": (_K.AUTHENTICATION, _S.NO),
+        **{f"botocore.{name}": (_K.AUTHENTICATION, _S.NO) for name in _WITHOUT_CREDENTIALS.split()},
         "botocore.BaseEndpointResolverError": (_K.NOT_FOUND, _S.NO),  # NoRegionError is one
         "botocore.EndpointProviderError": (_K.NOT_FOUND, _S.NO),
         "botocore.InvalidEndpointConfigurationError": (_K.NOT_FOUND, _S.NO),
@@ -179,7 +146,7 @@ def translate(
     answer = answer if isinstance(answer, Mapping) else {}
     about: Mapping[str, Any] = answer.get("ResponseMetadata") or {}
     error: Mapping[str, Any] = answer.get("Error") or {}
-    found = about.get("HTTPHeaders") or headers or {}
+    answer_headers = about.get("HTTPHeaders") or headers or {}
     status = about.get("HTTPStatusCode") or error.get("HTTPStatusCode")
     code, message = _words(exception, error, status)
     if kind is None:
@@ -194,7 +161,7 @@ def translate(
         sent=sent,
         provider="bedrock",
         model_id=model_id,
-        headers=found,
+        headers=answer_headers,
         status=status,
         code=code,
         secrets=secrets or (),

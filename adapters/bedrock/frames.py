@@ -64,7 +64,7 @@ class Frames:
 
 @lru_cache(maxsize=256)  # each kind of event always has the same
 def _headers(data: bytes) -> Mapping[str, str]:
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     at = 0
     try:
         while at < len(data):
@@ -75,7 +75,7 @@ def _headers(data: bytes) -> Mapping[str, str]:
                 size = int.from_bytes(data[at : at + 2], "big")
                 at += 2
                 if kind == _STRING:
-                    found[name] = data[at : at + size].decode()
+                    headers[name] = data[at : at + size].decode()
             else:
                 size = _SIZES[kind]
             at += size
@@ -83,4 +83,4 @@ def _headers(data: bytes) -> Mapping[str, str]:
             raise IndexError
     except (IndexError, KeyError, UnicodeDecodeError) as error:
         raise Corrupt(f"the headers of an event can't be read: {type(error).__name__}") from None
-    return found
+    return headers

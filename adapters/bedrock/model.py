@@ -1,7 +1,7 @@
 """`AmazonBedrockModel`: whatever model Amazon Bedrock serves, over its Converse API, by boto3.
 
 The SDK gives the client: credentials, regions, signatures, the checks of every request, connections, errors. Its calls
-block, and so run in the model's own threads. The frames of a stream are read here (`bedrock_frames`), which costs a
+block, and so run in the model's own threads. The frames of a stream are read here (`frames`), which costs a
 fraction of what the SDK's own reader does.
 """
 
@@ -34,7 +34,7 @@ from .answer import Arriving, Reported, decode, decode_event
 from .client import connect
 from .errors import translate
 from .frames import Frames
-from .line import Line
+from .live_call import LiveCall
 from .request import encode
 from .sdk import answered, keys, pieces, raw, watched
 from .threads import Threads, chunks_in_thread, in_thread
@@ -189,55 +189,48 @@ AmazonBedrockServerModel = AmazonBedrockModel  # its older name
 class _Exchange(Exchange):
     """One call of boto3, in a thread of the model's own."""
 
-    __slots__ = ("_frames", "_line", "_model", "_request", "arriving")
-
     arriving: Arriving
     cut_off = "the stream ended without a stop reason"
 
     def __init__(self, model: AmazonBedrockModel, request: Request) -> None:
-        self._model, self._request, self._line = model, request, Line()
+        self._model, self._request, self._call = model, request, LiveCall()
         self.arriving = Arriving(request.stop_sequences, model.model_id)
         self._frames = Frames()
 
     async def answer(self) -> Response:
-        """The whole answer."""
         model, arguments = self._model, self._arguments(stream=False)
-        answer = await in_thread(model._threads, self._line, partial(self._converse, arguments))
+        answer = await in_thread(model._threads, self._call, partial(self._converse, arguments))
         return decode(answer, self._request.stop_sequences, model.model_id)
 
     def chunks(self) -> AsyncGenerator[Any]:
-        """The bytes of the stream; its events, where somebody else's tool reads along."""
         arguments = self._arguments(stream=True)
-        return chunks_in_thread(self._model._threads, self._line, partial(self._converse_stream, arguments))
+        return chunks_in_thread(self._model._threads, self._call, partial(self._converse_stream, arguments))
 
     def read(self, chunk: Any) -> Iterator[Event]:
-        """The events of some bytes, up to the first of the stops."""
         for name, value in read(self._frames, chunk) if isinstance(chunk, bytes) else chunk.items():
             yield from decode_event(name, value, self.arriving)
             if self.arriving.draft.stopped_by is not None:
                 return
 
     def finish(self) -> list[Event]:
-        """The last events."""
-        self.arriving.request_id = self._line.headers.get("x-amzn-requestid")
+        self.arriving.request_id = self._call.headers.get("x-amzn-requestid")
         return self.arriving.finish()
 
     def translated(self, error: Exception) -> ModelError:
-        """What went wrong, without the secrets that took part."""
-        line, model = self._line, self._model
+        call, model = self._call, self._model
         held = keys(model._clients.known())
         secrets = None if held is None else (*model._secrets(), *held)
-        failure = translate(error, model_id=model.model_id, headers=line.headers, secrets=secrets)
-        if line.asked and failure.kind is ErrorKind.CONNECTION:  # TLS that broke later on
+        failure = translate(error, model_id=model.model_id, headers=call.headers, secrets=secrets)
+        if call.asked and failure.kind is ErrorKind.CONNECTION:  # TLS that broke later on
             return attrs.evolve(failure, kind=ErrorKind.INTERRUPTED, sent=Sent.PERHAPS)
         return failure
 
     def _arguments(self, *, stream: bool) -> dict[str, Any]:
-        """The arguments of the SDK's call; a timeout of its own goes to its line."""
+        """The arguments of the SDK's call; a timeout of its own goes to the call in progress."""
         model = self._model
         request, options = model._prepared(self._request, {})
         if "timeout" in options:
-            self._line.timeout = _seconds(options["timeout"])
+            self._call.timeout = _seconds(options["timeout"])
             options = {name: value for name, value in options.items() if name != "timeout"}
         return encode(request, model.model_id, options, max_stops=model.capabilities.max_stops, stream=stream)
 
@@ -252,7 +245,7 @@ class _Exchange(Exchange):
         try:
             for piece in stream if beneath is None else pieces(beneath):
                 give(piece)
-                if self._line.hung_up:
+                if self._call.hung_up:
                     return
         finally:
             getattr(stream, "close", bool)()
@@ -292,11 +285,11 @@ def _check_keys(where: str, keys: Mapping[str, Key | None], api_key: Key | None)
         raise ValueError(f"{where}: aws_access_key_id and aws_secret_access_key go together")
 
 
-def _check_own(where: str, name: str, given: Any, *members: str) -> None:
-    found = [getattr(given, member, None) for member in members]
-    if not all(map(callable, found)) or any(map(inspect.iscoroutinefunction, found)):
+def _check_own(where: str, name: str, value: Any, *members: str) -> None:
+    methods = [getattr(value, member, None) for member in members]
+    if not all(map(callable, methods)) or any(map(inspect.iscoroutinefunction, methods)):
         what = "a boto3.Session" if name == "session" else "boto3's client of bedrock-runtime"
-        raise TypeError(f"{where}: {name}= takes {what}, not {type(given).__name__}")
+        raise TypeError(f"{where}: {name}= takes {what}, not {type(value).__name__}")
 
 
 def _assumed(model_id: str) -> Capabilities:

@@ -82,27 +82,27 @@ def encode(
     be sent.
     """
     system, messages = _conversation(request.messages)
-    given = {name: _member(name, value) for name, value in options.items() if name in MEMBERS and value is not None}
-    body: dict[str, Any] = {"modelId": model_id, "messages": messages, **given}
+    own = {name: _member(name, value) for name, value in options.items() if name in MEMBERS and value is not None}
+    body: dict[str, Any] = {"modelId": model_id, "messages": messages, **own}
     if system:
         body["system"] = system
-    if not stream and "streamProcessingMode" in given.get("guardrailConfig", ()):
+    if not stream and "streamProcessingMode" in own.get("guardrailConfig", ()):
         del body["guardrailConfig"]["streamProcessingMode"]  # it says how to guard a stream, and is refused elsewhere
-    inference = _inference(request, options, given.get("inferenceConfig", {}), max_stops)
+    inference = _inference(request, options, own.get("inferenceConfig", {}), max_stops)
     if inference:
         body["inferenceConfig"] = inference
         if inference.get("stopSequences") and len(request.stop_sequences) > 1:  # else it is known which was found
             # docs.aws.amazon.com/bedrock/latest/APIReference: Converse
             body.setdefault("additionalModelResponseFieldPaths", ["/stop_sequence"])  # a model that has none ignores it
-    tools = _tools(request, given.get("toolConfig", {}))
+    tools = _tools(request, own.get("toolConfig", {}))
     if tools:
         body["toolConfig"] = tools
     else:
         body.pop("toolConfig", None)
     form = _text_format(request)
     if form is not None:
-        body["outputConfig"] = {**given.get("outputConfig", {}), "textFormat": form}
-    fields = _fields(model_id, options, given.get("additionalModelRequestFields", {}))
+        body["outputConfig"] = {**own.get("outputConfig", {}), "textFormat": form}
+    fields = _fields(model_id, options, own.get("additionalModelRequestFields", {}))
     if fields:
         body["additionalModelRequestFields"] = fields
     return body
@@ -115,36 +115,36 @@ def _member(name: str, value: Any) -> Any:
 
 
 def _inference(
-    request: Request, options: Mapping[str, Any], given: dict[str, Any], max_stops: int | None
+    request: Request, options: Mapping[str, Any], config: dict[str, Any], max_stops: int | None
 ) -> dict[str, Any]:
     for name, known in INFERENCE.items():
         if options.get(name) is not None:
-            given[known] = options[name]
+            config[known] = options[name]
     if request.stop_sequences:
-        stops = [*given.get("stopSequences", ()), *(stop for stop in request.stop_sequences if stop.strip())][
+        stops = [*config.get("stopSequences", ()), *(stop for stop in request.stop_sequences if stop.strip())][
             :max_stops
         ]
         if stops:
-            given["stopSequences"] = stops
-    return given
+            config["stopSequences"] = stops
+    return config
 
 
-def _fields(model_id: str, options: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def _fields(model_id: str, options: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     """What goes to the model itself, in its own words."""
     for name, value in options.items():
         match name:
             case "extra_body":
-                given.update(_member(name, value or {}))
+                fields.update(_member(name, value or {}))
             case "extra_headers" | "extra_query":
                 raise Unsupported(f"options: boto3 has no {name}; hook into a client of your own: client.meta.events")
             case "top_k" if "nova" in model_id:
                 # docs.aws.amazon.com/nova/latest/userguide/using-converse-api.html
-                given["inferenceConfig"] = {**given.get("inferenceConfig", {}), "topK": value}
+                fields["inferenceConfig"] = {**fields.get("inferenceConfig", {}), "topK": value}
             case "top_k" if "cohere" in model_id:
-                given["k"] = value
+                fields["k"] = value
             case _ if name not in MEMBERS and name not in INFERENCE:
-                given[name] = thaw(value)
-    return given
+                fields[name] = thaw(value)
+    return fields
 
 
 def _text_format(request: Request) -> dict[str, Any] | None:
@@ -166,16 +166,16 @@ def _text_format(request: Request) -> dict[str, Any] | None:
 # Tools
 
 
-def _tools(request: Request, given: dict[str, Any]) -> dict[str, Any]:
+def _tools(request: Request, own: dict[str, Any]) -> dict[str, Any]:
     tools = [] if request.tool_choice == "none" else [_remembered(tool, _tool) for tool in request.tools]
-    tools += given.pop("tools", None) or ()
+    tools += own.pop("tools", None) or ()
     if all(isinstance(tool, dict) and "cachePoint" in tool for tool in tools):  # which mark the end of nothing
         # Calls in the history are refused where no tool is declared: their names are, and nothing more.
         names = dict.fromkeys(call.name for message in request.messages for call in message.tool_calls)
         tools = [{"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}}} for name in names]
     if not tools:
-        return given
-    config = {**given, "tools": tools}
+        return own
+    config = {**own, "tools": tools}
     if request.tools:
         match request.tool_choice:
             case None | "none":

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ..http.http_errors import CutOff, Malformed
 from ..process.inside import Inside
-from .line import HungUp, Line, current
+from .live_call import HungUp, LiveCall, current
 from .request import WireMessage
 
 SERVICE: Final = "bedrock-runtime"
@@ -188,10 +188,10 @@ def _own_connections(session: Any, threads: int) -> Any:
 
 def _received(response_dict: Mapping[str, Any], **_: Any) -> None:
     """Note the answer's headers; and its length, which botocore doesn't compare with what was promised."""
-    line = current()
-    if line is None:
+    call = current()
+    if call is None:
         return
-    headers = line.headers = response_dict["headers"]
+    headers = call.headers = response_dict["headers"]
     body, promised = response_dict["body"], headers.get("content-length")
     if isinstance(body, bytes) and promised is not None and promised.isdecimal() and len(body) < int(promised):
         raise CutOff(f"the answer broke off after {len(body)} of {promised} bytes")
@@ -199,13 +199,13 @@ def _received(response_dict: Mapping[str, Any], **_: Any) -> None:
 
 def answered(client: Any, answer: Any) -> Any:
     """The answer of a call. What should have been noticed of it on the way, and wasn't, is told."""
-    line = current()
-    if line is not None and _is_botocores(client) and answer.get("ResponseMetadata", {}).get("HTTPHeaders"):
+    call = current()
+    if call is not None and _is_botocores(client) and answer.get("ResponseMetadata", {}).get("HTTPHeaders"):
         endpoint = getattr(client, _ENDPOINT.name, None)
-        if not line.headers and getattr(endpoint, _EMITTER.name, None) is client.meta.events:
+        if not call.headers and getattr(endpoint, _EMITTER.name, None) is client.meta.events:
             _BEFORE_PARSE.gone()
         pools = getattr(getattr(endpoint, _SESSION.name, None), _POOLS.name, None)
-        if line.connection is None and pools is watched_pools():
+        if call.connection is None and pools is watched_pools():
             _POOLS.gone()
     return answer
 
@@ -294,24 +294,24 @@ class _Parser:
 
 
 class _Watched:
-    """What a connection does besides: it knows its line."""
+    """What a connection does besides: it knows the call that uses it."""
 
     # It is mixed into urllib3's connections; what they have isn't known to a type checker here, hence the exceptions.
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._guard = threading.Lock()
-        self._line: Line | None = None
+        self._call: LiveCall | None = None
         self._shaking: socket.socket | None = None  # while hands are shaken: TLS takes the socket out of its object
         self._reading: Any = None  # its socket, which an answer takes along that closes the connection
 
     def _take(self) -> None:
-        line = current()
+        call = current()
         with self._guard:
-            self._line = line
-        if line is not None:
-            line.connection = self
-            if line.hung_up:
+            self._call = call
+        if call is not None:
+            call.connection = self
+            if call.hung_up:
                 self.close()  # type: ignore[attr-defined]
                 raise HungUp
 
@@ -342,23 +342,23 @@ class _Watched:
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._take()
         super().request(*args, **kwargs)  # type: ignore[misc]
-        if self._line is not None:
-            self._line.asked = True
+        if self._call is not None:
+            self._call.asked = True
 
     def getresponse(self) -> Any:
-        if self._line is not None and self._line.timeout is not ...:
-            self.timeout = self._line.timeout
+        if self._call is not None and self._call.timeout is not ...:
+            self.timeout = self._call.timeout
         self._reading = self.sock  # type: ignore[attr-defined]
         return super().getresponse()  # type: ignore[misc]
 
-    def hang_up(self, line: Line) -> None:
+    def hang_up(self, call: LiveCall) -> None:
         """Shut the socket down, unless it serves another call by now."""
         with self._guard:
-            found: Any = self._shaking or getattr(self, "sock", None) or self._reading
-            if found is not None and self._line is line:
+            sock: Any = self._shaking or getattr(self, "sock", None) or self._reading
+            if sock is not None and self._call is call:
                 # Not `close`, which waits for whoever reads; and not the TLS object's own, which takes it from them.
                 with contextlib.suppress(OSError, TypeError):
-                    socket.socket.shutdown(getattr(found, "socket", found), socket.SHUT_RDWR)
+                    socket.socket.shutdown(getattr(sock, "socket", sock), socket.SHUT_RDWR)
 
 
 @functools.cache
@@ -366,12 +366,12 @@ def watched_pools() -> dict[str, Any] | None:
     """Pools of connections as botocore has them, by scheme, of watched ones."""
     from botocore import awsrequest
 
-    found = [inside.of(awsrequest) for inside in (_CONNECTION, _CONNECTION_TLS, _POOL, _POOL_TLS)]
-    if None in found:
+    classes = [inside.of(awsrequest) for inside in (_CONNECTION, _CONNECTION_TLS, _POOL, _POOL_TLS)]
+    if None in classes:
         return None
-    plain: Any = type("WatchedConnection", (_Watched, found[0]), {})
-    secure: Any = type("WatchedTLSConnection", (_Watched, found[1]), {})
+    plain: Any = type("WatchedConnection", (_Watched, classes[0]), {})
+    secure: Any = type("WatchedTLSConnection", (_Watched, classes[1]), {})
     return {
-        "http": type("WatchedPool", (found[2],), {_POOL_OF.name: plain}),
-        "https": type("WatchedTLSPool", (found[3],), {_POOL_OF.name: secure}),
+        "http": type("WatchedPool", (classes[2],), {_POOL_OF.name: plain}),
+        "https": type("WatchedTLSPool", (classes[3],), {_POOL_OF.name: secure}),
     }

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
-from .line import Line
+from .live_call import LiveCall
 
 T = TypeVar("T")
 
@@ -46,12 +46,12 @@ class Threads:
 
 
 class Job:
-    """Something to do in a thread, with a line to hang up, and whom to tell that it is done."""
+    """Something to do in a thread, with a call to hang up, and whom to tell that it is done."""
 
-    __slots__ = ("context", "done", "error", "line", "result", "told", "work")
+    __slots__ = ("call", "context", "done", "error", "result", "told", "work")
 
-    def __init__(self, line: Line, work: Callable[[], Any], told: Callable[[], None]) -> None:
-        self.line, self.work, self.told = line, work, told
+    def __init__(self, call: LiveCall, work: Callable[[], Any], told: Callable[[], None]) -> None:
+        self.call, self.work, self.told = call, work, told
         self.context = contextvars.copy_context()
         self.result: Any = None
         self.error: BaseException | None = None
@@ -59,9 +59,9 @@ class Job:
 
     def run(self) -> None:
         """Do it, unless nobody waits for it any more."""
-        if not self.line.hung_up:
+        if not self.call.hung_up:
             try:
-                with self.line:
+                with self.call:
                     self.result = self.context.run(self.work)
             except BaseException as error:  # whoever waits raises it
                 self.error = error
@@ -140,7 +140,7 @@ class _Worker:
                 return
 
 
-async def in_thread(threads: Threads, line: Line, work: Callable[[], T]) -> T:
+async def in_thread(threads: Threads, call: LiveCall, work: Callable[[], T]) -> T:
     """What the work gives. Cancelling it hangs up."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
@@ -153,13 +153,13 @@ async def in_thread(threads: Threads, line: Line, work: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
             loop.call_soon_threadsafe(end)
 
-    job = Job(line, work, told)
+    job = Job(call, work, told)
     threads.start(job)
     try:
         await ended
     finally:
         if not job.done:
-            line.hang_up()
+            call.hang_up()
     if job.error is not None:
         raise job.error
     result: T = job.result
@@ -167,7 +167,7 @@ async def in_thread(threads: Threads, line: Line, work: Callable[[], T]) -> T:
 
 
 async def chunks_in_thread(
-    threads: Threads, line: Line, work: Callable[[Callable[[Any], None]], None]
+    threads: Threads, call: LiveCall, work: Callable[[Callable[[Any], None]], None]
 ) -> AsyncGenerator[Any]:
     """What `work(give)` gives, piece by piece; what it raises is raised here, after its pieces.
 
@@ -181,14 +181,14 @@ async def chunks_in_thread(
         try:
             loop.call_soon_threadsafe(news.set)
         except RuntimeError:  # the loop is closed: nobody will read this
-            line.hang_up()
+            call.hang_up()
 
     def give(piece: Any) -> None:
         arrived.append(piece)
         if not news.is_set():
             wake()
 
-    job = Job(line, lambda: work(give), wake)
+    job = Job(call, lambda: work(give), wake)
     threads.start(job)
     try:
         while True:
@@ -203,4 +203,4 @@ async def chunks_in_thread(
             await news.wait()
     finally:
         if not job.done:
-            line.hang_up()
+            call.hang_up()

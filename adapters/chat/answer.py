@@ -19,7 +19,7 @@ from ...domain.message import Message, Part, Reasoning, Role, Text, ToolCall
 from ...domain.response import FinishReason, Response
 from ...domain.usage import Usage
 from ..http.http_errors import Malformed
-from .errors import said
+from .errors import error_in
 from .json import Halves, parse, shown
 from .raw import FILTERS, WORDS, Raw, filtered_by
 from .usage import usage_of
@@ -66,7 +66,7 @@ def decode(body: bytes, stops: tuple[str, ...] = (), provider: str = "openai") -
 def decode_answer(answer: Mapping[str, Any], stops: tuple[str, ...] = (), provider: str = "openai") -> Response:
     """The same, of an answer that is read already."""
     if answer.get("error"):
-        raise Reported(said(answer))
+        raise Reported(error_in(answer))
     choice = _first_choice(answer)
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
@@ -233,7 +233,7 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
     if not isinstance(chunk, dict):
         raise Malformed(f"a chunk of the stream is not a JSON object: {shown(chunk)}")
     if chunk.get("error"):
-        raise Reported(said(chunk))
+        raise Reported(error_in(chunk))
     choice = _first_choice(chunk)
     if arriving.model_id is None or arriving.response_id is None:
         arriving.model_id = arriving.model_id or _known_text(chunk.get("model"))
@@ -318,8 +318,8 @@ _KEPT_OF_MESSAGE: Final = ("reasoning_details", "extra_content")
 
 
 def _whole_calls(message: Mapping[str, Any], provider: str) -> list[ToolCall]:
-    found = message.get("tool_calls")
-    pieces = [piece for piece in found if isinstance(piece, dict)] if isinstance(found, list) else []
+    entries = message.get("tool_calls")
+    pieces = [piece for piece in entries if isinstance(piece, dict)] if isinstance(entries, list) else []
     legacy = message.get("function_call")
     if not pieces and isinstance(legacy, dict) and legacy:
         pieces = [{"function": legacy}]
@@ -339,8 +339,8 @@ def _whole_calls(message: Mapping[str, Any], provider: str) -> list[ToolCall]:
     return calls
 
 
-def _kept(found: Mapping[str, Any], names: tuple[str, ...], provider: str) -> dict[str, Any]:
-    own = {name: found[name] for name in names if found.get(name) is not None}
+def _kept(fields: Mapping[str, Any], names: tuple[str, ...], provider: str) -> dict[str, Any]:
+    own = {name: fields[name] for name in names if fields.get(name) is not None}
     return {provider: own} if own else {}
 
 

@@ -11,8 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ...domain.error import ErrorKind
-from ...domain.frozen import FrozenDict
-from ..http.refusal import words
+from ..http.refusal import named, words
 from .raw import filtered_by
 
 _K = ErrorKind
@@ -46,45 +45,24 @@ STATUS: Final[Mapping[int, ErrorKind]] = MappingProxyType(
 )
 """What a status means; another 3xx is `not_found`, another 4xx `invalid_request`, another 5xx `server`."""
 
-CODES: Final[Mapping[str, ErrorKind]] = FrozenDict(
+CODES: Final[Mapping[str, ErrorKind]] = named(
     {
-        # platform.openai.com/docs/guides/error-codes, and what Azure, vLLM, Groq and OpenRouter add
-        "context_length_exceeded": _K.CONTEXT_WINDOW,
-        "request_too_large": _K.CONTEXT_WINDOW,
-        "content_filter": _K.CONTENT_FILTER,
-        "content_policy_violation": _K.CONTENT_FILTER,
-        "responsibleaipolicyviolation": _K.CONTENT_FILTER,
-        "insufficient_quota": _K.QUOTA_EXHAUSTED,
-        "billing_hard_limit_reached": _K.QUOTA_EXHAUSTED,
-        "billing_not_active": _K.QUOTA_EXHAUSTED,
-        "rate_limit_exceeded": _K.RATE_LIMITED,
-        "rate_limit_error": _K.RATE_LIMITED,
-        "invalid_api_key": _K.AUTHENTICATION,
-        "authentication_error": _K.AUTHENTICATION,
-        "unsupported_country_region_territory": _K.PERMISSION,
-        "permission_error": _K.PERMISSION,
-        "model_not_found": _K.NOT_FOUND,
-        "deploymentnotfound": _K.NOT_FOUND,
-        "not_found_error": _K.NOT_FOUND,
-        "unsupported_parameter": _K.UNSUPPORTED,
-        "unsupported_value": _K.UNSUPPORTED,
-        "invalid_request_error": _K.INVALID_REQUEST,
-        "badrequesterror": _K.INVALID_REQUEST,
-        "slow_down": _K.OVERLOADED,
-        "overloaded": _K.OVERLOADED,
-        "overloaded_error": _K.OVERLOADED,
-        "service_unavailable": _K.OVERLOADED,
-        "timeout": _K.TIMEOUT,
-        "server_error": _K.SERVER,
-        "internal_error": _K.SERVER,
-        "internal_server_error": _K.SERVER,
-        "internalservererror": _K.SERVER,
-        "api_error": _K.SERVER,
-        # Hugging Face's router, and TGI
-        "model_not_supported": _K.NOT_FOUND,
-        "validation": _K.INVALID_REQUEST,
-        "generation": _K.SERVER,
-        "incomplete_generation": _K.SERVER,
+        # platform.openai.com/docs/guides/error-codes, with what Azure, vLLM, Groq, OpenRouter, Hugging Face and TGI add
+        _K.CONTEXT_WINDOW: "context_length_exceeded request_too_large",
+        _K.CONTENT_FILTER: "content_filter content_policy_violation responsibleaipolicyviolation",
+        _K.QUOTA_EXHAUSTED: "insufficient_quota billing_hard_limit_reached billing_not_active",
+        _K.RATE_LIMITED: "rate_limit_exceeded rate_limit_error",
+        _K.AUTHENTICATION: "invalid_api_key authentication_error",
+        _K.PERMISSION: "unsupported_country_region_territory permission_error",
+        _K.NOT_FOUND: "model_not_found deploymentnotfound not_found_error model_not_supported",
+        _K.UNSUPPORTED: "unsupported_parameter unsupported_value",
+        _K.INVALID_REQUEST: "invalid_request_error badrequesterror validation",
+        _K.OVERLOADED: "slow_down overloaded overloaded_error service_unavailable",
+        _K.TIMEOUT: "timeout",
+        _K.SERVER: (
+            "server_error internal_error internal_server_error internalservererror api_error generation "
+            "incomplete_generation"
+        ),
     }
 )
 """What the provider's own word means, in lower case."""
@@ -103,7 +81,7 @@ _TOO_LONG: Final = re.compile(
 _TOO_LARGE: Final = re.compile(r"request too large for", re.IGNORECASE)
 
 
-def said(body: Mapping[str, Any]) -> object:
+def error_in(body: Mapping[str, Any]) -> object:
     """The error in a body. TGI writes words, and their type beside them; vLLM of old, its members without a cover."""
     error, kind = body.get("error"), body.get("error_type")
     if isinstance(error, str) and isinstance(kind, str):
@@ -111,9 +89,9 @@ def said(body: Mapping[str, Any]) -> object:
     return error or body
 
 
-def taken_out(body: object) -> object:
+def error_in_list(body: object) -> object:
     """The error in what an SDK makes of a refusal's body: Google sends a list with one object in it."""
-    return said(body[0]) if isinstance(body, list) and body and isinstance(body[0], Mapping) else body
+    return error_in(body[0]) if isinstance(body, list) and body and isinstance(body[0], Mapping) else body
 
 
 def kind_of(status: int | None, body: object) -> ErrorKind:

@@ -25,8 +25,6 @@ WITH_USAGE = canonical({"stream_options": {"include_usage": True}})
 class ChatExchange(Exchange):
     """One physical request. An adapter posts it, and knows which secrets took part."""
 
-    __slots__ = ("_body", "_reader", "_whole", "arriving", "model", "received", "request", "wire")
-
     arriving: Arriving
 
     translate: ClassVar[Callable[..., ModelError]]
@@ -49,12 +47,10 @@ class ChatExchange(Exchange):
         """What no message may show."""
 
     async def answer(self) -> Response:
-        """The whole answer, cut at the first of the stops."""
         await self._received(stream=False)
         return self._decoded(self.received.content)
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """The bytes of the streamed answer."""
         await self._received(stream=True)
         try:
             if self.received.headers.get("content-type", "").lower().startswith(("application/json", "text/html")):
@@ -66,7 +62,6 @@ class ChatExchange(Exchange):
             await self.received.aclose()
 
     def read(self, chunk: bytes) -> Iterable[Event]:
-        """The events of some bytes."""
         if self._body is None:
             return self._reader.read(chunk)
         self._body.append(chunk)
@@ -74,22 +69,18 @@ class ChatExchange(Exchange):
 
     @property
     def complete(self) -> bool:
-        """Whether the server said why it ended, or a stop has ended the text."""
         return self._whole is not None or self.arriving.complete
 
     def end(self) -> Iterable[Event]:
-        """The events of what was left; none of an answer that came whole."""
         if self._body is None:
             return self._reader.end()
         self._whole = self._decoded(b"".join(self._body))
         return ()
 
     def finish(self) -> Iterable[Event]:
-        """The last events; of an answer that came whole, all."""
         return self.arriving.finish() if self._whole is None else replay(self._whole)
 
     def translated(self, error: Exception) -> ModelError:
-        """What went wrong, without the secrets that took part."""
         refusal = getattr(error, "response", None)
         if refusal is not None:
             rate_headers.heard(refusal.headers)

@@ -1,10 +1,12 @@
-"""The options of a chat-completions call that go beside its body, checked: headers, a query, a time."""
+"""What a chat-completions call takes: the options that go beside its body, and what is assumed of its model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ...domain.capability import Capabilities
+from ...domain.facts import max_stops
 from ...domain.option import OMIT
 from ..http.http_errors import Unwritable
 from ..process.secret import Env
@@ -26,3 +28,13 @@ def check_call(options: Mapping[str, Any], where: str = "") -> None:
     seconds = options.get("timeout")
     if isinstance(seconds, (str, bytes, bool)) or (isinstance(seconds, (int, float)) and not seconds > 0):
         raise Unwritable(f"{where}timeout is a positive number of seconds, or None, not {seconds!r}")
+
+
+def assumed(*models: str) -> Capabilities:
+    """What is assumed that each of these models can do, by its name, where nobody declares it."""
+    limits = [max_stops(model) for model in models]
+    # OpenAI takes four, as does TGI: platform.openai.com/docs/api-reference/chat/create#stop
+    stops = min((4 if limit is None else limit for limit in limits), default=4)
+    return Capabilities(
+        tools=True, images=True, audio=True, documents=True, json_object=True, json_schema=True, max_stops=stops
+    )

@@ -27,13 +27,13 @@ def filtered_by(results: object) -> tuple[str, ...]:
     """
     if not isinstance(results, Mapping):
         return ()
-    return tuple(str(name) for name, found in results.items() if _took(found))
+    return tuple(str(name) for name, result in results.items() if _took(result))
 
 
-def _took(found: object) -> bool:
-    if isinstance(found, (list, tuple)):  # custom_blocklists
-        return any(map(_took, found))
-    return isinstance(found, Mapping) and found.get("filtered") is True
+def _took(result: object) -> bool:
+    if isinstance(result, (list, tuple)):  # custom_blocklists
+        return any(map(_took, result))
+    return isinstance(result, Mapping) and result.get("filtered") is True
 
 
 class Raw:
@@ -52,17 +52,17 @@ class Raw:
         """A chunk that is the first, that has no choice, or whose choice has a finish reason."""
         self._fields.update({name: value for name, value in chunk.items() if name != "choices" and value is not None})
         if choice is not None:
-            told = ((name, value) for name, value in choice.items() if name not in ("delta", "logprobs", FILTERS))
-            self._choice.update(told)
+            fields = ((name, value) for name, value in choice.items() if name not in ("delta", "logprobs", FILTERS))
+            self._choice.update(fields)
 
-    def logprobs(self, found: object) -> None:
+    def logprobs(self, piece: object) -> None:
         """The log probabilities of one chunk."""
-        if isinstance(found, Mapping):
-            _go_on(self._logprobs, found)
+        if isinstance(piece, Mapping):
+            _extend(self._logprobs, piece)
 
     def message(self, delta: Mapping[str, Any]) -> None:
         """What one chunk says of the message besides its words, such as the sources of a search."""
-        _go_on(self._message, {name: value for name, value in delta.items() if name not in WORDS and value})
+        _extend(self._message, {name: value for name, value in delta.items() if name not in WORDS and value})
 
     def filters(self, results: object) -> None:
         """The annotations of one chunk. Those that say that something was filtered stand."""
@@ -83,9 +83,9 @@ class Raw:
         return {**self._fields, "choices": [choice]}
 
 
-def _go_on(known: dict[str, Any], found: Mapping[str, Any]) -> None:
+def _extend(known: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Add what was found: lists go on where they ended, and of anything else the last stands; None says nothing."""
-    for name, value in found.items():
+    for name, value in more.items():
         if isinstance(value, list):
             earlier = known.get(name)
             known[name] = earlier if isinstance(earlier, list) else []

@@ -1,4 +1,4 @@
-"""The question on the chat-completions wire: a `Request` as the bytes of its JSON. `chat_answers` reads the answer.
+"""The question on the chat-completions wire: a `Request` as the bytes of its JSON. `answer` reads what comes back.
 
 OpenAI, Azure, Hugging Face and most local servers speak it. It is pure, and knows no SDK. What a message looks like on
 the wire is remembered for as long as the message lives, so a growing conversation encodes only what is new.
@@ -157,8 +157,8 @@ def _messages(messages: tuple[Message, ...], to: _To) -> bytes:
     remembered = _remembered.setdefault(to, {})
     out: list[bytes] = []
     media: list[bytes] = []
-    for at, (message, found) in enumerate(zip(messages, map(remembered.get, map(_identity, messages)), strict=True)):
-        encoded = found if found is not None and found() is message else _remember(message, to, at)
+    for at, (message, known) in enumerate(zip(messages, map(remembered.get, map(_identity, messages)), strict=True)):
+        encoded = known if known is not None and known() is message else _remember(message, to, at)
         if media and not encoded.objects.startswith(b'{"role":"tool"'):
             out.append(_media_message(media))
         if encoded.objects:
@@ -197,7 +197,7 @@ def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]
     content = message.content
     if to.cache_markers and content:  # what a message is marked with, its last part is
         content = (*content[:-1], marked(content[-1], cache_marker(message)))
-    said: list[Part] = []
+    words: list[Part] = []
     thought = ""
     calls: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
@@ -213,12 +213,12 @@ def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]
             case Reasoning():
                 thought += part.text
             case _:
-                said.append(part)
-    if message.role is Role.TOOL and (said or calls):
+                words.append(part)
+    if message.role is Role.TOOL and (words or calls):
         raise Unsupported(f"{where}: a tool's message holds nothing but ToolResult parts on this wire")
-    if results and not said and not calls:
+    if results and not words and not calls:
         return results, media
-    wire: dict[str, Any] = {"role": message.role.value, "content": _content(said, to)}
+    wire: dict[str, Any] = {"role": message.role.value, "content": _content(words, to)}
     if calls:
         wire["tool_calls"] = calls
         wire["content"] = wire["content"] or None

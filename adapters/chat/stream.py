@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,19 +21,23 @@ class Reader:
     def __init__(self, arriving: Arriving) -> None:
         self._arriving, self._state, self._begun = arriving, sse.START, False
 
-    def read(self, chunk: bytes) -> Iterator[Event]:
-        """The events of some bytes. Raises `Malformed` or `Reported`."""
-        arriving = self._arriving
+    def read(self, chunk: bytes) -> Iterable[Event]:
+        """The events of some bytes. Raises `Malformed` or `Reported`, perhaps after some of them."""
         self._state, events = sse.feed(self._state, chunk)
-        rest = iter(events)
-        for event in rest:
-            self._begun = True
+        self._begun = self._begun or bool(events)
+        if len(events) == 1 and not events[0].data.startswith(b"[DONE]"):  # nearly every chunk
+            return decode_event(_object(events[0]), self._arriving)
+        return self._read(iter(events))
+
+    def _read(self, events: Iterator[sse.ServerEvent]) -> Iterator[Event]:
+        arriving = self._arriving
+        for event in events:
             if event.data.startswith(b"[DONE]"):
                 arriving.ended = True
                 return
             yield from decode_event(_object(event), arriving)
             if arriving.draft.stopped_by is not None:
-                for later in rest:  # what has come already may say what it cost
+                for later in events:  # what has come already may say what it cost
                     arriving.ended = arriving.ended or later.data.startswith(b"[DONE]")
                     with suppress(ValueError, Reported):
                         decode_event(_object(later), arriving)

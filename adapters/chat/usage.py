@@ -27,6 +27,6 @@ def usage_of(usage: object) -> Usage | None:
     )
 
 
-def _count(found: object, name: str) -> int:
-    value = found.get(name) if isinstance(found, dict) else None
+def _count(counts: object, name: str) -> int:
+    value = counts.get(name) if isinstance(counts, dict) else None
     return value if isinstance(value, int) and value > 0 else 0

@@ -47,8 +47,6 @@ class Arriving(Protocol):
 class Exchange(ABC):
     """One physical call. Whatever goes wrong in it raises, and `translated` says what that means."""
 
-    __slots__ = ()
-
     arriving: Arriving
     cut_off: ClassVar = "the stream ended without a finish reason"
 
@@ -98,11 +96,11 @@ async def answered(exchange: Exchange) -> Result[Response, ModelError]:
 async def events(begin: Callable[[Request], Exchange], request: Request) -> AsyncGenerator[Event]:
     """The answer while it arrives, up to its end or to the first of the stops."""
     exchange = begin(request)
-    arriving = exchange.arriving
+    arriving, read = exchange.arriving, exchange.read
     try:
         async with aclosing(exchange.chunks()) as chunks:
             async for chunk in chunks:
-                for event in exchange.read(chunk):
+                for event in read(chunk):
                     yield event
                 if exchange.over:
                     break

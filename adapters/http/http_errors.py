@@ -77,9 +77,9 @@ def meaning(exception: BaseException, table: Meanings) -> tuple[ErrorKind | None
     """What the table says of the exception, or of the nearest of its parents that it knows."""
     for cls in type(exception).__mro__:
         package = cls.__module__.partition(".")[0]
-        found = table.get(f"{'httpx' if package == 'httpx2' else package}.{cls.__name__}")
-        if found is not None:
-            return found
+        meant = table.get(f"{'httpx' if package == 'httpx2' else package}.{cls.__name__}")
+        if meant is not None:
+            return meant
     return None
 
 

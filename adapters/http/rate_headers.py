@@ -19,9 +19,9 @@ def heard(headers: Mapping[str, str]) -> None:
     """Tell whoever paces this call what the headers of its answer say, be it an answer or an error."""
     listener = _listener.get()
     if listener is not None:
-        found = allowance(headers)
-        if found is not None:
-            listener(found)
+        left = allowance(headers)
+        if left is not None:
+            listener(left)
 
 
 class listening:

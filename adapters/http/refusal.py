@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
+from ...domain.frozen import FrozenDict
 from ..process.secret import hidden
 from .http_errors import without_quotes
 
@@ -27,6 +28,11 @@ SCOPES: Final[Mapping[ErrorKind, Scope]] = MappingProxyType(
     }
 )
 """How much a kind of refusal concerns; another concerns its request alone."""
+
+
+def named(kinds: Mapping[ErrorKind, str]) -> Mapping[str, ErrorKind]:
+    """A table by a provider's own words, out of one by what they mean, with blanks between the words."""
+    return FrozenDict({name: kind for kind, names in kinds.items() for name in names.split()})
 
 
 def failure(
@@ -119,11 +125,11 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
-    said = headers.get("retry-after")
-    seconds = _number(said)
-    if seconds is not None or said is None:
+    text = headers.get("retry-after")
+    seconds = _number(text)
+    if seconds is not None or text is None:
         return seconds
-    until = _date(said)
+    until = _date(text)
     if until is None:
         return None
     sent = _date(headers.get("date"))

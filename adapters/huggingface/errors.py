@@ -34,7 +34,7 @@ EXCEPTIONS: Final[Meanings] = FrozenDict(
         "modelport.Unrouted": (_K.NOT_FOUND, _S.NO),
     }
 )
-"""Kind None: by the status and the body, as `chat_errors` reads them."""
+"""Kind None: by the status and the body, as `chat.errors` reads them."""
 
 _NO_STOPS: Final = " (declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead)"
 # The hub says when its window ends, as in `"api";r=0;t=55`: huggingface.co/docs/hub/rate-limits
@@ -61,11 +61,11 @@ def translate(
     kind, sent = known
     response: Any = getattr(exception, "response", None)
     status: int | None = getattr(response, "status_code", None)
-    found: Mapping[str, str] = getattr(response, "headers", headers) or {}
-    error = _said(response) if response is not None else getattr(exception, "error", None)
+    answer_headers: Mapping[str, str] = getattr(response, "headers", headers) or {}
+    error = _error_in(response) if response is not None else getattr(exception, "error", None)
     if kind is None:
         kind = chat_errors.kind_of(status, error)
-    message = _message(exception, error, status, found)
+    message = _message(exception, error, status, answer_headers)
     if isinstance(error, Mapping) and error.get("param") == "stop" and kind in (_K.UNSUPPORTED, _K.INVALID_REQUEST):
         kind, message = _K.UNSUPPORTED, message + _NO_STOPS
     failed = failure(
@@ -74,21 +74,23 @@ def translate(
         sent=sent,
         provider=provider,
         model_id=model_id,
-        headers=found,
+        headers=answer_headers,
         status=status,
         code=chat_errors.code_of(error),
         secrets=[*secrets, _token_of(exception)],
         now=now,
     )
-    window = _WINDOW.search(found.get("ratelimit", "")) if status == 429 else None  # it comes with every answer
+    window = (
+        _WINDOW.search(answer_headers.get("ratelimit", "")) if status == 429 else None
+    )  # it comes with every answer
     return attrs.evolve(
         failed,
         retry_after=float(window[1]) if failed.retry_after is None and window else failed.retry_after,
-        request_id=failed.request_id or found.get("x-amz-cf-id"),
+        request_id=failed.request_id or answer_headers.get("x-amz-cf-id"),
     )
 
 
-def _said(response: Any) -> object:
+def _error_in(response: Any) -> object:
     """The error in the body of a refusal, as far as it was read."""
     try:
         body = response.content
@@ -99,7 +101,7 @@ def _said(response: Any) -> object:
     except ValueError:
         text = body.decode("utf-8", "replace")
         return None if "html" in response.headers.get("content-type", "") else text
-    return chat_errors.said(value) if isinstance(value, dict) else value
+    return chat_errors.error_in(value) if isinstance(value, dict) else value
 
 
 def _message(exception: BaseException, error: object, status: int | None, headers: Mapping[str, str]) -> str:

@@ -1,14 +1,13 @@
 """`InferenceClientModel`: chat completions through Hugging Face, of its inference providers, or of an endpoint.
 
 The SDK routes: which provider, at which address, with whose token, billed to whom. The JSON is written and read here,
-as on every other chat-completions wire. `huggingface_sdk` names what is used of the SDK.
+as on every other chat-completions wire. `sdk` names what is used of the SDK.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -16,14 +15,14 @@ import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.error import ModelError, Sent
-from ...domain.facts import max_stops, wants_max_completion_tokens
+from ...domain.facts import wants_max_completion_tokens
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
 from ...domain.request import Request
 from ...domain.response_format import Free, ResponseFormat
 from ...domain.secrecy import is_secret
 from ..chat.answer import decode, decode_event
 from ..chat.exchange import WITH_USAGE, ChatExchange
-from ..chat.options import CHECKED, check_call
+from ..chat.options import CHECKED, assumed, check_call
 from ..chat.request import encode, wire_format
 from ..http.arguments import check, check_alone, check_kind, check_text, parts_of
 from ..http.http_errors import Unwritable
@@ -121,7 +120,9 @@ class InferenceClientModel(ApiModel):
             base_url=base_url,
             bill_to=bill_to,
             timeout=timeout,
-            capabilities=partial(_assumed, model_id) if capabilities is None else capabilities,
+            capabilities=(lambda: attrs.evolve(assumed(model_id), audio=False, documents=False))
+            if capabilities is None
+            else capabilities,
             options=options,
             requests_per_minute=requests_per_minute,
             custom_role_conversions=custom_role_conversions,
@@ -161,18 +162,16 @@ class InferenceClientModel(ApiModel):
     def _connect(self) -> Connection:
         if self._client is not None:
             return Connection(self._client, own=False)
-        given = revealed({"headers": thaw(self._headers), "cookies": thaw(self._cookies), **self._client_kwargs})
+        arguments = revealed({"headers": thaw(self._headers), "cookies": thaw(self._cookies), **self._client_kwargs})
         own = {"provider": self._provider, "base_url": self.base_url, "bill_to": self.bill_to, "timeout": self.timeout}
         try:
-            return connect(token=revealed(self._token), **own, **given)
+            return connect(token=revealed(self._token), **own, **arguments)
         except TypeError as error:  # an argument that this version of the SDK doesn't have
             raise Unwritable(f"client_kwargs: {error}") from None
 
 
 class _Exchange(ChatExchange):
     """One physical request along the SDK's route."""
-
-    __slots__ = ("route",)
 
     model: InferenceClientModel
     translate = staticmethod(translate)
@@ -182,7 +181,6 @@ class _Exchange(ChatExchange):
         self.route: Route | None = None
 
     async def post(self, *, stream: bool) -> Any:
-        """Send it where the SDK says."""
         model = self.model
         request, options = model._prepared(self.request, WITH_USAGE if stream else {})
         options = revealed(options)
@@ -219,7 +217,6 @@ class _Exchange(ChatExchange):
         return translated if self.route is not None else attrs.evolve(translated, sent=Sent.NO)
 
     def secrets(self, error: Exception) -> Iterator[object]:
-        """What no message may show."""
         model, client = self.model, self.model._client
         if self.route is not None:
             yield from secrets_in(self.route.headers)
@@ -278,17 +275,6 @@ def _check_client(where: str, model_id: str, client: Any, own: Mapping[str, Any]
 def _is_address(text: str) -> bool:
     """To the SDK, which takes what begins in capitals for the name of a model."""
     return text.startswith(("http://", "https://"))
-
-
-def _assumed(model_id: str) -> Capabilities:
-    limit = max_stops(model_id)
-    return Capabilities(
-        tools=True,
-        images=True,  # the SDK's messages hold text and images alone
-        json_object=True,
-        json_schema=True,
-        max_stops=4 if limit is None else limit,  # TGI refuses more than --max-stop-sequences, 4 by default
-    )
 
 
 def _phases(seconds: Any) -> Any:

@@ -50,17 +50,8 @@ WRONG_KEY: Final = Inside(
     "API key",
     "a token that this provider doesn't take is `not_found` instead of `authentication`",
 )
-INSIDES: Final[tuple[Inside, ...]] = (
-    HELPER,
-    PREPARE,
-    *ARGUMENTS,
-    *PREPARED,
-    CLIENT,
-    TELEMETRY,
-    TELEMETRY_READ,
-    NO_LOGIN,
-    WRONG_KEY,
-)
+_ROUTING: Final = (HELPER, PREPARE, *ARGUMENTS, *PREPARED)
+INSIDES: Final[tuple[Inside, ...]] = (*_ROUTING, CLIENT, TELEMETRY, TELEMETRY_READ, NO_LOGIN, WRONG_KEY)
 
 
 class Unrouted(Exception):
@@ -145,10 +136,10 @@ def _route(client: Any, model_id: str, token: str | None, response_format: Any) 
             for inside in ARGUMENTS:
                 inside.check()
             raise Malformed(f"what the hub says of {model_id} can't be read: {type(error).__name__}") from error
-        said = str(error)
-        if NO_LOGIN.name in said:
+        message = str(error)
+        if NO_LOGIN.name in message:
             raise NoToken("there is no token: pass token=..., set HF_TOKEN, or log in with `hf auth login`") from None
-        raise (NoToken if WRONG_KEY.name in said else Unrouted)(said) from None
+        raise (NoToken if WRONG_KEY.name in message else Unrouted)(message) from None
     url, headers, payload = (inside.needed(prepared) for inside in PREPARED)
     return Route(url, headers, payload["model"], payload.get("response_format"))
 

@@ -1,6 +1,6 @@
 """What litellm answers, whole or in chunks, as a `Response` or as events.
 
-Its answers are objects in the form of the chat-completions wire, whatever the provider's own was; `chat_answers` reads
+Its answers are objects in the form of the chat-completions wire, whatever the provider's own was; `chat.answer` reads
 what stands on that wire. litellm fills gaps with values of its own: a finish reason of `stop` for a stream that was
 cut, tokens that it counted itself. They are told from what the provider said.
 """
@@ -39,15 +39,15 @@ def decode(answer: Any, stops: tuple[str, ...] = ()) -> Response:
     choices = getattr(answer, "choices", None)
     if not choices:
         raise Malformed("the answer has no choices")
-    choice, said = choices[0], _fields(choices[0].message)
+    choice, fields = choices[0], _fields(choices[0].message)
     plain = {
         "id": answer.id,
         "model": _answering_model(answer) or answer.model,
-        "choices": [{"message": _plain(said), "finish_reason": choice.finish_reason}],
+        "choices": [{"message": _plain(fields), "finish_reason": choice.finish_reason}],
         "usage": _usage(_fields(answer).get("usage")),
     }
     response = decode_answer(plain, stops, PROVIDER)
-    kept = _kept(said)
+    kept = _kept(fields)
     message = _keeping(response.message, kept) if kept else response.message
     return attrs.evolve(response, message=message, raw=answer)
 
@@ -89,17 +89,17 @@ def decode_event(chunk: Any, hearing: Hearing) -> Sequence[Event]:
         arriving.response_id, arriving.model_id = chunk.id, _answering_model(chunk) or chunk.model
     choices = chunk.choices
     choice = choices[0] if choices else None
-    said = _fields(choice.delta) if choice is not None else {}
+    fields = _fields(choice.delta) if choice is not None else {}
     reason = choice.finish_reason if choice is not None else None
-    content = said.get("content")
-    beside = [name for name, value in said.items() if value and name != "content" and name != "role"]
+    content = fields.get("content")
+    beside = [name for name, value in fields.items() if value and name != "content" and name != "role"]
     if content and not beside and not reason and content.isascii() and not arriving.halves:
         return arriving.draft.text(content)  # nearly every chunk
     if not content:
         hearing.last = _fields(chunk).get("usage") or hearing.last
     if beside:
-        _keep(said, hearing.kept)
-    return decode_plain({"choices": [{"delta": _plain(said), "finish_reason": reason}]}, arriving)
+        _keep(fields, hearing.kept)
+    return decode_plain({"choices": [{"delta": _plain(fields), "finish_reason": reason}]}, arriving)
 
 
 def said_why(stream: Any) -> bool:
@@ -133,25 +133,25 @@ def _fields(value: Any) -> dict[str, Any]:
     return {**value.__dict__, **(value.model_extra or {})}
 
 
-def _plain(said: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A message or a delta as the wire has it."""
-    own = said.get("provider_specific_fields") or {}
+    own = fields.get("provider_specific_fields") or {}
     plain = {
-        "content": said.get("content"),
-        "reasoning_content": said.get("reasoning_content"),
-        "refusal": said.get("refusal") or own.get("refusal"),
+        "content": fields.get("content"),
+        "reasoning_content": fields.get("reasoning_content"),
+        "refusal": fields.get("refusal") or own.get("refusal"),
     }
-    if said.get("tool_calls"):
-        plain["tool_calls"] = [_call(call) for call in said["tool_calls"]]
-    if said.get("function_call"):
-        plain["function_call"] = _function(said["function_call"])
+    if fields.get("tool_calls"):
+        plain["tool_calls"] = [_call(call) for call in fields["tool_calls"]]
+    if fields.get("function_call"):
+        plain["function_call"] = _function(fields["function_call"])
     return plain
 
 
 def _call(call: Any) -> dict[str, Any]:
-    said = _fields(call)
-    own = said.get("provider_specific_fields")
-    plain = {"id": said.get("id"), "index": said.get("index"), "function": _function(said.get("function"))}
+    fields = _fields(call)
+    own = fields.get("provider_specific_fields")
+    plain = {"id": fields.get("id"), "index": fields.get("index"), "function": _function(fields.get("function"))}
     return {**plain, "provider_specific_fields": own} if own else plain  # such as Gemini's signature
 
 
@@ -159,16 +159,16 @@ def _function(function: Any) -> dict[str, Any]:
     return {"name": getattr(function, "name", None), "arguments": getattr(function, "arguments", None)}
 
 
-def _kept(said: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(fields: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
-    _keep(said, kept)
+    _keep(fields, kept)
     return _signed(kept)
 
 
-def _keep(said: Mapping[str, Any], kept: dict[str, Any]) -> None:
-    own = said.get("provider_specific_fields") or {}
+def _keep(fields: Mapping[str, Any], kept: dict[str, Any]) -> None:
+    own = fields.get("provider_specific_fields") or {}
     for name in _KEPT:
-        value = said.get(name) or own.get(name)
+        value = fields.get(name) or own.get(name)
         if name == "thinking_blocks":
             for block in value or ():  # only a stream's have an index
                 _think({key: it for key, it in block.items() if key != "index"}, kept.setdefault(name, []))
@@ -208,8 +208,8 @@ def _usage(usage: Any) -> dict[str, Any] | None:
     """The tokens; where the provider gave none, litellm says zero."""
     if usage is None or not (usage.prompt_tokens or usage.completion_tokens):
         return None
-    said = _fields(usage)
-    read, written = said.get("prompt_tokens_details"), said.get("completion_tokens_details")
+    fields = _fields(usage)
+    read, written = fields.get("prompt_tokens_details"), fields.get("completion_tokens_details")
     cached = getattr(read, "cached_tokens", None)
     stored = getattr(read, "cache_write_tokens", None) or getattr(read, "cache_creation_tokens", None)
     return {
@@ -217,8 +217,8 @@ def _usage(usage: Any) -> dict[str, Any] | None:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
         "prompt_tokens_details": {
-            "cached_tokens": cached or said.get("cache_read_input_tokens"),
-            "cache_write_tokens": stored or said.get("cache_creation_input_tokens"),
+            "cached_tokens": cached or fields.get("cache_read_input_tokens"),
+            "cache_write_tokens": stored or fields.get("cache_creation_input_tokens"),
         },
         "completion_tokens_details": {"reasoning_tokens": getattr(written, "reasoning_tokens", None)},
     }

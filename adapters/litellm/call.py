@@ -10,10 +10,8 @@ from typing import Any, Final
 
 import attrs
 
-from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.event import Event, Finished
-from ...domain.facts import max_stops
 from ...domain.message import Message, Part
 from ...domain.preparation import CACHE_CONTROL, cache_marker
 from ...domain.request import Request
@@ -29,25 +27,6 @@ from . import sdk as litellm_sdk
 from .answer import PROVIDER, Hearing, decode, decode_event, said_why
 from .errors import translate
 from .log import hiding
-
-
-class Ledger:
-    """Enters nothing: a call that is one attempt is entered by whoever makes it."""
-
-    def begun(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What to call litellm with."""
-        return arguments
-
-    def heard(self) -> None:
-        """The first event of a stream has come."""
-
-    def answered(self, response: Response, answer: Any) -> Response:
-        """The response, with its attempts."""
-        return response
-
-    def failed(self, error: ModelError, exception: BaseException | None) -> ModelError:
-        """The error, with its attempts."""
-        return error
 
 
 @attrs.frozen(kw_only=True)
@@ -77,9 +56,6 @@ class LiteLLMCall(ApiModel):
     def _secrets(self) -> Iterable[object]:
         """What no message may show."""
 
-    def _ledger(self) -> Ledger:
-        return Ledger()
-
     def _exchange(self, request: Request) -> LiteLLMExchange:
         return LiteLLMExchange(self, request)
 
@@ -104,20 +80,7 @@ class LiteLLMCall(ApiModel):
 
 
 class LiteLLMExchange(Exchange):
-    """One call of litellm; where its Router makes several physical ones of it, the ledger says so."""
-
-    __slots__ = (
-        "_arguments",
-        "_hearing",
-        "_ledger",
-        "_model",
-        "_outer",
-        "_request",
-        "_secrets",
-        "_speaking",
-        "_stream",
-        "arriving",
-    )
+    """One call of litellm. It is one attempt, which whoever makes it enters into the ledger."""
 
     arriving: Arriving
 
@@ -125,23 +88,19 @@ class LiteLLMExchange(Exchange):
         self._outer = sys.exception()
         self._model, self._request = model, request
         self._secrets = (*model._secrets(), *secrets_in(model.options), *secrets_in(request.options))
-        self._ledger = model._ledger()
         self._hearing = Hearing(request.stop_sequences)
         self.arriving = self._hearing.arriving
         self._arguments: dict[str, Any] = {}
         self._stream: Any = None
-        self._speaking = False
 
     async def answer(self) -> Response:
-        """The whole answer."""
         with hiding(self._secrets):
-            answer = await self._asked(stream=False)
-            return self._ledger.answered(decode(answer, self._request.stop_sequences), answer)
+            answer = await self._ask(stream=False)
+            return self._answered(decode(answer, self._request.stop_sequences), answer)
 
     async def chunks(self) -> AsyncGenerator[Any]:
-        """Litellm's chunks."""
         with hiding(self._secrets):
-            self._stream = await self._asked(stream=True)
+            self._stream = await self._ask(stream=True)
             ended = False
             try:
                 async for chunk in self._stream:
@@ -151,18 +110,13 @@ class LiteLLMExchange(Exchange):
                 if not ended:
                     await self._stream.aclose()
 
-    async def _asked(self, *, stream: bool) -> Any:
+    async def _ask(self, *, stream: bool) -> Any:
         sdk = await litellm_sdk.litellm()
-        self._arguments = self._ledger.begun(self._model._encoded(sdk, self._request, stream=stream))
+        self._arguments = self._model._encoded(sdk, self._request, stream=stream)
         return await self._model._ask(sdk, self._arguments)
 
     def read(self, chunk: Any) -> Sequence[Event]:
-        """The events of one chunk."""
-        events = decode_event(chunk, self._hearing)
-        if events and not self._speaking:
-            self._speaking = True
-            self._ledger.heard()
-        return events
+        return decode_event(chunk, self._hearing)
 
     @property
     def over(self) -> bool:
@@ -178,30 +132,17 @@ class LiteLLMExchange(Exchange):
         return ()
 
     def finish(self) -> Iterator[Event]:
-        """The last events, with the attempts in the ledger."""
-        for event in self._hearing.finish(self._stream):
-            yield (
-                Finished(self._ledger.answered(event.response, self._stream)) if isinstance(event, Finished) else event
-            )
+        *events, last = self._hearing.finish(self._stream)
+        yield from events
+        assert isinstance(last, Finished)
+        yield Finished(self._answered(last.response, self._stream))
 
     def translated(self, error: Exception) -> ModelError:
-        """What went wrong, with the attempts in its ledger."""
-        translated = translate(error, model_id=self._model.model_id, secrets=self._secrets, outer=self._outer)
-        return self._ledger.failed(translated, error)
+        return translate(error, model_id=self._model.model_id, secrets=self._secrets, outer=self._outer)
 
-
-def capabilities_of(models: Iterable[str]) -> Capabilities:
-    """What is thought of models by their ids."""
-    limits = [max_stops(model) for model in models]
-    return Capabilities(
-        tools=True,
-        images=True,
-        audio=True,
-        documents=True,
-        json_object=True,
-        json_schema=True,
-        max_stops=min((4 if limit is None else limit for limit in limits), default=4),
-    )
+    def _answered(self, response: Response, answer: Any) -> Response:
+        """The response, with its attempts where there were several."""
+        return response
 
 
 def taken(options: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -110,16 +110,16 @@ def translate(
     `outer` is what was being handled when the call began: it is no part of this story. Raises the exception again where
     it is no failure of a provider nor of litellm.
     """
-    told = tuple(_beneath(exception, outer))
-    refusal = next(filter(_refuses, told), None)
+    chain = tuple(_beneath(exception, outer))
+    refusal = next(filter(_refuses, chain), None)
     response: Any = getattr(refusal, "response", None)
     headers: Mapping[str, str] = getattr(response, "headers", None) or {}
     status: int | None = getattr(response, "status_code", None)
     body = _body(refusal)
-    kind, sent = _meaning(exception, told, refusal, status, body)
+    kind, sent = _meaning(exception, chain, refusal, status, body)
     failed = failure(
         kind,
-        words(body) or _message(told, status),
+        words(body) or _message(chain, status),
         sent=sent,
         provider="litellm",
         model_id=model_id,
@@ -129,7 +129,7 @@ def translate(
         secrets=(*secrets, *_of_the_environment()),
         now=now,
     )
-    cooldown = next(filter(_is_number, (getattr(each, "cooldown_time", None) for each in told)), None)
+    cooldown = next(filter(_is_number, (getattr(each, "cooldown_time", None) for each in chain)), None)
     return failed if cooldown is None else attrs.evolve(failed, retry_after=float(cooldown))
 
 
@@ -162,18 +162,18 @@ def _refuses(exception: BaseException) -> bool:
 
 
 def _meaning(
-    exception: BaseException, told: tuple[BaseException, ...], refusal: object, status: int | None, body: object
+    exception: BaseException, chain: tuple[BaseException, ...], refusal: object, status: int | None, body: object
 ) -> tuple[ErrorKind, Sent]:
-    meanings = [http_errors.meaning(each, EXCEPTIONS) for each in told if _package(each) == "litellm"]
+    meanings = [http_errors.meaning(each, EXCEPTIONS) for each in chain if _package(each) == "litellm"]
     kind, sent = next(filter(None, meanings), (None, _S.PERHAPS))
     if kind is not None and kind in _SPECIFIC:
         return kind, sent
     if refusal is not None:
         return chat_errors.kind_of(status, body), _S.YES
     for inside, means in WORDS:
-        if kind is not None and any(inside.name in str(each) for each in told):
+        if kind is not None and any(inside.name in str(each) for each in chain):
             return means
-    for each in reversed(told):
+    for each in reversed(chain):
         beneath = http_errors.meaning(each, BENEATH) if _package(each) != "litellm" else None
         if beneath is not None:
             return beneath[0] or chat_errors.kind_of(None, body), beneath[1]
@@ -221,23 +221,23 @@ _AFTER: Final = re.compile(
 )
 
 
-def spoken(text: str) -> str:
+def provider_words(text: str) -> str:
     """What litellm says, without what it puts around it."""
     return words(_BEFORE.sub("", _AFTER.split(text, maxsplit=1)[0].strip()))
 
 
-def _message(told: tuple[BaseException, ...], status: int | None) -> str:
-    for each in told:
+def _message(chain: tuple[BaseException, ...], status: int | None) -> str:
+    for each in chain:
         if _package(each) == "modelport":
             return str(each)
-        text = spoken(str(each))
+        text = provider_words(str(each))
         if isinstance(each, ImportError):
             return f"{text}; pip install 'modelport[litellm]'"
         if text and text != f"{BROKEN.name}.":
             return text
     if status is not None:
         return silent(status)
-    return " < ".join(type(each).__name__ for each in told)
+    return " < ".join(type(each).__name__ for each in chain)
 
 
 def _of_the_environment() -> list[str]:

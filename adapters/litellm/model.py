@@ -11,12 +11,13 @@ import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict
+from ..chat.options import assumed
 from ..http.http_errors import Unwritable
 from ..http.settings import TIMEOUT
 from ..process.limiter import Limiter
 from ..process.secret import Env, revealed, secrets_in
 from .answer import decode, decode_event
-from .call import LiteLLMCall, capabilities_of, taken
+from .call import LiteLLMCall, taken
 from .errors import translate
 from .sdk import client_for, endless, unobserved
 
@@ -82,7 +83,7 @@ class LiteLLMModel(LiteLLMCall):
             api_key=api_key,
             timeout=timeout,
             client=client,
-            capabilities=partial(capabilities_of, [model_id]) if capabilities is None else capabilities,
+            capabilities=partial(assumed, model_id) if capabilities is None else capabilities,
             requests_per_minute=requests_per_minute,
             custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,

@@ -17,17 +17,21 @@ import attrs
 from ...domain.attempt import Attempt
 from ...domain.capability import Capabilities
 from ...domain.error import ModelError
+from ...domain.event import Event
 from ...domain.frozen import FrozenDict, freeze, freeze_mapping
+from ...domain.request import Request
 from ...domain.response import Response
+from ..chat.options import assumed
 from ..http.arguments import check_alone
 from ..http.settings import TIMEOUT
 from ..process.clock import SYSTEM_CLOCK
 from ..process.limiter import Limiter
 from ..process.per_loop import PerLoop
 from ..process.secret import hidden, revealed, secrets_in
+from . import sdk as litellm_sdk
 from .answer import PROVIDER
-from .call import Ledger, LiteLLMCall, capabilities_of, taken
-from .errors import kind_noted, spoken
+from .call import LiteLLMCall, LiteLLMExchange, taken
+from .errors import kind_noted, provider_words
 from .sdk import (
     FAILED_DEPLOYMENT,
     HIDDEN_PARAMS,
@@ -119,7 +123,7 @@ class LiteLLMRouterModel(LiteLLMCall):
             client=client,
             client_kwargs=kwargs,
             timeout=timeout,
-            capabilities=capabilities_of(models) if capabilities is None else capabilities,
+            capabilities=assumed(*models) if capabilities is None else capabilities,
             requests_per_minute=requests_per_minute,
             custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,
@@ -142,10 +146,10 @@ class LiteLLMRouterModel(LiteLLMCall):
 
     def _arguments(self, sdk: Any, options: dict[str, Any]) -> dict[str, Any]:
         own = {"no-log": self._client is None and not _watched(self._client_kwargs)}
-        found = taken(options, ("extra_body", "timeout", "no-log"))
-        if "timeout" in found and found["timeout"] is None:
-            found["timeout"] = endless()
-        return {**own, **found}
+        passed = taken(options, ("extra_body", "timeout", "no-log"))
+        if "timeout" in passed and passed["timeout"] is None:
+            passed["timeout"] = endless()
+        return {**own, **passed}
 
     def _models(self) -> tuple[str, ...]:
         return tuple(deployment["litellm_params"]["model"] for deployment in self._model_list)
@@ -153,53 +157,57 @@ class LiteLLMRouterModel(LiteLLMCall):
     def _secrets(self) -> Iterable[object]:
         return secrets_in((self._model_list, self._client_kwargs))
 
-    def _ledger(self) -> Ledger:
-        return Deployments(self.model_id, tuple(self._secrets()))
+    def _exchange(self, request: Request) -> LiteLLMExchange:
+        return _RouterExchange(self, request)
 
 
-class Deployments(Ledger):
-    """The attempts of one call, as litellm's Router notes them in the metadata that it is given."""
+class _RouterExchange(LiteLLMExchange):
+    """One call of the Router, which notes its attempts in the metadata that it is given."""
 
-    def __init__(self, model_id: str, secrets: Iterable[object] = ()) -> None:
-        self._model_id, self._secrets = model_id, secrets
+    def __init__(self, model: LiteLLMCall, request: Request) -> None:
+        super().__init__(model, request)
         self._notes: dict[str, Any] = {}
         self._started = SYSTEM_CLOCK.now()
         self._epoch = time.time() - self._started  # the Router's notes are in seconds since 1970
         self._first_event: float | None = None
 
-    def begun(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """With a place for its notes, beside what the application has put there."""
-        self._notes = dict(arguments.get("metadata") or {})
-        return {**arguments, "metadata": self._notes}
+    async def _ask(self, *, stream: bool) -> Any:
+        sdk = await litellm_sdk.litellm()
+        arguments = self._model._encoded(sdk, self._request, stream=stream)
+        self._notes = dict(arguments.get("metadata") or {})  # beside what the application has put there
+        self._arguments = {**arguments, "metadata": self._notes}
+        return await self._model._ask(sdk, self._arguments)
 
-    def heard(self) -> None:
-        """The first event of a stream has come."""
-        self._first_event = SYSTEM_CLOCK.now()
+    def read(self, chunk: Any) -> Sequence[Event]:
+        events = super().read(chunk)
+        if events and self._first_event is None:
+            self._first_event = SYSTEM_CLOCK.now()
+        return events
 
-    def answered(self, response: Response, answer: Any) -> Response:
-        """The response; its last attempt is the one that answered."""
-        found = HIDDEN_PARAMS.of(answer) or {}
+    def _answered(self, response: Response, answer: Any) -> Response:
+        hidden_params = HIDDEN_PARAMS.of(answer) or {}
         failures = self._failures()
-        model = found.get("litellm_model_name")
-        where = self._where(found.get("model_id"), found.get("api_base"))
+        model = hidden_params.get("litellm_model_name")
+        where = self._where(hidden_params.get("model_id"), hidden_params.get("api_base"))
         started = self._start(failures)
         last = self._attempt(model, "answered", started, where, response.usage)
         return attrs.evolve(response, attempts=(*failures, last))
 
-    def failed(self, error: ModelError, exception: BaseException | None) -> ModelError:
-        """The error; where nothing was sent, there is no attempt."""
+    def translated(self, error: Exception) -> ModelError:
+        """What went wrong; where nothing was sent, there is no attempt."""
+        translated = super().translated(error)
         failures, windows, noted = self._failures(), self._windows(), self._previous()
         latest = self._notes.get("model_info") or {}
-        deployment = getattr(exception, FAILED_DEPLOYMENT.name, None)
+        deployment = getattr(error, FAILED_DEPLOYMENT.name, None)
         if noted and noted[-1].get("deployment_id") == deployment and len(noted) >= len(windows):
-            return attrs.evolve(error, attempts=failures)
+            return attrs.evolve(translated, attempts=failures)
         if windows or deployment:
             here = deployment in (None, latest.get("id"))
-            model = self._notes.get("deployment") if here else getattr(exception, "model", None)
+            model = self._notes.get("deployment") if here else getattr(error, "model", None)
             where = self._where(deployment or latest.get("id"), self._notes.get("api_base") if here else None)
-            message = f"{where}: {error.message}" if where else error.message
-            failures = (*failures, self._attempt(model, error.kind.value, self._start(failures), message, None))
-        return attrs.evolve(error, attempts=failures) if failures else error
+            message = f"{where}: {translated.message}" if where else translated.message
+            failures = (*failures, self._attempt(model, translated.kind.value, self._start(failures), message, None))
+        return attrs.evolve(translated, attempts=failures) if failures else translated
 
     def _failures(self) -> tuple[Attempt, ...]:
         windows, noted = self._windows(), self._previous()
@@ -209,10 +217,10 @@ class Deployments(Ledger):
             text = str(note.get("exception_string") or "")
             kind = kind_noted(str(note.get("exception_type")), text)
             where = self._where(note.get("deployment_id"), None)
-            said = hidden(spoken(text), self._secrets)
+            message = hidden(provider_words(text), self._secrets)
             begin, end = windows[at] if at < len(windows) else (self._epoch + self._started,) * 2
-            model = note.get("model") or self._model_id
-            message = f"{where}: {said}" if where else said
+            model = note.get("model") or self._model.model_id
+            message = f"{where}: {message}" if where else message
             attempts.append(
                 Attempt(PROVIDER, model, kind.value, begin - self._epoch, max(0.0, end - begin), message=message)
             )
@@ -236,7 +244,7 @@ class Deployments(Ledger):
 
     def _attempt(self, model: Any, outcome: str, started: float, message: str, usage: Any) -> Attempt:
         first = self._first_event - started if self._first_event is not None else None
-        name = model if isinstance(model, str) else self._model_id
+        name = model if isinstance(model, str) else self._model.model_id
         duration = max(0.0, SYSTEM_CLOCK.now() - started)
         return Attempt(PROVIDER, name, outcome, started, duration, first, message or None, usage)
 
@@ -252,16 +260,16 @@ async def _retire(router: Any) -> None:
     router.retire()
 
 
-def _deployments(given: Sequence[Mapping[str, Any]] | None, where: str) -> tuple[FrozenDict, ...]:
+def _deployments(model_list: Sequence[Mapping[str, Any]] | None, where: str) -> tuple[FrozenDict, ...]:
     example = "[{'model_name': 'fast', 'litellm_params': {'model': 'groq/llama-3.3-70b'}}, ...]"
-    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable) or not given:
+    if isinstance(model_list, (str, Mapping)) or not isinstance(model_list, Iterable) or not model_list:
         raise ValueError(f"{where}: model_list is {example}")
-    for at, deployment in enumerate(given):
+    for at, deployment in enumerate(model_list):
         params = deployment.get("litellm_params") if isinstance(deployment, Mapping) else None
         model = params.get("model") if isinstance(params, Mapping) else None
         if not isinstance(model, str) or not isinstance(deployment.get("model_name"), str):
             raise ValueError(f"{where}: model_list[{at}]: no model_name, or no litellm_params with a model: {example}")
-    return tuple(freeze(list(given)))
+    return tuple(freeze(list(model_list)))
 
 
 def _check_name(model_id: str, deployments: Iterable[Mapping[str, Any]], kwargs: Mapping[str, Any], where: str) -> None:

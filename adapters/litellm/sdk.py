@@ -112,36 +112,9 @@ REPEATING: Final = Inside(
 FORBIDDEN: Final = Inside("aiohttp", "aiohttp.http_writer", "Forbidden control character", _LESS_EXACT)
 BROKEN: Final = Inside("openai", "openai._exceptions", "Connection error", _LESS_EXACT)
 
-INSIDES: Final = (
-    INTERNAL_CALL,
-    CLIENTS,
-    CACHE_DICT,
-    LOOP_KEY,
-    SHARED_CLIENT,
-    OWN_CLIENT,
-    HANDLER_CLIENT,
-    TRANSPORT,
-    SESSION,
-    SESSION_LOOP,
-    HIDDEN_PARAMS,
-    RECEIVED_REASON,
-    INTERMITTENT_REASON,
-    CHUNKS,
-    STREAM_MODEL,
-    ADOPTED,
-    SKIP_MCP,
-    PREVIOUS_MODELS,
-    TIMING_WINDOWS,
-    FAILED_DEPLOYMENT,
-    ANSWERING_MODEL,
-    NO_PROVIDER,
-    NO_HEALTHY,
-    ALL_COOLING,
-    NONE_AVAILABLE,
-    REPEATING,
-    FORBIDDEN,
-    BROKEN,
-)
+INSIDES: Final = tuple(value for value in list(globals().values()) if isinstance(value, Inside))
+"""All that stands above."""
+
 # Else it asks a server on the network for prices when it is imported, and for headers with the first call of Anthropic.
 _LOCAL: Final = ("LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS")
 
@@ -162,11 +135,11 @@ async def litellm() -> Any:
 def _load() -> Any:
     global _loaded
     with _lock:
-        found = "litellm" in sys.modules
+        imported_before = "litellm" in sys.modules
         for name in _LOCAL:
             os.environ.setdefault(name, "True")
         module: Any = importlib.import_module("litellm")
-        if not found:  # an application that has imported it before us may have said otherwise
+        if not imported_before:  # an application that has imported it before us may have said otherwise
             module.suppress_debug_info = True  # it prints advertisements with every error
         _loaded = module
         return module

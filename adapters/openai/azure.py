@@ -20,7 +20,7 @@ from ..process.limiter import Limiter
 from ..process.secret import Unset
 from .errors import translate
 from .settings import Key, base_address, settings
-from .wire import ChatWire, as_given, fetched
+from .wire import ChatWire, fetched, headers_of_the_call
 
 if TYPE_CHECKING:
     from openai import AsyncAzureOpenAI
@@ -81,9 +81,9 @@ class AzureOpenAIModel(ChatWire):
             "api_version": api_version,
             **who,
         }
-        told = [name for name, value in who.items() if value is not None]
-        if len(told) > 1:
-            raise ValueError(f"{_WHERE}: {' and '.join(told)} exclude each other; keep one")
+        keys = [name for name, value in who.items() if value is not None]
+        if len(keys) > 1:
+            raise ValueError(f"{_WHERE}: {' and '.join(keys)} exclude each other; keep one")
         if azure_ad_token_provider is not None and not callable(azure_ad_token_provider):
             raise TypeError(f"{_WHERE}: azure_ad_token_provider is a function; a token itself is azure_ad_token=...")
         if azure_endpoint is not None and "base_url" in (client_kwargs or {}):
@@ -127,12 +127,12 @@ class AzureOpenAIModel(ChatWire):
         made: AsyncAzureOpenAI = openai.AsyncAzureOpenAI(api_key=key, api_version=version, **arguments)
         return made
 
-    async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _credentials(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
         from openai import Omit
 
-        said = as_given(given, "api-key", "Authorization")
-        if said:
-            return said
+        own = headers_of_the_call(headers, "api-key", "Authorization")
+        if own:
+            return own
         key, token, name = self._api_key, self._azure_ad_token, "azure_ad_token"
         if self._azure_ad_token_provider is not None:
             token, name = self._azure_ad_token_provider, "azure_ad_token_provider"
@@ -146,16 +146,16 @@ class AzureOpenAIModel(ChatWire):
         raise Unset(f"there is no API key and no token: {_NO_IDENTITY}")
 
 
-def _endpoint(given: str | None, wrong: type[Exception], where: str) -> str | None:
-    if isinstance(given, str) and "/openai/deployments" in given:
+def _endpoint(text: str | None, wrong: type[Exception], where: str) -> str | None:
+    if isinstance(text, str) and "/openai/deployments" in text:
         raise wrong(f"{where} ends before /openai/deployments; model_id and api_version say the rest")
     try:
-        found = base_address(given, where)
+        endpoint = base_address(text, where)
     except ValueError as error:
         raise wrong(str(error)) from None
-    if found is not None and found.rstrip("/").endswith("/openai/v1"):
-        raise wrong(f"{where} is the v1 endpoint, which has no versions: OpenAIModel(base_url={found!r})")
-    return found
+    if endpoint is not None and endpoint.rstrip("/").endswith("/openai/v1"):
+        raise wrong(f"{where} is the v1 endpoint, which has no versions: OpenAIModel(base_url={endpoint!r})")
+    return endpoint
 
 
 AzureOpenAIServerModel = AzureOpenAIModel

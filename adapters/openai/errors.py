@@ -21,7 +21,7 @@ _K, _S = ErrorKind, Sent
 EXCEPTIONS: Final[Meanings] = FrozenDict(
     {
         **HTTP,
-        # kind None: by the status and the body, as `chat_errors` reads them
+        # kind None: by the status and the body, as `chat.errors` reads them
         "openai.APIStatusError": (None, _S.YES),
         "openai.APIResponseValidationError": (_K.MALFORMED_RESPONSE, _S.YES),
         "openai.APITimeoutError": (_K.TIMEOUT, _S.PERHAPS),
@@ -86,19 +86,19 @@ def translate(
     if cause is not None and type(exception).__name__ in _WITH_CAUSE:
         meaning = known(cause, EXCEPTIONS) or meaning
     if cause is not None and isinstance(exception, KeyUnavailable):
-        fetching = known(cause, EXCEPTIONS)
-        if fetching is not None and fetching[0] in _OF_THE_NETWORK:
+        of_fetching = known(cause, EXCEPTIONS)
+        if of_fetching is not None and of_fetching[0] in _OF_THE_NETWORK:
             meaning = (_K.CONNECTION, _S.NO)
     if meaning is None:
         raise exception
     kind, sent = meaning
     response: Any = getattr(exception, "response", None)
     status: int | None = getattr(response, "status_code", None)
-    found: Mapping[str, str] = getattr(response, "headers", headers) or {}
-    body = chat_errors.taken_out(getattr(exception, "error", None) or getattr(exception, "body", None))
+    answer_headers: Mapping[str, str] = getattr(response, "headers", headers) or {}
+    body = chat_errors.error_in_list(getattr(exception, "error", None) or getattr(exception, "body", None))
     if kind is None:
         kind = chat_errors.kind_of(status, body)
-    message = _message(exception, cause, body, status, found)
+    message = _message(exception, cause, body, status, answer_headers)
     if isinstance(body, Mapping):
         kind, message = _refused(kind, message, body.get("param"))
         message = chat_errors.with_filters(message, body)
@@ -108,7 +108,7 @@ def translate(
         sent=sent,
         provider=provider,
         model_id=model_id,
-        headers=found,
+        headers=answer_headers,
         status=status,
         code=chat_errors.code_of(body),
         secrets=secrets,

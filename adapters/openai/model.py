@@ -16,7 +16,7 @@ from ..http.settings import TIMEOUT
 from ..process.limiter import Limiter
 from .errors import translate
 from .settings import Key, base_address, settings
-from .wire import ChatWire, as_given, fetched
+from .wire import ChatWire, fetched, headers_of_the_call
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -124,11 +124,13 @@ class OpenAIModel(ChatWire):
         made: AsyncOpenAI = openai.AsyncOpenAI(**{**own, **arguments})
         return made
 
-    async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _credentials(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._api_key
         if key is None or isinstance(key, str):
             return {}
-        return as_given(given, "Authorization") or {"Authorization": f"Bearer {await fetched(key, 'api_key')}"}
+        return headers_of_the_call(headers, "Authorization") or {
+            "Authorization": f"Bearer {await fetched(key, 'api_key')}"
+        }
 
 
 OpenAIServerModel = OpenAIModel

@@ -12,10 +12,9 @@ from functools import partial
 from typing import Any, Final
 
 from ...domain.capability import Capabilities
-from ...domain.facts import max_stops
 from ...domain.frozen import freeze_mapping
 from ...domain.option import canonical
-from ..chat.options import check_call
+from ..chat.options import assumed, check_call
 from ..http.arguments import address, check_alone, check_kind, check_text
 from ..http.settings import TIMEOUT
 from ..process.secret import Env
@@ -74,7 +73,7 @@ def settings(
         "timeout": timeout,
         "client": client,
         "client_kwargs": kwargs,
-        "capabilities": partial(_assumed, base_model or model_id) if capabilities is None else capabilities,
+        "capabilities": partial(assumed, base_model or model_id) if capabilities is None else capabilities,
         "drop_options": _dropped(where, drop_options),
         "options": options,
     }
@@ -93,16 +92,3 @@ def _dropped(where: str, names: str | Iterable[str]) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in given):
         raise TypeError(f"{where}: drop_options is a list of names such as ['temperature'], not {names!r}")
     return tuple(next(iter(canonical({name: None}, f"{where}: drop_options"))) for name in given)
-
-
-def _assumed(model_id: str) -> Capabilities:
-    limit = max_stops(model_id)
-    return Capabilities(
-        tools=True,
-        images=True,
-        audio=True,
-        documents=True,
-        json_object=True,
-        json_schema=True,
-        max_stops=4 if limit is None else limit,  # platform.openai.com/docs/api-reference/chat/create#stop
-    )

@@ -2,7 +2,7 @@
 
 `OpenAIModel` and `AzureOpenAIModel` differ in how their client is made, in where it posts to and in who it says is
 asking. The SDK gives addresses, the pool of connections and its errors. Its typed models are built neither on the way
-out nor on the way in: `chat_completions` makes the bytes, `chat_answers` and `chat_stream` read them.
+out nor on the way in: `chat.request` makes the bytes, `chat.answer` and `chat.stream` read them.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class ChatWire(ApiModel):
         """The SDK's client, with these arguments and the adapter's own. Raises `Unset`, or what the SDK raises."""
 
     @abstractmethod
-    async def _credentials(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The headers that say who is asking, where the client doesn't; those that were `given` stand."""
+    async def _credentials(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The headers that say who is asking, where the client doesn't; those in `headers` stand."""
 
     @property
     def _knows_cache_markers(self) -> bool:
@@ -83,8 +83,8 @@ class ChatWire(ApiModel):
             check_call(options)
         sdk_options = {**_ALWAYS}
         if not _OF_THE_SDK.keys().isdisjoint(options):
-            given = {name: options[name] for name in _OF_THE_SDK if name in options}
-            sdk_options |= {_OF_THE_SDK[at]: it for at, it in given.items() if it is not None or at == "timeout"}
+            sent_beside = {name: options[name] for name in _OF_THE_SDK if name in options}
+            sdk_options |= {_OF_THE_SDK[at]: it for at, it in sent_beside.items() if it is not None or at == "timeout"}
             options = {name: value for name, value in options.items() if name not in _OF_THE_SDK}
         refuses = wants_max_completion_tokens(self.base_model or self.model_id)
         body = encode(
@@ -103,11 +103,11 @@ class ChatWire(ApiModel):
     def _connect(self) -> AsyncOpenAI:
         import openai
 
-        given = revealed(self._client_kwargs)
+        arguments = revealed(self._client_kwargs)
         try:
-            if callable(given.get("http_client")):
-                given["http_client"] = given["http_client"]()
-            return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **given})
+            if callable(arguments.get("http_client")):
+                arguments["http_client"] = arguments["http_client"]()
+            return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **arguments})
         except (TypeError, ValueError) as error:  # such as an argument that this version of the SDK doesn't have
             raise Unwritable(f"client_kwargs: {error}") from None
         except OSError as error:  # such as a file of certificates that SSL_CERT_FILE names
@@ -121,8 +121,6 @@ class ChatWire(ApiModel):
 class _Exchange(ChatExchange):
     """One physical request through the SDK's client."""
 
-    __slots__ = ("client", "options")
-
     model: ChatWire
     translate = staticmethod(translate)
 
@@ -132,7 +130,6 @@ class _Exchange(ChatExchange):
         self.options: dict[str, Any] = {}
 
     async def post(self, *, stream: bool) -> Any:
-        """Send it, with what the SDK has to say of it."""
         model = self.model
         body, self.options = model._encoded(self.request, stream)
         if self.client is None:
@@ -159,7 +156,6 @@ class _Exchange(ChatExchange):
             self.options["headers"] = headers
 
     def secrets(self, error: Exception) -> Iterator[object]:
-        """What no message may show."""
         for named in (self.options, self.model._client_kwargs, self.model.options, self.request.options):
             yield from secrets_in(named)
         sent = getattr(error, "request", None) or getattr(self.received, "request", None)
@@ -174,8 +170,8 @@ async def fetched(key: Key, name: str) -> str:
     if isinstance(key, str):
         return key
     try:
-        found = key() if inspect.iscoroutinefunction(key) else await asyncio.to_thread(_asked, key)
-        text = await found if inspect.isawaitable(found) else found
+        key_or_awaitable = key() if inspect.iscoroutinefunction(key) else await asyncio.to_thread(_asked, key)
+        text = await key_or_awaitable if inspect.isawaitable(key_or_awaitable) else key_or_awaitable
     except Exception as error:  # what it says may hold a secret
         raise KeyUnavailable(f"the callable given as {name} raised {type(error).__name__}") from error
     if not isinstance(text, str) or not text:
@@ -183,7 +179,7 @@ async def fetched(key: Key, name: str) -> str:
     return text
 
 
-def as_given(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def headers_of_the_call(headers: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The headers of these names that were given, and none of what the client has for them; empty if none was given.
 
     A header is one however it is spelled: the last that was given stands.
@@ -191,8 +187,8 @@ def as_given(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
     from openai import Omit
 
     none = {name.lower(): Omit() for name in names}
-    said = {name.lower(): value for name, value in given.items() if name.lower() in none}
-    return {**none, **revealed(said)} if said else {}
+    own = {name.lower(): value for name, value in headers.items() if name.lower() in none}
+    return {**none, **revealed(own)} if own else {}
 
 
 def _asked(key: Callable[[], Any]) -> Any:

@@ -16,7 +16,7 @@ from botocore.config import Config
 from loopback import Answer, Loopback, Seen
 
 from modelport.adapters import AmazonBedrockModel
-from modelport.adapters.bedrock.line import Line
+from modelport.adapters.bedrock.live_call import LiveCall
 from modelport.adapters.bedrock.threads import Threads, in_thread
 
 
@@ -30,7 +30,7 @@ def hooked(server: Loopback, event: str, hook: Callable[..., None], **fields: An
 def test_a_thread_that_has_nothing_to_do_ends_and_another_takes_its_place() -> None:
     threads = Threads("idle", 1, idle=0.01)
     for _ in range(3):
-        worker = asyncio.run(in_thread(threads, Line(), threading.current_thread))
+        worker = asyncio.run(in_thread(threads, LiveCall(), threading.current_thread))
         assert worker.name == "idle_0"
         worker.join(10)
         assert not worker.is_alive()
@@ -38,7 +38,7 @@ def test_a_thread_that_has_nothing_to_do_ends_and_another_takes_its_place() -> N
 
 def test_calls_that_follow_each_other_share_a_thread() -> None:
     async def main() -> set[threading.Thread]:
-        return {await in_thread(threads, Line(), threading.current_thread) for _ in range(200)}
+        return {await in_thread(threads, LiveCall(), threading.current_thread) for _ in range(200)}
 
     threads = Threads("one", 8)
     assert len(asyncio.run(main())) == 1
@@ -54,11 +54,11 @@ def test_where_the_system_has_no_more_threads_a_call_waits_for_one_of_those_that
         return threading.current_thread()
 
     async def main() -> list[str]:
-        first = asyncio.ensure_future(in_thread(threads, Line(), work))
+        first = asyncio.ensure_future(in_thread(threads, LiveCall(), work))
         await asyncio.to_thread(begun.wait, 10)
         ordinary = threading.stack_size(2**46)  # more than there is
         try:
-            second = asyncio.ensure_future(in_thread(threads, Line(), work))
+            second = asyncio.ensure_future(in_thread(threads, LiveCall(), work))
             await asyncio.sleep(0)
         finally:
             threading.stack_size(ordinary)

@@ -1,6 +1,6 @@
-"""A call's line to the provider: the connection that a blocking call uses, held so that another thread can hang up.
+"""A blocking call in progress, and the connection that it uses, so that another thread can hang up.
 
-boto3 blocks a thread until the answer is there. Its connections are watched (`bedrock_sdk`): each knows the call that
+boto3 blocks a thread until the answer is there. Its connections are watched (`sdk`): each knows the call that
 uses it, and a call that nobody waits for any more is ended by shutting the socket down, which wakes the thread.
 """
 
@@ -17,8 +17,8 @@ class HungUp(Exception):
     """Nobody waits for this call any more."""
 
 
-class Line:
-    """One call's, from its begin to its end. `timeout` is for this call alone; `headers` are its answer's."""
+class LiveCall:
+    """One call, from its begin to its end. `timeout` is for this call alone; `headers` are its answer's."""
 
     __slots__ = ("asked", "connection", "headers", "hung_up", "over", "timeout")
 
@@ -31,11 +31,11 @@ class Line:
         self.over = False
 
     def __enter__(self) -> Self:
-        _here.line = self
+        _here.call = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        _here.line = None
+        _here.call = None
         self.over = True
 
     def hang_up(self) -> None:
@@ -45,7 +45,7 @@ class Line:
             self.connection.hang_up(self)
 
 
-def current() -> Line | None:
-    """The line of the call that this thread makes."""
-    line: Line | None = getattr(_here, "line", None)
-    return line
+def current() -> LiveCall | None:
+    """The call that this thread makes."""
+    call: LiveCall | None = getattr(_here, "call", None)
+    return call
