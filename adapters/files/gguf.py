@@ -6,10 +6,14 @@ there are and where, then their data.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+
+from . import cache
 
 _FIXED = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of a value, by its type
 _STRING, _ARRAY = 8, 9
@@ -36,6 +40,19 @@ def check(path: Path) -> None:
             raise NotWhole(f"{str(path)!r} can't be read as GGUF: its header is broken or cut off") from error
     if size < needed:
         raise NotWhole(f"{str(path)!r} is cut off: it has {size} bytes of {needed}; get it again")
+
+
+def converted(file: Path, runtime: str, made_by: tuple[str, ...], convert: Callable[[Path], None]) -> Path:
+    """A GGUF file as a folder that this runtime reads, in our cache folder; `convert(folder)` makes it once.
+
+    Another file, or another of what it is `made_by` (releases, a precision), has a folder of its own. Raises NotWhole.
+    """
+    state = file.stat()
+    mark = repr((str(file.resolve()), state.st_size, state.st_mtime_ns, *made_by))
+    target = cache.folder() / f"{file.stem}-{runtime}-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
+    if not target.exists():
+        check(file)
+    return cache.made_once(target, convert)
 
 
 def _needed(file: BinaryIO) -> int:

@@ -24,6 +24,7 @@ PATIENCE: Final = 5.0
 
 _ON_THE_HUB: Final = re.compile(r"[\w.-]+(/[\w.-]+){0,9}")
 _GGUF, _MAGIC = ".gguf", b"GGUF"
+_WEIGHTS: Final = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json")
 
 _K = ErrorKind
 
@@ -69,14 +70,17 @@ def find(
 ) -> Place:
     """Where the model of this name is. `model` is the class that asks, as `TransformersModel`.
 
-    A folder must hold one of `marks`; with `files`, a GGUF file serves, too, and so does the name of one on the hub
-    (`org/name/file.gguf`). `~` is the home folder. For a name on the hub, `revision` and `cache_dir` are what the
-    runtime gives to it; where it can't be reached, or with `only_local`, the place is the folder in the hub's cache.
+    A folder must hold one of `marks`; with `files`, a GGUF file serves, too, a folder with nothing but one, and the
+    name of one on the hub (`org/name/file.gguf`). `~` is the home folder. For a name on the hub, `revision` and
+    `cache_dir` are what the runtime gives to it; where it can't be reached, or with `only_local`, the place is the
+    folder in the hub's cache.
 
     Blocks, for `patience` at most. Raises ModelFailure: `not_found` for what is neither, `connection` where the hub
     doesn't answer and nothing is here, `missing_dependency` where `huggingface_hub` isn't installed.
     """
     path = on_this_machine(name)
+    if files and path.is_dir():
+        path = _only_file(path)
     if path.is_dir():
         if any((path / mark).is_file() for mark in marks):
             return Place(str(path), True)
@@ -102,6 +106,18 @@ def find(
         message = f"{name!r} is not on this machine, and {why}; {model}({DEFAULT!r}) needs no hub"
         raise _failure(_K.CONNECTION, message)
     return kept
+
+
+def _only_file(folder: Path) -> Path:
+    """The one GGUF file of a folder that has no weights beside it; else the folder. Raises ModelFailure for several."""
+    files = sorted(folder.glob(f"*{_GGUF}"))
+    if not files or any(True for pattern in _WEIGHTS for _ in folder.glob(pattern)):
+        return folder
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        message = f"the folder {str(folder)!r} holds {names}; name the one: {str(files[0])!r}"
+        raise _failure(_K.NOT_FOUND, message)
+    return files[0]
 
 
 def on_this_machine(name: str) -> Path:

@@ -5,7 +5,6 @@ Nothing of transformers is imported before something is converted.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,17 +38,13 @@ def converted(file: Path, dtype: Any) -> Path:
     """A GGUF file as a folder that transformers reads, in our cache folder. Raises `NotWhole`, or ModelFailure."""
     import transformers
 
-    state = file.stat()
-    mark = repr((str(file.resolve()), state.st_size, state.st_mtime_ns, str(dtype), transformers.__version__))
-    target = cache.folder() / f"{file.stem}-transformers-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
-    if not target.exists():
-        gguf.check(file)
-    return cache.made_once(target, lambda path: convert(file, path, dtype))
+    precision = str(_precision(dtype)).removeprefix("torch.")
+    made_by = (precision, transformers.__version__)
+    return gguf.converted(file, "transformers", made_by, lambda path: convert(file, path, dtype))
 
 
 def convert(file: Path, folder: Path, dtype: Any = None) -> None:
     """Write a GGUF file's model and tokenizer as a folder, in bfloat16 where no `dtype` is given."""
-    import torch
     import transformers
 
     source: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
@@ -57,12 +52,18 @@ def convert(file: Path, folder: Path, dtype: Any = None) -> None:
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(file.parent), **source)
         model = transformers.AutoModelForCausalLM.from_pretrained(
             str(file.parent),
-            dtype=torch.bfloat16 if dtype in (None, "auto") else dtype,
+            dtype=_precision(dtype),
             quantization_config=transformers.GgufConfig(dequantize=True),  # without it, the result can't be saved
             **source,
         )
         model.save_pretrained(str(folder))
         tokenizer.save_pretrained(str(folder))
+
+
+def _precision(dtype: Any) -> Any:
+    import torch
+
+    return torch.bfloat16 if dtype in (None, "auto") else dtype
 
 
 @contextmanager

@@ -14,6 +14,9 @@ from typing import Any, Final
 
 from ..files import gguf
 
+FORM: Final = "1"
+"""Counted up when `convert` writes otherwise, so that nobody reads what an earlier release has left."""
+
 _NAMES: Final = {
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",

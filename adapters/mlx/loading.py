@@ -5,20 +5,20 @@ What is on this machine is read without the network. A GGUF file is converted on
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from ..files import cache, places, weights
+from ..files import cache, gguf, places, weights
 from . import memory as mlx_memory
 from . import sdk as mlx_sdk
-from .gguf import convert
+from .gguf import FORM, convert
 from .rope import mended
 
 _FOLDER = "SmolLM2-135M-Instruct.mlx"
@@ -131,7 +131,4 @@ def _folder(model_id: str, source: Mapping[str, Any]) -> Path:
     path = places.fetch(place, tuple(DEFAULT_ALLOW_PATTERNS), **source)
     if path.is_dir():
         return path
-    state = path.stat()
-    mark = repr((str(path.resolve()), state.st_size, state.st_mtime_ns))
-    target = cache.folder() / f"{path.stem}-mlx-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
-    return cache.made_once(target, lambda made: convert(path, made))
+    return gguf.converted(path, "mlx", (FORM, version("mlx-lm")), lambda made: convert(path, made))

@@ -5,7 +5,6 @@ A GGUF file is converted to OpenVINO's own format in our cache folder, once: tha
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import attrs
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
-from ..files import cache, gguf, places
+from ..files import gguf, places
 from ..files.weights import default_gguf
 from .sdk import check_no_statistics, no_statistics
 
@@ -88,11 +87,6 @@ def _open(path: Path, device: str, kwargs: dict[str, Any]) -> tuple[Any, Path]:
 
     if path.is_dir():
         return openvino_genai.LLMPipeline(str(path), device, **kwargs), path
-    state = path.stat()
-    mark = repr((str(path.resolve()), state.st_size, state.st_mtime_ns, openvino_genai.__version__))
-    target = cache.folder() / f"{path.stem}-openvino-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
-    if not target.exists():
-        gguf.check(path)
     made = []
 
     def convert(folder: Path) -> None:
@@ -103,7 +97,7 @@ def _open(path: Path, device: str, kwargs: dict[str, Any]) -> tuple[Any, Path]:
         link.unlink()
 
     try:
-        cache.made_once(target, convert)
+        target = gguf.converted(path, "openvino", (openvino_genai.__version__,), convert)
     except OSError:  # a cache folder that can't be written, a system without links: it only takes longer then
         target = path
     return (made[0] if made else openvino_genai.LLMPipeline(str(target), device, **kwargs)), target

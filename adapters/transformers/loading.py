@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ..files import places
 from ..files.torch_folder import converted, default_folder, quiet
 
 DEFAULT = places.DEFAULT
 _GGUF = ".gguf"
-_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json")
 
 
 class Loaded(NamedTuple):
@@ -86,19 +85,10 @@ def _place(model_id: str, given: Mapping[str, Any]) -> str:
     """A folder, or a name on the hub, which answers."""
     if model_id == DEFAULT:
         return str(default_folder())
-    path = places.on_this_machine(model_id)
-    if path.is_dir() and not any(True for pattern in _WEIGHTS for _ in path.glob(pattern)):
-        files = sorted(path.glob(f"*{_GGUF}"))
-        if len(files) > 1:
-            names = ", ".join(file.name for file in files)
-            message = f"the folder {str(path)!r} holds {names}; name the one: {str(files[0])!r}"
-            raise ModelFailure(_refusal(ErrorKind.NOT_FOUND, message))
-        path = files[0] if files else path
     source = {name: given[name] for name in ("revision", "cache_dir") if name in given}
     mark = "/".join(filter(None, (given.get("subfolder"), "config.json")))
     only_local = bool(given.get("local_files_only"))
-    name = str(path) if path.exists() else model_id
-    place = places.find(name, "TransformersModel", marks=(mark,), files=True, only_local=only_local, **source)
+    place = places.find(model_id, "TransformersModel", marks=(mark,), files=True, only_local=only_local, **source)
     if place.path.endswith(_GGUF):
         token = {"token": given["token"]} if "token" in given else {}
         return str(converted(places.fetch(place, (), **source, **token), given.get("dtype")))

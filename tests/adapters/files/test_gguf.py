@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelport.adapters import OpenVINOModel
-from modelport.adapters.files.gguf import NotWhole, check
+from modelport.adapters.files.gguf import NotWhole, check, converted
 from modelport.adapters.files.weights import default_gguf
 from modelport.domain.error import ModelFailure
 
@@ -50,3 +50,22 @@ def test_openvino_refuses_a_cut_off_file_instead_of_crashing(tmp_path: Path, sha
     with pytest.raises(ModelFailure, match="not_found.*cut off") as caught:
         OpenVINOModel(str(tmp_path / "cut.gguf"))("Hi")
     assert str(tmp_path) in caught.value.error.message
+
+
+def test_a_file_is_converted_once_by_each_release_of_each_runtime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELPORT_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "a.gguf"
+    file.write_bytes(WHOLE)
+    made: list[str] = []
+
+    def folder(*made_by: str) -> Path:
+        def convert(path: Path) -> None:
+            made.append(path.name)
+            path.mkdir()
+
+        return converted(file, "some", made_by, convert)
+
+    assert folder("1.0") == folder("1.0") != folder("1.1")
+    assert len(made) == 2

@@ -72,6 +72,17 @@ def test_what_can_only_be_a_path_is_not_looked_for_on_the_hub(name: str) -> None
     assert refusal(name).message.startswith((f"there is no model folder {path!r}", f"the folder {path!r} holds no"))
 
 
+def test_a_folder_with_nothing_but_one_gguf_file_is_that_file(tmp_path: Path) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"GGUF and more")
+    assert places.find(str(tmp_path), "SomeModel", files=True) == Place(str(file), True)
+    (tmp_path / "n.gguf").write_bytes(b"GGUF and more")
+    assert "name the one" in refusal(str(tmp_path), files=True).message
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert places.find(str(tmp_path), "SomeModel", files=True) == Place(str(tmp_path), True)
+
+
 @pytest.mark.parametrize("name", ["nowhere.gguf", "models/nowhere.gguf"])
 def test_a_gguf_file_that_isn_t_there_is_not_looked_for_on_the_hub_unless_it_is_in_a_repository(name: str) -> None:
     assert refusal(name, files=True).message == f"there is no model folder and no GGUF file {name!r}"
