@@ -101,7 +101,8 @@ types: install
 	@rm -rf build/wheel && mkdir -p build/wheel && $(BIN)/python -m zipfile -e $(WHEEL) build/wheel
 	cd build/wheel && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p modelport
 	$(PYRIGHT) build/wheel/modelport
-	cd tests && $(abspath $(BIN))/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache public_face.py
+	cd tests/whole && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml \
+		--cache-dir $(CURDIR)/.mypy_cache public_face.py
 	$(PYRIGHT) tests/whole/public_face.py
 
 contracts: install
@@ -135,7 +136,7 @@ bench: install $(VENV)/mlx/wheel $(VENV)/vllm/wheel
 	$(VENV)/mlx/bin/python benchmarks/mlx_speed.py
 	$(VENV)/vllm/bin/python benchmarks/vllm_speed.py
 
-lock: $(VENV)/locked-lock
+lock: $(VENV)/locked-lock $(VENV)/locked-dev
 	$(BIN)/python locks/renew.py
 	cd locks/node && PATH="$(abspath $(BIN)):$$PATH" npm install --package-lock-only --omit-lockfile-registry-resolved --silent
 

@@ -31,7 +31,7 @@ from ...domain.message import (
     ToolResult,
     as_json,
 )
-from ...domain.preparation import cache_marker, inline
+from ...domain.reading.preparation import cache_marker, inline
 from ...domain.reading.signatures import by_name
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex

@@ -27,7 +27,7 @@ from ...domain.message import (
     ToolResult,
 )
 from ...domain.option import OMIT
-from ...domain.preparation import CACHE_CONTROL, cache_marker, marked
+from ...domain.reading.preparation import CACHE_CONTROL, cache_marker, marked
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ...domain.tool import Tool

@@ -13,11 +13,11 @@ from returns.result import Failure, Result
 from ...domain.attempt import Wait
 from ...domain.capability import Unsupported, missing
 from ...domain.error import ModelError
-from ...domain.estimate import estimated
 from ...domain.event import Event, Failed, Finished
 from ...domain.ledger import Entry
+from ...domain.machines.estimate import estimated
 from ...domain.option import resolve
-from ...domain.preparation import prepare
+from ...domain.reading.preparation import prepare
 from ...domain.request import Request
 from ...domain.response import Response
 from ..process.calling import Calling

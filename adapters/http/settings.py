@@ -11,7 +11,7 @@ from attrs import Converter
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict
 from ...domain.option import canonical
-from ...domain.preparation import as_role_conversions
+from ...domain.reading.preparation import as_role_conversions
 from ...domain.secrecy import shown
 from ..process.limiter import Limiter
 from .arguments import check, check_kind

@@ -13,7 +13,7 @@ import attrs
 from ...domain.error import ModelError
 from ...domain.event import Event, Finished
 from ...domain.message import Message, Part
-from ...domain.preparation import CACHE_CONTROL, cache_marker
+from ...domain.reading.preparation import CACHE_CONTROL, cache_marker
 from ...domain.request import Request
 from ...domain.response import Response
 from ..chat.answer import Arriving

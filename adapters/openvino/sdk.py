@@ -1,6 +1,6 @@
 """What is leaned on inside OpenVINO, and what a user loses of each where a newer release hasn't it any more.
 
-What its exceptions say is written in C++, where no test reads it: `openvino.py` lists the words, its tests cause them.
+What its exceptions say is written in C++, where no test reads it: `errors.py` lists the words, its tests cause them.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import attrs
 
 from ...domain.checks import Number
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
-from ...domain.estimate import may_have_worked
 from ...domain.machines.allowance import Allowance
+from ...domain.machines.estimate import may_have_worked
 from ...domain.machines.metering import Meter, admit, correct, give_back, owe
 from ...domain.machines.pacing import Pace, Pacing, nanoseconds, pause, release, reserve
 from ...domain.response import Response

@@ -16,7 +16,7 @@ from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
 from ...domain.option import canonical, resolve
-from ...domain.preparation import as_role_conversions, prepare
+from ...domain.reading.preparation import as_role_conversions, prepare
 from ...domain.request import Request
 from ...domain.response import FinishReason
 from ..files.torch_folder import sees

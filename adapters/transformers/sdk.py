@@ -1,7 +1,7 @@
 """What is leaned on inside transformers, and what a user loses of each where a newer release hasn't it any more.
 
 Most of it is for calls that share the passes of their model. Before they do, a tiny Llama rehearses it all (see
-`transformers_rehearsal`): where that fails, calls are answered one by one, and a warning says so.
+`rehearsal.py`): where that fails, calls are answered one by one, and a warning says so.
 """
 
 from __future__ import annotations

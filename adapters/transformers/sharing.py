@@ -69,7 +69,7 @@ def may_share(arguments: Collection[str]) -> bool:
 
 
 def shares(ids: Any, config: Any, rest: Mapping[str, Any]) -> bool:
-    """Whether it does, now that `generate` has prepared it."""
+    """Whether a call that `generate` has prepared can share passes."""
     mask: Any = rest.get("attention_mask")
     cache: Any = next((rest[name] for name in CACHE_NAMES if name in rest), None)
     return (

@@ -19,9 +19,9 @@ from ...adapters.process.fork import forgets
 from ...adapters.process.shared import Shared
 from ...domain.checks import named
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
-from ...domain.estimate import Estimate, as_estimate, estimated
 from ...domain.machines import budget as steps
 from ...domain.machines.budget import Cost, Limits, Spending
+from ...domain.machines.estimate import Estimate, as_estimate, estimated
 from ...domain.model import Model
 from ...domain.price import Price
 from ...domain.request import Request

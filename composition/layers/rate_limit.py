@@ -21,8 +21,8 @@ from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...adapters.process.limiter import Limiter, Permit
 from ...domain.attempt import Wait
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
-from ...domain.estimate import Estimate, as_estimate, estimated
 from ...domain.machines.bounds import Bounds
+from ...domain.machines.estimate import Estimate, as_estimate, estimated
 from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import Layer

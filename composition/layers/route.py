@@ -24,9 +24,9 @@ from ...domain.attempt import Attempt, Skipped
 from ...domain.capability import missing
 from ...domain.checks import Number, named
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
-from ...domain.estimate import Estimate, as_estimate, estimated
 from ...domain.machines import router as steps
 from ...domain.machines.bounds import Bounds, one_after_another
+from ...domain.machines.estimate import Estimate, as_estimate, estimated
 from ...domain.machines.router import Asked, By, Routing, Traffic
 from ...domain.message import Role, Text
 from ...domain.model import Model

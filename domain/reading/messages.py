@@ -14,9 +14,9 @@ import attrs
 
 from ..frozen import FrozenDict
 from ..message import PARTS, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
-from ..preparation import CACHE_CONTROL
 from ..response import Response
 from .media import Read, described, need, read_audio, read_file, read_image, read_media, read_text
+from .preparation import CACHE_CONTROL
 
 _ROLES: Final[Mapping[str, Role]] = FrozenDict(
     {

@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from .capability import Unsupported
-from .frozen import EMPTY, FrozenDict
-from .message import (
+from ..capability import Unsupported
+from ..frozen import EMPTY, FrozenDict
+from ..message import (
     Audio,
     Document,
     Image,
@@ -27,7 +27,7 @@ from .message import (
     ToolResult,
     as_json,
 )
-from .reading.media import data_in_url
+from .media import data_in_url
 
 CACHE_CONTROL: Final = "cache_control"  # it concerns every provider, and so stands in `metadata` under nobody's name
 

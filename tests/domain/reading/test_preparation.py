@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from modelport.adapters.chat.request import wire_messages
 from modelport.domain.capability import Unsupported
 from modelport.domain.message import Audio, Document, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
-from modelport.domain.preparation import as_role_conversions, cache_marker, inline, prepare
 from modelport.domain.reading.messages import as_messages
+from modelport.domain.reading.preparation import as_role_conversions, cache_marker, inline, prepare
 from modelport.domain.tools.calls_in_text import parse_tool_calls
 
 MARK = {"type": "ephemeral"}

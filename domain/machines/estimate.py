@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from .error import ErrorKind, ModelError, Sent
-from .message import Part, Reasoning, Text, ToolCall, ToolResult
-from .request import Request
-from .usage import Usage
+from ..error import ErrorKind, ModelError, Sent
+from ..message import Part, Reasoning, Text, ToolCall, ToolResult
+from ..request import Request
+from ..usage import Usage
 
 Estimate = Callable[[Request], Usage]
 """Guesses what a request will take."""

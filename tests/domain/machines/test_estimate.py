@@ -15,7 +15,7 @@ from modelport import (
     Usage,
     as_request,
 )
-from modelport.domain.estimate import as_estimate, estimated, may_have_worked
+from modelport.domain.machines.estimate import as_estimate, estimated, may_have_worked
 from modelport.domain.price import Price
 
 
