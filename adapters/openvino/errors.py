@@ -21,7 +21,7 @@ ERRORS: Final = Errors(
     "openvino",
     "'modelport[openvino]'",
     frozenset({"openvino", "openvino_genai", "openvino_tokenizers"}),
-    by_phase={("loading", "Exception"): NOT_FOUND},
+    by_phase={("loading", "RuntimeError"): NOT_FOUND, ("loading", "IndexError"): NOT_FOUND},
     by_words=(
         ("loading", "unable to read the model", NOT_FOUND),
         ("loading", "gguf", UNSUPPORTED),

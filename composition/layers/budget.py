@@ -91,8 +91,12 @@ class _Purchase:
     reserved: Cost
 
     def ended(self, outcome: Response | ModelError | None) -> None:
-        spent = self.reserved if outcome is None else self._cost(outcome)
-        self.policy.purse.settle(self.reserved, spent)
+        spent = self.reserved
+        try:
+            if outcome is not None:
+                spent = self._cost(outcome)
+        finally:  # a function of the application's, which says what things cost, may raise
+            self.policy.purse.settle(self.reserved, spent)
 
     def _cost(self, outcome: Response | ModelError) -> Cost:
         policy, tokens, money = self.policy, 0, 0

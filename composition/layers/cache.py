@@ -177,11 +177,8 @@ class _Cached(Between):
         """The answer while it arrives; one that is kept arrives at once."""
         cache = self.cache
         kept = None if _bypass.get() else await cache.kept.get(self.key)
-        if kept is not None:
-            for event in replay(kept):
-                yield event
-            return
-        last, shown, journal = None, 0, open_journal()
+        last: Event | None = None if kept is None else Finished(kept)
+        shown, journal = 0, open_journal()
         while last is None:
             call, first = cache.calls.join(self.key, self._ask_streamed(request))
             until = self._until(first)
@@ -199,11 +196,11 @@ class _Cached(Between):
                 raise
             await cache.calls.leave(call, cache.clock, journal)
             last = self._last(call, first, until, shown, journal)
-        if isinstance(last, Finished) and not shown:  # it was asked for as a whole
-            for event in replay(last.response):
-                yield event
-        else:
-            yield last
+        if isinstance(last, Finished) and not shown:  # it was kept, or asked for as a whole
+            *pieces, last = replay(last.response)
+            for piece in pieces:
+                yield piece
+        yield last
 
     def _until(self, first: bool) -> float:
         """How long this call waits for another's. Its own call is an attempt, which a deadline lets end."""

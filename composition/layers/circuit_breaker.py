@@ -136,12 +136,14 @@ class _Turn:
     era: int
 
     def ended(self, outcome: Response | ModelError | None) -> None:
-        if isinstance(outcome, Response):
-            self.policy.breaker.report(self.era, Judgement.GOOD)
-        elif outcome is not None and passes(self.policy.on, outcome):
-            self.policy.breaker.report(self.era, Judgement.BAD, outcome.retry_after)
-        else:
-            self.policy.breaker.report(self.era, Judgement.NEITHER)
+        judgement, asked = Judgement.NEITHER, None
+        try:
+            if isinstance(outcome, Response):
+                judgement = Judgement.GOOD
+            elif outcome is not None and passes(self.policy.on, outcome):
+                judgement, asked = Judgement.BAD, outcome.retry_after
+        finally:  # a function of the application's, given as `on`, may raise
+            self.policy.breaker.report(self.era, judgement, asked)
 
 
 @attrs.frozen(repr=False)

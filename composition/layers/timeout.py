@@ -12,7 +12,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 from returns.result import Failure, Result
@@ -41,7 +41,7 @@ from ..stack.journal import (
     without_journal,
 )
 from ..stack.layer_policy import LayerPolicy
-from ..stack.opened import Opened, Said, T, drained
+from ..stack.opened import Opened, Said, T, close, drained
 from ..stack.policy import Between, Call, Decorated, Opening
 
 _NAMES: Final = ("total", "attempt", "first_event", "idle")
@@ -165,18 +165,16 @@ class _Timed:
         self._wait.mine()
         if result is not None and not isinstance(result, Failure):
             outcome = result.unwrap()
-            if isinstance(outcome, Opened):
-                if not self.over_by or outcome.first_event is not None:
-                    self._follow(outcome)
-                    return result
-                await outcome.close()
-            elif not self.over_by:
-                self._enter(outcome.attempts)
-        elif result is not None and not self.over_by:
-            self._enter(result.failure().attempts)
+            if isinstance(outcome, Opened) and (outcome.first_event is not None or not self.over_by):
+                self._follow(outcome)
+                return result
         self._stop()
-        # A model may swallow its cancellation, and answer: it is late all the same.
-        return Failure(self._late()) if result is None or self.over_by else result
+        if result is None or self.over_by:  # a model may swallow its cancellation, and answer: it is late all the same
+            await close(result)
+            return Failure(self._late())
+        said: Any = result.failure() if isinstance(result, Failure) else result.unwrap()
+        self._enter(said.attempts)
+        return result
 
     def ended(self, said: Said, /) -> Said:
         """It came to this by itself."""

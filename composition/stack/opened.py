@@ -109,6 +109,7 @@ class Opened:
     __slots__ = (
         "_entry",
         "_listeners",
+        "_loop",
         "_now",
         "first",
         "first_event",
@@ -124,6 +125,7 @@ class Opened:
         self.first_event = None if isinstance(first, (Finished, Failed)) else now() - entry.started
         self._entry, self._now = entry, now
         self._listeners: list[Listener] = []
+        self._loop = asyncio.get_running_loop()
         self.watchers: list[Callable[[Any], object]] = []
         self.limits: list[Limit] = []
         self.interrupt: Interrupt | None = None
@@ -145,10 +147,9 @@ class Opened:
 
     def strike(self, limit: Limit) -> None:
         """End the stream, now or as soon as somebody waits for more of it."""
-        if self.struck is None:
-            self.struck = limit
-            if self.interrupt is not None:
-                self.interrupt.strike()
+        assert self.interrupt is not None
+        self.struck = self.struck or limit
+        self.interrupt.strike()
 
     def after(self, *earlier: Attempt) -> Opened:
         """The same stream, with what was tried before put first in its ledger."""
@@ -174,13 +175,27 @@ class Opened:
         """The answer, ledger and all, of a stream that ended without any content; None where there is some."""
         if not isinstance(self.first, Finished):
             return None
-        self.first = await self.end(self.first)
+        try:
+            self.first = await self.end(self.first)
+        except BaseException:
+            await self.close()
+            raise
         return self.first.response if isinstance(self.first, Finished) else None
 
     async def close(self) -> None:
-        """Let go of everything, if that hasn't been done."""
-        await self.rest.aclose()
-        self._release()
+        """Let go of everything, if that hasn't been done, also where the model's own stream can't be closed."""
+        try:
+            await self.rest.aclose()
+        finally:
+            self._release()
+
+    def __del__(self) -> None:
+        """A policy has thrown it away: what is held for it is let go on its loop, where no lock is held meanwhile."""
+        if self._listeners:
+            try:
+                self._loop.call_soon_threadsafe(self._release)
+            except RuntimeError:  # its loop has closed
+                self._release()
 
     def _cut_short(self, limit: Limit) -> Failed:
         """What a limit has made of it: to those below, it was cut short."""
@@ -203,8 +218,12 @@ class Opened:
         return last
 
     def _release(self) -> None:
-        while self._listeners:
-            self._listeners.pop(0).release()
+        try:
+            while self._listeners:
+                self._listeners.pop(0).release()
+        finally:
+            if self._listeners:  # one has raised: the others let go all the same
+                self._release()
 
 
 T = TypeVar("T", Response, Opened)

@@ -281,3 +281,23 @@ def test_a_copied_purse_begins_anew_and_the_policy_shows_it():
     policy = compose(ScriptedModel("Hi"), with_budget(tokens=5)).policy
     assert (repr(policy), policy.prices, policy.estimate) == ("Budget(tokens=5)", None, None)
     assert policy.arguments()["usd"].arguments() == {"usd": None, "tokens": 5}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_price_that_raises_when_a_call_is_over_leaves_nothing_set_aside(streamed):
+    def prices(model_id, usage):
+        if usage.output_tokens == 7:
+            raise ZeroDivisionError
+        return 0.001
+
+    purse = Purse(usd=1.0)
+    model = ScriptedModel(Response.of("Hi", usage=Usage(1, 7)))
+    stack = compose(model, with_budget(purse, prices=prices))
+
+    async def read():
+        return [event async for event in stack.stream(REQUEST)]
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(read() if streamed else stack.generate(REQUEST))
+    assert purse.spent_usd == 0.001
+    assert purse.reserve(Cost(0, picodollars(0.999))) is None

@@ -265,3 +265,25 @@ def test_what_makes_no_sense_is_an_error_at_once():
         with_circuit_breaker(Breaker(), pause=5)
     with pytest.raises(ValueError, match="an empty set acts on nothing"):
         with_circuit_breaker(on=[])
+
+
+def test_a_question_that_raises_leaves_no_probe_out():
+    clock = VirtualClock()
+
+    def on(error):
+        if error.message == "odd":
+            raise ZeroDivisionError
+        return True
+
+    broken, odd = ModelError("server", "broken"), ModelError("server", "odd")
+    layer = with_circuit_breaker(minimum=1, pause=10, on=on, clock=clock)
+    stack = compose(ScriptedModel(broken, odd, "Hi"), layer)
+
+    async def main():
+        await stack.generate(REQUEST)
+        await clock.sleep(10)
+        with pytest.raises(ZeroDivisionError):
+            await stack.generate(REQUEST)
+        return (await stack.generate(REQUEST)).unwrap().content
+
+    assert clock.run(main()) == "Hi"

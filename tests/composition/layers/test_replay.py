@@ -28,11 +28,13 @@ from modelport import (
     Usage,
     VirtualClock,
     as_request,
+    bounds,
     compose,
     with_retry,
 )
 from modelport.composition.layers.recording import with_recording
 from modelport.composition.layers.replay import with_replay
+from modelport.domain import Bounds
 
 REQUEST, OTHER = as_request("Hello!"), as_request("Good bye!")
 
@@ -329,3 +331,9 @@ def test_the_repr_shows_the_tape(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     layers = [with_replay("t"), with_replay("t", timed=True)]
     assert [repr(layer(ScriptedModel("Hi")).policy) for layer in layers] == ["Replay('t')", "Replay('t', timed=True)"]
+
+
+@pytest.mark.parametrize(("timed", "longest"), [(False, 0.0), (True, float("inf"))])
+def test_it_makes_no_call_in_the_time_that_the_tape_takes(tmp_path, timed, longest):
+    record(tmp_path / "t", (as_request("Hi"), "Hello"))
+    assert bounds(compose(ScriptedModel("no"), with_replay(tmp_path / "t", timed=timed))) == Bounds(0, 0.0, longest)

@@ -377,6 +377,18 @@ async def at_once(event):
     return event
 
 
+def test_an_empty_answer_that_comes_too_late_is_late_all_the_same():
+    clock = VirtualClock()
+    model = Stubborn(Finished(Response.of("")))
+    stack = compose(model, with_timeout(attempt=3, clock=clock))
+
+    async def main():
+        return await heard(stack), asyncio.current_task().cancelling()
+
+    (last,), cancelling = clock.run(main())
+    assert (last.error.kind, model.closed > 0, cancelling) == ("timeout", True, 0)
+
+
 @pytest.mark.parametrize(("says", "content"), [(["a", "b"], "ab"), (["b"], "b")])
 def test_a_model_that_swallows_its_cancellation_is_late_all_the_same(says, content):
     clock = VirtualClock()

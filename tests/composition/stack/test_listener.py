@@ -1,6 +1,7 @@
 """Whoever listens to a call lets go exactly once, whatever ends the call and on whatever task."""
 
 import asyncio
+from contextlib import aclosing
 
 import attrs
 import pytest
@@ -15,10 +16,15 @@ from modelport import (
     Finished,
     ModelError,
     ScriptedModel,
+    Slots,
     Stall,
+    VirtualClock,
     as_request,
     compose,
     describe,
+    with_concurrency,
+    with_fallback,
+    with_timeout,
 )
 from modelport.composition.stack.opened import heard
 from modelport.composition.stack.policy import Opening
@@ -170,3 +176,76 @@ def test_a_stream_closed_on_another_task_is_released_once():
 
 def test_it_is_described_like_any_layer():
     assert describe(kept("Hi")[0]) == "Diary()\n└─ ScriptedModel"
+
+
+class Sour(ScriptedModel):
+    """A model whose stream can't be closed in peace."""
+
+    async def stream(self, request, /):
+        try:
+            async for event in super().stream(request):
+                yield event
+        finally:
+            await asyncio.sleep(0)
+            raise OSError("it can't be closed")
+
+
+def test_what_is_held_is_let_go_when_the_stream_can_not_be_closed():
+    diary = Diary()
+    stack = Decorated(Sour("Hello", chunk=3), diary)
+
+    async def main():
+        with pytest.raises(OSError, match="it can't be closed"):
+            async with aclosing(stack.stream(REQUEST)) as events:
+                await anext(events)
+
+    asyncio.run(main())
+    assert diary.lines == ["streamed", "Hel", "released"]
+
+
+def test_what_is_held_is_let_go_when_an_empty_stream_is_cut_short_while_it_is_judged():
+    class Slow(ScriptedModel):
+        async def stream(self, request, /):
+            try:
+                yield Finished((await self.generate(request)).unwrap())
+            finally:
+                await clock.sleep(5)
+
+    diary, clock = Diary(), VirtualClock()
+    again = with_fallback(ScriptedModel("b"), on_response="empty", clock=clock)
+    stack = compose(Decorated(Slow(""), diary, clock), again, with_timeout(total=1, clock=clock))
+    assert clock.run(listened(stack))[-1].error.kind == "deadline_exceeded"
+    assert diary.lines == ["streamed", "released"]
+
+
+def test_one_that_raises_when_it_lets_go_keeps_no_other_from_it():
+    class Raising(Page):
+        def release(self):
+            raise ZeroDivisionError
+
+    class Sick(Diary):
+        def page(self):
+            return Raising(self.lines)
+
+    diary = Diary()
+    stack = Decorated(Decorated(Decorated(ScriptedModel("Hello", chunk=3), Sick()), Sick()), diary)
+
+    async def main():
+        with pytest.raises(ZeroDivisionError):
+            async with aclosing(stack.stream(REQUEST)) as events:
+                await anext(events)
+
+    asyncio.run(main())
+    assert diary.lines == ["streamed", "Hel", "released"]
+
+
+def test_what_is_held_for_a_stream_that_a_policy_throws_away_is_let_go():
+    class Again:
+        async def __call__(self, call, model, request, /):
+            await call(model, request)
+            return await call(model, request)
+
+    slots = Slots(1)
+    stack = compose(ScriptedModel("one", "two"), with_concurrency(slots), lambda model: Decorated(model, Again()))
+    assert asyncio.run(listened(stack))[-1].response.content == "two"
+    assert slots.taken == 0

@@ -1,6 +1,7 @@
 """What a request is, in one line."""
 
 import copy
+import math
 import pickle
 import subprocess
 import sys
@@ -177,3 +178,9 @@ def test_what_has_no_canonical_form(options: dict[str, Any], words: str) -> None
     """A value that isn't data is an error that names the option."""
     with pytest.raises(ValueError, match=words):
         of(**options)
+
+
+def test_a_number_that_json_does_not_have_has_no_canonical_form():
+    tool = Tool("t", "", {"maximum": math.inf})
+    with pytest.raises(ValueError, match=r"tools\[0\]\.parameters\['maximum'\]: inf has no canonical form"):
+        fingerprint(Request([Message("user", "Hi")], tools=[tool]))
