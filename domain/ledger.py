@@ -8,7 +8,6 @@ import attrs
 
 from .attempt import Attempt
 from .error import ErrorKind, ModelError
-from .model import Model
 from .response import Response
 
 _Outcome = TypeVar("_Outcome", Response, ModelError)
@@ -23,7 +22,7 @@ _REFUSALS: Final = frozenset(
 class Entry:
     """A call that has been started, for the ledger; not `physical` where a layer answers in the model's place."""
 
-    model: Model
+    model: object
     started: float
     physical: bool = True
 

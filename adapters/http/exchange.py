@@ -47,7 +47,7 @@ class Arriving(Protocol):
 class Exchange(ABC):
     """One physical call. Whatever goes wrong in it raises, and `translated` says what that means."""
 
-    arriving: Arriving
+    arriving: Any  # an `Arriving`, of its wire's own kind
     cut_off: ClassVar = "the stream ended without a finish reason"
 
     @abstractmethod
@@ -74,7 +74,7 @@ class Exchange(ABC):
     @property
     def complete(self) -> bool:
         """Whether the answer is one: what breaks afterwards does no harm."""
-        return self.arriving.complete
+        return bool(self.arriving.complete)
 
     def end(self) -> Iterable[Event]:
         """The events that were waiting for more, once no more chunks come and no stop has ended the text."""
@@ -82,7 +82,8 @@ class Exchange(ABC):
 
     def finish(self) -> Iterable[Event]:
         """The last events of a complete answer."""
-        return self.arriving.finish()
+        last: Iterable[Event] = self.arriving.finish()
+        return last
 
 
 async def answered(exchange: Exchange) -> Result[Response, ModelError]:

@@ -96,8 +96,8 @@ def _shown(chosen: Any) -> str:
 
 
 def _as_answer_filter(bad: Any) -> AnswerFilter | None:
+    answer_filter: AnswerFilter | None = bad
     if bad is None or callable(bad):
-        answer_filter: AnswerFilter | None = bad
         return answer_filter
     names = (bad,) if isinstance(bad, str) else tuple(bad) if isinstance(bad, Iterable) else ()
     try:

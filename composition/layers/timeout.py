@@ -42,7 +42,7 @@ from ..stack.journal import (
 )
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import Opened, Said, T, close, drained
-from ..stack.policy import Between, Call, Decorated, Opening
+from ..stack.policy import Between, Call, Decorated, Opening, is_streamed
 
 _NAMES: Final = ("total", "attempt", "first_event", "idle")
 _SAID: Final = {
@@ -96,7 +96,7 @@ class Timeout(LayerPolicy):
 
         Where silence counts a whole call is streamed underneath, so that there is something to hear.
         """
-        if self.hears and not isinstance(call, Opening):
+        if self.hears and not is_streamed(call):
             return await call(_Streamed(model, self), request)
         if self.total is not None and deadline.left() <= 0:
             return Failure(_TOO_LATE)

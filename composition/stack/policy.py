@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator
-from typing import ClassVar, Protocol, TypeGuard, TypeVar
+from typing import Any, ClassVar, Protocol, TypeGuard, TypeVar
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -45,7 +45,7 @@ class Between:
     """A model that a layer puts before the one below, and that answers for it: its calls are no physical ones."""
 
     inner: Model
-    capabilities: ClassVar = Capabilities()  # nobody asks: the layer declares the model's own
+    capabilities = Capabilities()  # nobody asks: the layer declares the model's own
 
 
 @attrs.frozen
@@ -104,6 +104,11 @@ class Opening:
             raise
         await stream.aclose()
         return Failure(entry.ended(event.error, self.clock.now()))
+
+
+def is_streamed(call: Call[Any]) -> bool:
+    """Whether it opens streams."""
+    return isinstance(call, Opening)
 
 
 @attrs.frozen(repr=False)
