@@ -124,7 +124,7 @@ class AmazonBedrockModel(ApiModel):
         if session is not None:
             _check_own(where, "session", session, "client")
             check_alone(where, "session", {"profile_name": profile_name, "api_key": api_key})
-        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+        self._set(
             model_id=model_id,
             region_name=region_name,
             profile_name=profile_name,

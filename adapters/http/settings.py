@@ -51,6 +51,11 @@ def _flatten(flatten: Any, self: Any) -> bool:
     return bool(flatten)
 
 
+def _read_by(read: Callable[[Any, Any], Any], **how: Any) -> Any:
+    """A field that this function reads, given the value and the model; to type checkers, simply of its type."""
+    return attrs.field(converter=Converter(read, takes_self=True), **how)
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """What every model behind an API is told. A model is its settings, and what its adapter is told besides.
@@ -58,18 +63,18 @@ class Settings:
     Where nobody declares `capabilities`, they are a function that says what is assumed. Raises ValueError or TypeError.
     """
 
-    # mypy's plugin for attrs doesn't read converters that take the instance. An HTTP library's own timeout has no hash.
     model_id: str
-    timeout: Any = attrs.field(converter=Converter(_timeout, takes_self=True), hash=False)  # type: ignore[misc]
-    capabilities: Capabilities = attrs.field(converter=Converter(_capabilities, takes_self=True))  # type: ignore[misc]
-    options: FrozenDict = attrs.field(
-        converter=Converter(_options, takes_self=True),  # type: ignore[misc]
-        hash=False,
-        repr=shown,
-    )
+    timeout: Any = _read_by(_timeout, hash=False)  # an HTTP library's own timeout has no hash
+    capabilities: Capabilities = _read_by(_capabilities)
+    options: FrozenDict = _read_by(_options, hash=False, repr=shown)
     requests_per_minute: float | Limiter | None
-    custom_role_conversions: FrozenDict = attrs.field(converter=Converter(_role_conversions, takes_self=True))  # type: ignore[misc]
-    flatten_messages_as_text: bool = attrs.field(converter=Converter(_flatten, takes_self=True))  # type: ignore[misc]
+    custom_role_conversions: FrozenDict = _read_by(_role_conversions)
+    flatten_messages_as_text: bool = _read_by(_flatten)
     _limiter: Limiter | None = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), True)
     )
+
+    def _set(self, **fields: Any) -> None:
+        """Sets the fields, each read by its own function. Raises ValueError or TypeError for what makes no sense."""
+        model: Any = self
+        model.__attrs_init__(**fields)

@@ -114,7 +114,7 @@ class InferenceClientModel(ApiModel):
         if twice:
             raise ValueError(f"{where}: client_kwargs: no {', '.join(twice)}; {twice[0]}= is an argument of the model")
         check_call({"timeout": timeout, **options}, f"{where}: ")
-        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+        self._set(
             model_id=model_id,
             provider=provider,
             base_url=base_url,

@@ -77,7 +77,7 @@ class LiteLLMModel(LiteLLMCall):
         for name in options:
             if name in _NOT_HERE:
                 raise ValueError(f"{where}: no {name}; an adapter makes one attempt: use {_NOT_HERE[name]}")
-        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+        self._set(
             model_id=model_id,
             api_base=api_base,
             api_key=api_key,

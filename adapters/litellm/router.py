@@ -117,7 +117,7 @@ class LiteLLMRouterModel(LiteLLMCall):
         if client is not None and not hasattr(client, "acompletion"):
             raise TypeError(f"{where}: client= takes a litellm.Router, not {type(client).__name__}")
         models = [deployment["litellm_params"]["model"] for deployment in deployments]
-        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+        self._set(
             model_id=model_id,
             model_list=deployments,
             client=client,

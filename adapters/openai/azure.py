@@ -106,7 +106,7 @@ class AzureOpenAIModel(ChatWire):
             flatten_messages_as_text=flatten_messages_as_text,
             options=options,
         )
-        self.__attrs_init__(**fields)  # pyright: ignore[reportAttributeAccessIssue]
+        self._set(**fields)
 
     @property
     def provider(self) -> str:

@@ -96,7 +96,7 @@ class OpenAIModel(ChatWire):
             options=options,
             reasoning_name=reasoning_name,
         )
-        self.__attrs_init__(**fields)  # pyright: ignore[reportAttributeAccessIssue]
+        self._set(**fields)
 
     @property
     def provider(self) -> str:
