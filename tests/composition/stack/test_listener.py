@@ -249,3 +249,17 @@ def test_what_is_held_for_a_stream_that_a_policy_throws_away_is_let_go():
     stack = compose(ScriptedModel("one", "two"), with_concurrency(slots), lambda model: Decorated(model, Again()))
     assert asyncio.run(listened(stack))[-1].response.content == "two"
     assert slots.taken == 0
+
+
+def test_what_is_thrown_away_after_its_loop_is_let_go_at_once():
+    kept, diary = [], Diary()
+
+    class Keeping:
+        async def __call__(self, call, model, request, /):
+            kept.append((await call(model, request)).unwrap())
+            return Failure(BROKEN)
+
+    asyncio.run(listened(Decorated(Decorated(ScriptedModel("Hello"), diary), Keeping())))
+    assert diary.lines == ["streamed"]
+    kept.clear()
+    assert diary.lines == ["streamed", "released"]
