@@ -2,25 +2,28 @@
 
     .venv/bin/python locks/install.py locks/dev.txt
 
-Nothing is resolved. PyTorch's build for CUDA, which PyPI has for Linux, wants libraries that its build for a CPU does
-not: these have a lock of their own, `cuda.txt`, which is installed only where that build is.
+Nothing is resolved. PyTorch, which `dev` needs, has builds for a CPU that PyPI doesn't have: one that pip is told of
+(PIP_FIND_LINKS) is taken, and else PyPI's, with the libraries that its build for CUDA wants.
 """
 
-import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 
 def install(lock: Path) -> None:
-    """Install `lock`, and what PyTorch's build for CUDA needs if that is the one that came."""
+    """Install `lock`, and PyTorch where it is needed."""
+    _pip(lock)
+    if lock.stem == "dev" and not _pip(lock.with_name("torch-cpu.txt"), needed=False):
+        print("pip knows no build of PyTorch for a CPU alone: it takes PyPI's", file=sys.stderr)
+        _pip(lock.with_name("torch.txt"))
+        _pip(lock.with_name("cuda.txt"))
+
+
+def _pip(lock: Path, *, needed: bool = True) -> bool:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input"]
-    exactly = [*pip, "install", "--no-deps", "--require-hashes", "--requirement"]
-    subprocess.run([*exactly, lock], check=True)
-    has_torch = re.search(r"^torch==", lock.read_text(), re.MULTILINE)
-    if has_torch and any(re.match("nvidia|cuda", each) for each in metadata.requires("torch") or ()):
-        subprocess.run([*exactly, lock.with_name("cuda.txt")], check=True)
+    exactly = [*pip, "install", "--no-deps", "--require-hashes", "--requirement", str(lock)]
+    return subprocess.run(exactly, check=needed, stderr=None if needed else subprocess.DEVNULL).returncode == 0
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python locks/renew.py            every lock beside this file, from pyproject.toml (`make lock`)
     python locks/renew.py FOLDER     the newest of everything, past the ends of our ranges, into FOLDER (`make latest`)
 
-It runs uv, which its own lock brings. A lock holds for each Python and platform that is supported. Of PyTorch it has
-PyPI's builds and, beside them, those for a CPU that this machine is told of (PIP_FIND_LINKS): pip then takes either.
+It runs uv, which its own lock brings. A lock holds for each Python and platform that is supported. PyTorch has locks of
+its own: of PyPI's builds, and of the one for a CPU that this machine is told of (PIP_FIND_LINKS).
 """
 
 import os
@@ -34,6 +34,7 @@ LOCKED: dict[str, str | list[str]] = {
 }
 APART = {"mlx", "vllm"}
 ALONE = {"weights"}  # what it says that it needs would compile for 20 minutes, and isn't needed for its file
+TORCH = re.compile(r"torch==")
 CUDA = re.compile(r"nvidia-|cuda-|triton\b")  # what PyTorch's builds for CUDA need, and those for a CPU do not
 UNWANTED = ["torchaudio", "torchcodec", "torchvision"]  # built for CUDA: vLLM for a CPU can't be imported beside them
 _BLOCK = re.compile(r"^\S.*(?:\n[ \t].*)*", re.MULTILINE)
@@ -56,9 +57,12 @@ def renew(folder: Path) -> None:
             blocks = _compiled(wanted, project.parent, arguments, FOUND if name == "vllm" else {})
             if name == "dev":
                 (project.parent / "shared.txt").write_text("\n".join(each.split(" \\\n")[0] for each in blocks))
+                torch = [each for each in blocks if TORCH.match(each)]
+                _write(folder / "torch.txt", torch)
+                _write(folder / "torch-cpu.txt", _built_for_a_cpu(torch, project.parent))
                 _write(folder / "cuda.txt", [each for each in blocks if CUDA.match(each)])
-                blocks = [_with_builds_for_a_cpu(each, project.parent) for each in blocks]
-            _write(folder / f"{name}.txt", [each for each in blocks if not CUDA.match(each)])
+            elsewhere = [CUDA, TORCH] if name == "dev" else [CUDA]
+            _write(folder / f"{name}.txt", [each for each in blocks if not any(kind.match(each) for kind in elsewhere)])
 
 
 def _compiled(wanted: str | list[str], place: Path, arguments: list[str], environment: dict[str, str]) -> list[str]:
@@ -90,15 +94,12 @@ def _compiled(wanted: str | list[str], place: Path, arguments: list[str], enviro
     return _BLOCK.findall(done.stdout)
 
 
-def _with_builds_for_a_cpu(block: str, place: Path) -> str:
-    version = re.match(r"torch==[\w.]+", block)
-    if not version:
-        return block
+def _built_for_a_cpu(torch: list[str], place: Path) -> list[str]:
+    """The build for a CPU of this release, as far as this machine is told of one."""
     if not FOUND["UV_FIND_LINKS"]:
-        sys.exit("PIP_FIND_LINKS names no folder with PyTorch's build for a CPU: the lock would lose its hash")
-    [local] = _compiled([f"{version[0]}+cpu"], place, ["--no-deps"], FOUND)
-    hashes = "".join(f" \\\n    {each}" for each in re.findall(r"--hash=\S+", local))
-    return block.replace("\n    # via", f"{hashes}\n    # via", 1)
+        sys.exit("PIP_FIND_LINKS names no folder with PyTorch's build for a CPU: the lock would lose it")
+    [version] = re.findall(r"^torch==[\w.]+", "\n".join(torch), re.MULTILINE)
+    return [each for each in _compiled([f"{version}+cpu"], place, [], FOUND) if TORCH.match(each)]
 
 
 def _write(lock: Path, blocks: list[str]) -> None:

@@ -37,7 +37,9 @@ class Pin:
 
 
 def pins(lock: str) -> list[Pin]:
-    blocks = (ROOT / "locks" / f"{lock}.txt").read_text().replace("\n ", " ").splitlines()
+    names = (lock, "torch", "torch-cpu") if lock == "dev" else (lock,)
+    texts = [(ROOT / "locks" / f"{name}.txt").read_text() for name in names]
+    blocks = "".join(texts).replace("\n ", " ").splitlines()
     return [Pin(block) for block in blocks if not block.startswith("#")]
 
 
