@@ -31,15 +31,16 @@ class Entry:
         if outcome.attempts or not self.physical:
             return outcome
         if isinstance(outcome, Response):
-            r, attempt = outcome, self._attempt("answered", now, first_event, usage=outcome.usage)
+            r, attempt = outcome, self.attempt("answered", now, first_event, usage=outcome.usage)
             # Every call that succeeds comes through here, and attrs.evolve costs more than twice as much.
             return Response(
                 r.message, r.finish_reason, r.stopped_by, r.usage, r.model_id, r.response_id, (attempt,), r.raw
             )
         if outcome.kind in _REFUSALS:
             return outcome
-        return outcome.after(self._attempt(outcome.kind.value, now, first_event, message=outcome.message))
+        return outcome.after(self.attempt(outcome.kind.value, now, first_event, message=outcome.message))
 
-    def _attempt(self, outcome: str, now: float, first_event: float | None, **rest: Any) -> Attempt:
+    def attempt(self, outcome: str, now: float, first_event: float | None, **rest: Any) -> Attempt:
+        """The attempt that came to this just now; `rest` are more fields of it."""
         provider, model_id = getattr(self.model, "provider", None), getattr(self.model, "model_id", None)
         return Attempt(provider, model_id, outcome, self.started, now - self.started, first_event, **rest)

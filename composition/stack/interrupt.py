@@ -16,23 +16,20 @@ class Interrupt:
     After the wait, however it ended, `mine` says whether all that happened was this interruption, and clears it away.
     """
 
-    __slots__ = ("_before", "_known", "_struck", "loop", "waiting")
+    __slots__ = ("_before", "_struck", "loop", "waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.waiting: asyncio.Task[Any] | None = None
         """The task that waits; None while nobody does."""
-        self._known: asyncio.Task[Any] | None = None
         self._struck: asyncio.Task[Any] | None = None
         self._before = 0
 
     def begin(self) -> None:
-        """The current task waits from now on."""
-        task = asyncio.current_task(self.loop)
-        if task is not self._known and task is not None:
-            self._known = task
-            self._before = task.cancelling()
-        self.waiting = task
+        """The current task waits from now on; it may have been cancelled before, and have gone on all the same."""
+        self.waiting = asyncio.current_task(self.loop)
+        if self.waiting is not None:
+            self._before = self.waiting.cancelling()
 
     def strike(self) -> None:
         """Interrupt who waits; does nothing where nobody does."""

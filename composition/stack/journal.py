@@ -16,6 +16,7 @@ from returns.result import Failure, Result
 from ...adapters.process.clock import Clock
 from ...domain.attempt import Attempt
 from ...domain.error import ModelError
+from ...domain.ledger import Entry
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
@@ -106,12 +107,12 @@ class Journaled:
 class JournaledCall:
     """One call in a journal."""
 
-    __slots__ = ("_clock", "_journal", "_model", "_said", "first_event", "started")
+    __slots__ = ("_clock", "_entry", "_journal", "_said", "first_event")
 
     def __init__(self, journal: Journal, model: Model, clock: Clock) -> None:
-        self._journal, self._model, self._clock = journal, model, clock
+        self._journal, self._clock = journal, clock
+        self._entry = Entry(first_leaf(model), clock.now())
         self._said: Response | ModelError | None = None
-        self.started = clock.now()
         self.first_event: float | None = None
 
     def opened(self, result: Result[T, ModelError]) -> Result[T, ModelError]:
@@ -131,10 +132,7 @@ class JournaledCall:
 
     def attempt(self, outcome: str, message: str | None = None) -> Attempt:
         """The entry of a call that came to this just now."""
-        now, leaf = self._clock.now(), first_leaf(self._model)
-        provider, model_id = getattr(leaf, "provider", None), getattr(leaf, "model_id", None)
-        seconds = now - self.started
-        return Attempt(provider, model_id, outcome, self.started, seconds, self.first_event, message=message)
+        return self._entry.attempt(outcome, self._clock.now(), self.first_event, message=message)
 
 
 def journaled(model: Model, clock: Clock) -> Model:

@@ -301,12 +301,12 @@ async def drained(opening: Callable[..., Awaitable[Result[Opened, ModelError]]],
                     yield event
             else:
                 resumes = [limit.resumed for limit in opened.limits]
-                loop, current_task, reader = interrupt.loop, asyncio.current_task, None
+                begin = interrupt.begin
                 try:
                     for resumed in resumes:
                         resumed()
                     if opened.struck is None:
-                        interrupt.begin()
+                        begin()
                         async for event in opened.rest:
                             interrupt.waiting = None
                             kind = type(event)
@@ -320,11 +320,7 @@ async def drained(opening: Callable[..., Awaitable[Result[Opened, ModelError]]],
                                 resumed()
                             if opened.struck is not None:
                                 break
-                            if current_task(loop) is reader:
-                                interrupt.waiting = reader
-                            else:
-                                interrupt.begin()
-                                reader = interrupt.waiting
+                            begin()
                 except asyncio.CancelledError:
                     if not interrupt.mine():
                         raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+from contextlib import suppress
 
 import attrs
 import pytest
@@ -632,3 +633,27 @@ def test_a_call_lasts_as_long_as_a_plain_reading_of_its_limits_says(gaps, total,
 
     shown, when, finished = plainly()
     assert clock.run(read()) == (shown, pytest.approx(when, abs=1e-4), finished)
+
+
+def test_a_reader_that_goes_on_after_a_cancellation_is_told_of_a_silence_all_the_same():
+    clock = VirtualClock()
+    slow = Stall("one two", after=2, seconds=9)
+    model = ScriptedModel(slow, chunk=2, sleep=clock.sleep)
+    stack = compose(model, with_timeout(idle=3, clock=clock))
+
+    async def reader():
+        events = []
+        async for event in stack.stream(REQUEST):
+            events.append(event)
+            if len(events) == 2:
+                with suppress(asyncio.CancelledError):
+                    await clock.sleep(60)
+        return events
+
+    async def main():
+        task = asyncio.create_task(reader())
+        await clock.sleep(1)
+        task.cancel()
+        return await task
+
+    assert clock.run(main())[-1].error.kind == "timeout"
