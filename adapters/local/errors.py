@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
+from ..process.inside import Inside
 
 Meaning = tuple[ErrorKind, Scope, Sent]
 
@@ -80,11 +81,23 @@ _OF_MEMORY: Final = (
 )
 
 
+Words = tuple[str, str | Inside, Meaning]
+"""A phase, words that an exception says in it, in any case, and what that means. Words are an `Inside` where a test can
+look for them in the library's source."""
+
+
+def _in_lower_case(by_words: tuple[Words, ...]) -> tuple[tuple[str, str, Meaning], ...]:
+    return tuple(
+        (phase, (words.name if isinstance(words, Inside) else words).lower(), meaning)
+        for phase, words, meaning in by_words
+    )
+
+
 @attrs.frozen
 class Errors:
     """What a runtime's exceptions mean: what all share, and what it says in names, words and phases of its own.
 
-    `by_words` has a phase, or none for any, and words in told case; the first that fits counts. `extra` is what `pip`
+    Of `by_words` the first that fits counts. `extra` is what `pip`
     is told to install for the runtime, with the packages of `brings`.
     """
 
@@ -93,7 +106,7 @@ class Errors:
     brings: frozenset[str] = frozenset()
     by_name: Mapping[str, Meaning] = attrs.field(factory=dict)
     by_phase: Mapping[tuple[str, str], Meaning] = attrs.field(factory=dict)
-    by_words: tuple[tuple[str, str, Meaning], ...] = ()
+    by_words: tuple[tuple[str, str, Meaning], ...] = attrs.field(default=(), converter=_in_lower_case)
     say: Callable[[Exception], str] = lambda error: f"{type(error).__name__}: {' '.join(str(error).split())}"
 
     def translate(self, error: Exception, model_id: str | None = None, phase: str = "generating") -> ModelError:
@@ -114,7 +127,7 @@ class Errors:
         told = " ".join(str(error).split()).lower()
         own = (self.say(error).partition(":")[0], *(base.__name__ for base in type(error).__mro__))
         found: Meaning | None = NO_MEMORY if any(words in told for words in _OF_MEMORY) else _BY_NAME.get(own[1])
-        found = found or next((it for when, words, it in self.by_words if when in ("", phase) and words in told), None)
+        found = found or next((it for when, words, it in self.by_words if when == phase and words in told), None)
         found = found or next((by_name[name] for name in (*own, *names(error)) if name in by_name), None)
         found = found or next(by_phase[phase, name] for name in own if (phase, name) in by_phase)
         return (*NO_MEMORY[:2], Sent.YES) if found is NO_MEMORY and phase == "generating" else found

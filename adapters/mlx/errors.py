@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..local.errors import NOT_FOUND, UNSUPPORTED, Errors
+from .sdk import OTHER_PARAMETERS
 
 ERRORS: Final = Errors(
     "mlx",
@@ -16,7 +17,7 @@ ERRORS: Final = Errors(
     by_words=(
         ("loading", "[read] unable to read", NOT_FOUND),
         ("loading", "safetensor", NOT_FOUND),  # there are no weights, or no whole ones
-        ("loading", "parameters not in model", UNSUPPORTED),
+        ("loading", OTHER_PARAMETERS, UNSUPPORTED),
         ("loading", "can be converted", UNSUPPORTED),
         ("loading", "not supported", UNSUPPORTED),
         ("loading", " parameters: ", NOT_FOUND),  # "Missing 9 parameters: ..."

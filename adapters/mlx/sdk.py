@@ -25,6 +25,10 @@ MERGE: Final = _of(f"{_CACHES}:KVCache", "merge", "calls of a model at the same 
 TOKENIZER: Final = _of("mlx_lm.tokenizer_utils:TokenizerWrapper", "_tokenizer", "no response format can be followed")
 ROPE: Final = _of("mlx_lm.models.llama:ModelArgs", "rope_theta", _OTHERWISE)
 SCALING: Final = _of("mlx_lm.models.llama:ModelArgs", "rope_scaling", _OTHERWISE)
+# Words of an exception of a kind that says nothing more
+OTHER_PARAMETERS: Final = Inside(
+    "mlx", "mlx.nn.layers.base", "parameters not in model", "a model of another kind is a `server` error"
+)
 
 INSIDES: Final[tuple[Inside, ...]] = (
     MERGE,
@@ -52,8 +56,7 @@ INSIDES: Final[tuple[Inside, ...]] = (
     *(_of("mlx_lm.sample_utils", name) for name in ("apply_min_p", "apply_top_k", "apply_top_p", "greedy_sampler")),
     _of("mlx_lm.utils", "DEFAULT_ALLOW_PATTERNS"),
     _of("mlx_lm.utils", "load_config"),
-    # Words of exceptions of a kind that says nothing more
-    Inside("mlx", "mlx.nn.layers.base", "parameters not in model", "a model of another kind is a `server` error"),
+    OTHER_PARAMETERS,
 )
 
 

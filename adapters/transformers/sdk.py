@@ -33,6 +33,27 @@ OWN_WAYS: Final = tuple(
 )
 STATEFUL: Final = _of("transformers:PreTrainedModel", "_is_stateful")
 ROPE: Final = _of("transformers:LlamaConfig", "rope_parameters")
+DYNAMIC_CACHE: Final = _of(_CACHES, "DynamicCache")
+DYNAMIC_LAYER: Final = _of(_CACHES, "DynamicLayer")
+# Words of exceptions of a kind that says nothing more
+OWN_CODE: Final = _of(
+    "transformers.dynamic_module_utils", "trust_remote_code", "a repository with code of its own is `not_found`"
+)
+UNKNOWN_KIND: Final = _of(
+    "transformers.models.auto.configuration_auto",
+    "does not recognize this architecture",
+    "a model of an unknown kind is `invalid_request` instead of `unsupported`",
+)
+NO_MODEL: Final = _of(
+    "transformers.models.auto.configuration_auto",
+    "Unrecognized model",
+    "a folder that holds no model is `invalid_request` instead of `not_found`",
+)
+OTHER_WEIGHTS: Final = _of(
+    "transformers.modeling_utils",
+    "ignore_mismatched_sizes",
+    "weights of another model are a `server` error instead of `not_found`",
+)
 
 INSIDES: Final[tuple[Inside, ...]] = (
     *OWN_WAYS,
@@ -41,30 +62,19 @@ INSIDES: Final[tuple[Inside, ...]] = (
     _argument(f"{_GENERATION}.generate", "custom_generate"),
     _argument(_LLAMA, " or ".join(CACHE_NAMES)),
     *(_argument(_LLAMA, name) for name in ("attention_mask", "position_ids", "use_cache", "logits_to_keep")),
-    *(_of(_CACHES, name) for name in ("Cache", "CacheLayerMixin", "DynamicCache", "DynamicLayer")),
+    *(_of(_CACHES, name) for name in ("Cache", "CacheLayerMixin")),
+    DYNAMIC_CACHE,
+    DYNAMIC_LAYER,
     *(_of(f"{_CACHES}:Cache", name) for name in ("layers", "offloading")),
     *(
         _of(f"{_CACHES}:CacheLayerMixin", name)
         for name in ("get_mask_sizes", "get_max_length", "get_seq_length", "is_compileable", "update")
     ),
     _of("transformers:GenerationConfig", "get_generation_mode"),
-    # Words of exceptions of a kind that says nothing more
-    _of("transformers.dynamic_module_utils", "trust_remote_code", "a repository with code of its own is `not_found`"),
-    _of(
-        "transformers.models.auto.configuration_auto",
-        "does not recognize this architecture",
-        "a model of an unknown kind is `invalid_request` instead of `unsupported`",
-    ),
-    _of(
-        "transformers.models.auto.configuration_auto",
-        "Unrecognized model",
-        "a folder that holds no model is `invalid_request` instead of `not_found`",
-    ),
-    _of(
-        "transformers.modeling_utils",
-        "ignore_mismatched_sizes",
-        "weights of another model are a `server` error instead of `not_found`",
-    ),
+    OWN_CODE,
+    UNKNOWN_KIND,
+    NO_MODEL,
+    OTHER_WEIGHTS,
 )
 
 

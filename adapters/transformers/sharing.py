@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .sdk import CACHE_NAMES, OWN_WAYS, ROPE, STATEFUL, cache_argument
+from .sdk import CACHE_NAMES, DYNAMIC_CACHE, DYNAMIC_LAYER, OWN_WAYS, ROPE, STATEFUL, cache_argument
 
 # Arguments that only `generate`'s own ways of decoding know.
 _APART = frozenset(
@@ -79,7 +79,7 @@ def shares(ids: Any, config: Any, rest: Mapping[str, Any]) -> bool:
         and rest.keys() <= _PASSED
         and (mask is None or bool(mask.all()))
         and rest.get("logits_to_keep", 1) == 1
-        and type(cache).__name__ == "DynamicCache"
+        and type(cache).__name__ == DYNAMIC_CACHE.name
         and not getattr(cache, "offloading", False)
-        and all(type(layer).__name__ == "DynamicLayer" for layer in cache.layers)
+        and all(type(layer).__name__ == DYNAMIC_LAYER.name for layer in cache.layers)
     )

@@ -15,12 +15,13 @@ import attrs
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ..local.errors import NO_MEMORY, NOT_FOUND, OF_THE_REQUEST, UNSUPPORTED, Errors
 from .engine import Closed
+from .sdk import DIED, NO_ROOM, NO_SUCH_MODEL, NO_WEIGHTS
 
 _RECORD: Final = "\x1e"
 _RAISED: Final = re.compile(r"^((?:\w+\.)*\w+): (.*)", re.MULTILINE)
 
 
-class Failed(Exception):
+class EngineFailed(Exception):
     """The engine's processes failed with this, which begins with the exception's name."""
 
 
@@ -43,7 +44,7 @@ def cause(log: str) -> str:
     'ValueError: no room for it'
     """
     for record in log.split(_RECORD):
-        if "died unexpectedly" in record:
+        if DIED.name in record:
             return record.partition("\n")[0].partition(", ")[0]
         raised = list(_RAISED.finditer(record.partition("Traceback (most recent call last):")[2]))
         if raised and not raised[-1].group(1).endswith("EngineDeadError"):
@@ -54,7 +55,7 @@ def cause(log: str) -> str:
 
 def _said(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text if isinstance(error, Failed) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, EngineFailed) else f"{type(error).__name__}: {text}"
 
 
 _DEAD: Final = (ErrorKind.SERVER, Scope.MODEL, Sent.YES)
@@ -72,15 +73,9 @@ ERRORS: Final = Errors(
         "VLLMValidationError": OF_THE_REQUEST,
     },
     by_words=(  # what is said of the same thing under the names of many exceptions
-        ("loading", "available memory on node", NO_MEMORY),
-        ("loading", "available kv cache memory", NO_MEMORY),
-        ("loading", "no available memory", NO_MEMORY),
-        ("loading", "free memory on device", NO_MEMORY),
-        ("loading", "are not supported for now", UNSUPPORTED),
-        ("loading", "model architectures", UNSUPPORTED),
-        ("loading", "cannot find any model weights", NOT_FOUND),
-        ("loading", "safetensor", NOT_FOUND),
-        ("loading", "weights were not initialized", NOT_FOUND),
+        *(("loading", words, NO_MEMORY) for words in NO_ROOM),
+        *(("loading", words, UNSUPPORTED) for words in NO_SUCH_MODEL),
+        *(("loading", words, NOT_FOUND) for words in (*NO_WEIGHTS, "safetensor")),
     ),
     say=_said,
 )
@@ -98,7 +93,7 @@ def translate(error: Exception, model_id: str | None = None, phase: str = "gener
     if isinstance(error, Closed):
         return attrs.evolve(found, message="the model was closed while it answered")
     if type(error).__name__ == "EngineDeadError":
-        of_memory = ERRORS.meaning(Failed(why), "loading")[0] is ErrorKind.OVERLOADED
+        of_memory = ERRORS.meaning(EngineFailed(why), "loading")[0] is ErrorKind.OVERLOADED
         message = "the engine died" + (f": {why}" if why else "") + "; the next call starts it again"
         return attrs.evolve(found, kind=ErrorKind.OVERLOADED if of_memory else found.kind, message=message)
     if found.kind is ErrorKind.MISSING_DEPENDENCY and isinstance(error, ImportError):

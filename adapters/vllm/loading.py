@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from ..files import places
 from ..files.torch_folder import default_folder
-from . import errors as vllm_failures
+from . import errors
 from . import sdk as vllm_sdk
 
 _ENVIRONMENT: Final = {
@@ -55,7 +55,7 @@ class Start:
         except Exception as error:
             why = self.why()
             if why and isinstance(error, RuntimeError):
-                raise vllm_failures.Failed(why) from error
+                raise errors.EngineFailed(why) from error
             raise
         finally:
             _hidden.now = False
@@ -63,7 +63,7 @@ class Start:
     def why(self) -> str:
         """What the engine's processes failed with."""
         try:
-            return "" if self._scratch is None else vllm_failures.cause((self._scratch / "errors").read_text())
+            return "" if self._scratch is None else errors.cause((self._scratch / "errors").read_text())
         except OSError:
             return ""
 
@@ -84,7 +84,7 @@ class Start:
         self._scratch = Path(tempfile.mkdtemp(prefix="modelport-vllm-"))
         config = {
             **default,
-            **vllm_failures.written_to(default, self._scratch / "errors"),
+            **errors.written_to(default, self._scratch / "errors"),
         }
         file = self._scratch / "logging.json"
         file.write_text(json.dumps(config))

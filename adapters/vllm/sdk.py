@@ -18,6 +18,7 @@ _PROCESSES: Final = "vllm.v1.engine.utils:CoreEngineProcManager"
 _ORPHANS: Final = "an engine's processes may outlive their engine for a moment, with the memory that they hold"
 _CHILD: Final = "a forked child that ends may end its parent's engine"
 _CAUSE: Final = "why an engine didn't start stands in vLLM's log alone"
+_SERVER: Final = "the kind of an error of loading is `server`"
 _UNLIKE: Final = "its engine can't be used by this release of modelport"
 
 
@@ -45,6 +46,22 @@ MAIN: Final = tuple(
 NAME: Final = _of(_PROCESSES, "EngineCore", "a program that ends while an engine starts waits half a minute for it")
 LOGGING: Final = _of("vllm.config.logging", "LoggingConfig", _CAUSE)
 LOGGING_DEFAULT: Final = _of("vllm.logger", "DEFAULT_LOGGING_CONFIG", _CAUSE)
+DIED: Final = _of("vllm.v1.utils", "died unexpectedly", f"of a process that is killed, {_CAUSE}")
+# What it says of memory, of models and of weights while it loads them
+NO_ROOM: Final = (
+    _of("vllm.v1.worker.cpu_worker", "Available memory on node", _SERVER),
+    _of("vllm.v1.worker.utils", "Free memory on device", _SERVER),
+    _of("vllm.v1.core.kv_cache_utils", "available KV cache memory", _SERVER),
+    _of("vllm.v1.core.kv_cache_utils", "No available memory", _SERVER),
+)
+NO_SUCH_MODEL: Final = (
+    _of("vllm.model_executor.models.registry", "are not supported for now", _SERVER),
+    _of("vllm.model_executor.models.registry", "Model architectures", _SERVER),
+)
+NO_WEIGHTS: Final = (
+    _of("vllm.model_executor.model_loader.default_loader", "Cannot find any model weights", _SERVER),
+    _of("vllm.model_executor.model_loader.default_loader", "weights were not initialized", _SERVER),
+)
 
 INSIDES: Final[tuple[Inside, ...]] = (
     ENGINE_CORE,
@@ -87,20 +104,10 @@ INSIDES: Final[tuple[Inside, ...]] = (
         _of("vllm.exceptions", name, "the kind of an error is `server`")
         for name in ("LoRAAdapterNotFoundError", "MaxQueuedTokensError", "QueueOverflowError", "VLLMValidationError")
     ),
-    _of("vllm.v1.utils", "died unexpectedly", f"of a process that is killed, {_CAUSE}"),
-    *(
-        _of(owner, words, "the kind of an error of loading is `server`")
-        for owner, words in (
-            ("vllm.v1.worker.cpu_worker", "Available memory on node"),
-            ("vllm.v1.worker.utils", "Free memory on device"),
-            ("vllm.v1.core.kv_cache_utils", "available KV cache memory"),
-            ("vllm.v1.core.kv_cache_utils", "No available memory"),
-            ("vllm.model_executor.models.registry", "are not supported for now"),
-            ("vllm.model_executor.models.registry", "Model architectures"),
-            ("vllm.model_executor.model_loader.default_loader", "Cannot find any model weights"),
-            ("vllm.model_executor.model_loader.default_loader", "weights were not initialized"),
-        )
-    ),
+    DIED,
+    *NO_ROOM,
+    *NO_SUCH_MODEL,
+    *NO_WEIGHTS,
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from modelport import JsonObject, JsonSchema, ModelFailure, Regex
 from modelport.adapters.vllm.engine import Closed
-from modelport.adapters.vllm.errors import Failed, cause, translate
+from modelport.adapters.vllm.errors import EngineFailed, cause, translate
 from modelport.adapters.vllm.sampling import Asked, asked, structured
 
 WORKER = (
@@ -50,10 +50,14 @@ def named(name: str, message: str = "x", base: type[Exception] = Exception) -> E
 @pytest.mark.parametrize(
     ("error", "phase", "expected"),
     [
-        (Failed("SafetensorError: incomplete"), "loading", ("not_found", "model", "no")),
-        (Failed("ValueError: No available memory for the cache blocks."), "loading", ("overloaded", "model", "no")),
-        (Failed("RuntimeError: can't allocate memory"), "loading", ("overloaded", "model", "no")),
-        (Failed("RuntimeError: something else"), "loading", ("server", "model", "no")),
+        (EngineFailed("SafetensorError: incomplete"), "loading", ("not_found", "model", "no")),
+        (
+            EngineFailed("ValueError: No available memory for the cache blocks."),
+            "loading",
+            ("overloaded", "model", "no"),
+        ),
+        (EngineFailed("RuntimeError: can't allocate memory"), "loading", ("overloaded", "model", "no")),
+        (EngineFailed("RuntimeError: something else"), "loading", ("server", "model", "no")),
         (TypeError("unexpected keyword argument 'flavour'"), "loading", ("invalid_request", "model", "no")),
         (ValueError("Model architectures ['X'] are not supported"), "loading", ("unsupported", "model", "no")),
         (OSError("there is no config.json"), "loading", ("not_found", "model", "no")),
