@@ -78,12 +78,12 @@ class Inside:
         return f"has no {self.owner}.{self.name} any more: {self.lost}"
 
     def stands(self) -> bool:
-        """Whether the installed release has it: as an attribute, or where its class or module assigns or defines it."""
+        """Whether the installed release has it: as an attribute, or in the source of its class, module or function."""
         owner = self.holder()
         if hasattr(owner, self.name) or self.name in getattr(owner, "__annotations__", ()):
             return True
         told = list(inspect.getmro(owner)[:-1]) if inspect.isclass(owner) else [owner]
-        return any(re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", inspect.getsource(each)) for each in told)
+        return any(_says(inspect.getsource(each), self.name) for each in told)
 
     def holder(self) -> Any:
         """The module, class or function that has it."""
@@ -113,6 +113,14 @@ class Argument(Inside):
     def _taken(self, function: Any) -> str | None:
         known = inspect.signature(function).parameters
         return next((name for name in self.name.split(" or ") if name in known), None)
+
+
+def _says(source: str, name: str) -> bool:
+    """Whether this code assigns, defines, imports or quotes a name; words that are no name just stand in it."""
+    if not name.isidentifier():
+        return name in source
+    assigned = rf"(?:\b(?:self|cls)\.|^\s*){name}\s*(?::[^=\n]+)?=(?!=)"
+    return bool(re.search(rf"{assigned}|\b(?:def|class|import) {name}\b|[\"']{name}[\"']", source, re.MULTILINE))
 
 
 def changed(package: str, what: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import linecache
+import sys
 import tomllib
 import warnings
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from insides import PAGE, SDKS, insides, page, repeated
@@ -19,6 +21,7 @@ COMES_WITH = {"botocore": "boto3", "openvino": "openvino-genai"}  # which pin it
 INSIDES = [pytest.param(file, inside, id=f"{file}-{inside.name}") for file in SDKS for inside in insides(file)]
 
 
+@pytest.mark.filterwarnings("ignore")  # a library may warn of another one while it is imported
 @pytest.mark.parametrize(("file", "inside"), INSIDES)
 def test_it_stands_in_the_installed_release(file: str, inside: Inside) -> None:
     if importlib.util.find_spec(SDKS[file]) is None:
@@ -72,6 +75,30 @@ def test_what_is_gone_is_said_once_with_the_release_and_what_is_lost() -> None:
 def test_a_name_that_nothing_has_does_not_stand() -> None:
     assert not Inside("attrs", "attr._make:Attribute", "_never_there", "nothing").stands()
     assert Inside("attrs", "attr._make:Attribute", "_setattrs", "nothing").stands()
+
+
+@pytest.mark.parametrize(
+    ("source", "stands"),
+    [
+        ("self._client = made", True),
+        ("    _client: Client | None = None", True),
+        ("def _client(self):", True),
+        ("from a import _client", True),
+        ("raise Missing('_client')", True),
+        ("return self._client.get(url)", False),
+        ("if self._client == other:", False),
+        ("self._clients = _client_of(made)", False),
+    ],
+)
+def test_a_name_stands_where_it_is_made_and_not_where_it_is_used(source: str, stands: bool) -> None:
+    module = ModuleType("a_library")
+    linecache.cache["a_library.py"] = (len(source), None, [f"{source}\n"], "a_library.py")
+    module.__file__ = "a_library.py"
+    sys.modules["a_library"] = module
+    try:
+        assert Inside("a-library", "a_library", "_client", "nothing").stands() is stands
+    finally:
+        del sys.modules["a_library"], linecache.cache["a_library.py"]
 
 
 @pytest.mark.parametrize("owner", ["attr._make:Attribute", "attr._make:Nobody", "attr.nowhere", "builtins:dict"])
