@@ -70,7 +70,7 @@ def _compiled(wanted: str | list[str], place: Path, arguments: list[str], enviro
     inputs, text = (
         (["pyproject.toml", "--extra", wanted], "") if isinstance(wanted, str) else (["-"], "\n".join(wanted))
     )
-    how = ["--quiet", "--universal", "--python-version", "3.11", "--no-header", "--generate-hashes"]
+    how = ["--quiet", "--universal", "--python-version", "3.11", "--no-header", "--generate-hashes", "--system-certs"]
     done = subprocess.run(
         [
             Path(sys.executable).with_name("uv"),
