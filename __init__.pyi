@@ -26,6 +26,7 @@ from .composition.stack.compose import Layer as Layer, compose as compose, descr
 from .composition.stack.policy import Call as Call, Decorated as Decorated, Policy as Policy
 from .domain.attempt import Attempt as Attempt, Skipped as Skipped, Wait as Wait
 from .domain.bad_answer import BadAnswer as BadAnswer
+from .domain.call_options import CallOptions as CallOptions, Options as Options
 from .domain.capability import Capabilities as Capabilities, missing as missing
 from .domain.error import (
     MEANING as MEANING,
