@@ -11,7 +11,7 @@ import contextlib
 import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import attrs
 
@@ -19,15 +19,13 @@ from ...domain.capability import Capabilities
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.event import Event
 from ...domain.facts import bedrock_max_stops
-from ...domain.frozen import FrozenDict, freeze_mapping
 from ...domain.request import Request
 from ...domain.response import Response
 from ..http.arguments import address, check_alone
 from ..http.exchange import Exchange
 from ..http.http_errors import Unwritable
 from ..http.model import ApiModel
-from ..http.settings import TIMEOUT
-from ..process.limiter import Limiter
+from ..http.settings import ApiArguments, constructor
 from ..process.per_process import PerProcess
 from ..process.secret import Env, revealed, secrets_in
 from .answer import Arriving, Reported, decode, decode_event
@@ -71,8 +69,6 @@ class AmazonBedrockModel(ApiModel):
     _aws_session_token: Key | None = attrs.field(repr=False)
     _api_key: Key | None = attrs.field(repr=False)
     _session: Any = attrs.field(repr=False)
-    _client: Any = attrs.field(repr=False)
-    _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
     _clients: PerProcess[Any] = attrs.field(init=False, eq=False, repr=False, factory=PerProcess)
     _threads: Threads = attrs.field(
         init=False,
@@ -81,6 +77,7 @@ class AmazonBedrockModel(ApiModel):
         default=attrs.Factory(lambda self: Threads("modelport-bedrock", self.max_concurrency), True),
     )
 
+    @constructor
     def __init__(
         self,
         model_id: str,
@@ -93,17 +90,11 @@ class AmazonBedrockModel(ApiModel):
         aws_session_token: Key | None = None,
         api_key: Key | None = None,
         session: Any = None,
-        client: Any = None,
-        client_kwargs: Mapping[str, Any] | None = None,
-        timeout: Any = TIMEOUT,
         max_concurrency: int = 64,
-        capabilities: Capabilities | None = None,
-        requests_per_minute: float | Limiter | None = None,
-        custom_role_conversions: Mapping[str, str] | None = None,
-        flatten_messages_as_text: bool = False,
-        **options: Any,
+        **more: Unpack[ApiArguments],
     ) -> None:
         where = "AmazonBedrockModel"
+        timeout, client = more.get("timeout"), more.get("client")
         if timeout is not None and not isinstance(timeout, (int, float)):
             raise ValueError(f"{where}: timeout is a positive number of seconds, or None, not {timeout!r}")
         if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
@@ -116,32 +107,20 @@ class AmazonBedrockModel(ApiModel):
         _check_keys(where, keys, api_key)
         if api_key is not None and (endpoint_url or "").lower().startswith("http:"):
             raise ValueError(f"{where}: api_key is a bearer token, which anybody could read on its way; use https://")
-        own = {"session": session, "region_name": region_name, "endpoint_url": endpoint_url}
-        own |= {**keys, "client_kwargs": client_kwargs}
+        who = {"profile_name": profile_name, "api_key": api_key}
+        own = {"session": session, "region_name": region_name, "endpoint_url": endpoint_url, **keys, **who}
         if client is not None:
             _check_own(where, "client", client, "converse", "converse_stream")
-            check_alone(where, "client", {**own, "profile_name": profile_name, "api_key": api_key})
+            check_alone(where, "client", {**own, "client_kwargs": more.get("client_kwargs")})
         if session is not None:
             _check_own(where, "session", session, "client")
-            check_alone(where, "session", {"profile_name": profile_name, "api_key": api_key})
-        self._set(
-            model_id=model_id,
-            region_name=region_name,
-            profile_name=profile_name,
-            endpoint_url=address(endpoint_url, f"{where}: endpoint_url", example="http://127.0.0.1:4566", instead=""),
-            timeout=timeout,
-            max_concurrency=max_concurrency,
-            capabilities=partial(_assumed, model_id) if capabilities is None else capabilities,
-            options=options,
-            requests_per_minute=requests_per_minute,
-            custom_role_conversions=custom_role_conversions,
-            flatten_messages_as_text=flatten_messages_as_text,
-            **keys,
-            api_key=api_key,
-            session=session,
-            client=client,
-            client_kwargs=freeze_mapping(client_kwargs or {}),
-        )
+            check_alone(where, "session", who)
+        address(endpoint_url, f"{where}: endpoint_url", example="http://127.0.0.1:4566", instead="")
+        self._set(more, model_id=model_id, max_concurrency=max_concurrency, **own)
+
+    def _assumed(self) -> Capabilities:
+        stops = bedrock_max_stops(self.base_model or self.model_id)
+        return Capabilities(tools=True, images=True, audio=True, documents=True, json_schema=True, max_stops=stops)
 
     @property
     def provider(self) -> str:
@@ -290,14 +269,3 @@ def _check_own(where: str, name: str, value: Any, *members: str) -> None:
     if not all(map(callable, methods)) or any(map(inspect.iscoroutinefunction, methods)):
         what = "a boto3.Session" if name == "session" else "boto3's client of bedrock-runtime"
         raise TypeError(f"{where}: {name}= takes {what}, not {type(value).__name__}")
-
-
-def _assumed(model_id: str) -> Capabilities:
-    return Capabilities(
-        tools=True,
-        images=True,
-        audio=True,
-        documents=True,
-        json_schema=True,
-        max_stops=bedrock_max_stops(model_id),
-    )

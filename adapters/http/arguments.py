@@ -48,6 +48,14 @@ def check_alone(where: str, name: str, beside: Mapping[str, Any]) -> None:
         raise ValueError(f"{where}: {name}= brings its own {', '.join(passed)}; leave them out")
 
 
+def one(where: str, **spellings: Any) -> Any:
+    """The value of one argument that has several names. Raises ValueError where two of them differ."""
+    value, *others = [value for value in spellings.values() if value is not None] or [None]
+    if any(other != value for other in others):
+        raise ValueError(f"{where}: {' and '.join(spellings)} are one thing; keep one")
+    return value
+
+
 def check_text(where: str, value: object, *, is_key: bool = False) -> None:
     """Raises TypeError for an argument that is neither text nor None, nor what else may stand for a key."""
     if value is None or isinstance(value, str):

@@ -72,7 +72,9 @@ class ApiModel(Settings, Calling, ABC):
         lacking = missing(request, self.capabilities)
         if lacking:
             raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
-        options = resolve(usual, self.options, request.options)
+        options: Mapping[str, Any] = resolve(usual, self.options, request.options)
+        if self.drop_options and not options.keys().isdisjoint(self.drop_options):
+            options = {name: value for name, value in options.items() if name not in self.drop_options}
         conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
         if conversions or flatten:
             messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)

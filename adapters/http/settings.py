@@ -1,23 +1,49 @@
-"""What every model behind an API is told, checked where it is told: the error names the adapter and the fix."""
+"""What every model behind an API is told, checked where it is told: the error names the adapter and the fix.
+
+It stands here twice, and a test holds the two together: `ApiArguments` is what a type checker and an editor see of a
+constructor, `Settings` the values that a model keeps of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, ParamSpec
 
 import attrs
 from attrs import Converter
 
+from ...domain.call_options import Options
 from ...domain.capability import Capabilities
-from ...domain.frozen import FrozenDict
+from ...domain.frozen import FrozenDict, freeze_mapping
 from ...domain.option import canonical
 from ...domain.reading.preparation import as_role_conversions
 from ...domain.secrecy import shown
 from ..process.limiter import Limiter
-from .arguments import check, check_kind
+from .arguments import check, check_kind, check_text
+
+P = ParamSpec("P")
 
 TIMEOUT: Final = 600.0
 """The seconds of silence that are borne where nobody says another number."""
+
+
+class ApiArguments(Options, total=False):
+    """The arguments that every model behind an API takes, and the options of its calls."""
+
+    timeout: Any  # seconds, None, or what an HTTP library takes as one
+    client: Any
+    client_kwargs: Mapping[str, Any] | None
+    capabilities: Capabilities | None
+    base_model: str | None
+    drop_options: str | Iterable[str]
+    requests_per_minute: float | Limiter | None
+    custom_role_conversions: Mapping[str, str] | None
+    flatten_messages_as_text: bool
+
+
+ARGUMENTS: Final = ApiArguments.__optional_keys__ - Options.__optional_keys__
+"""The names of those that are no options."""
 
 
 def limiter_of(requests_per_minute: float | Limiter | None) -> Limiter | None:
@@ -32,14 +58,32 @@ def _timeout(timeout: Any, self: Any) -> Any:
     return timeout
 
 
-def _capabilities(declared: Capabilities | Callable[[], Capabilities], self: Any) -> Capabilities:
-    capabilities = declared() if callable(declared) else declared
-    check_kind(type(self).__name__, "capabilities", capabilities, Capabilities, "Capabilities(...)")
+def _client_kwargs(kwargs: Mapping[str, Any] | None, self: Any) -> FrozenDict:
+    check_kind(type(self).__name__, "client_kwargs", kwargs, Mapping, "a dict of arguments of the SDK's client")
+    return freeze_mapping(kwargs or {})
+
+
+def _base_model(name: str | None, self: Any) -> str | None:
+    check_text(f"{type(self).__name__}: base_model", name)
+    return name
+
+
+def _capabilities(declared: Capabilities | None, self: Any) -> Capabilities:
+    check_kind(type(self).__name__, "capabilities", declared, Capabilities, "Capabilities(...)")
+    capabilities: Capabilities = self._assumed() if declared is None else declared
     return capabilities
 
 
 def _options(options: Mapping[str, Any], self: Any) -> FrozenDict:
     return canonical(options, type(self).__name__)
+
+
+def _dropped(names: str | Iterable[str], self: Any) -> tuple[str, ...]:
+    where = f"{type(self).__name__}: drop_options"
+    listed = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+    if not all(isinstance(name, str) for name in listed):
+        raise TypeError(f"{where} is a list of names such as ['temperature'], not {names!r}")
+    return tuple(next(iter(canonical({name: None}, where))) for name in listed)
 
 
 def _role_conversions(conversions: Mapping[str, str] | None, self: Any) -> FrozenDict:
@@ -60,21 +104,47 @@ def _read_by(read: Callable[[Any, Any], Any], **how: Any) -> Any:
 class Settings:
     """What every model behind an API is told. A model is its settings, and what its adapter is told besides.
 
-    Where nobody declares `capabilities`, they are a function that says what is assumed. Raises ValueError or TypeError.
+    Raises ValueError or TypeError for what makes no sense.
     """
 
     model_id: str
-    timeout: Any = _read_by(_timeout, hash=False)  # an HTTP library's own timeout has no hash
-    capabilities: Capabilities = _read_by(_capabilities)
+    timeout: Any = _read_by(_timeout, default=TIMEOUT, hash=False)  # an HTTP library's own timeout has no hash
+    _client: Any = attrs.field(default=None, repr=False)
+    _client_kwargs: FrozenDict = _read_by(_client_kwargs, default=None, repr=False, hash=False)
+    base_model: str | None = _read_by(_base_model, default=None)
+    capabilities: Capabilities = _read_by(_capabilities, default=None)
     options: FrozenDict = _read_by(_options, hash=False, repr=shown)
-    requests_per_minute: float | Limiter | None
-    custom_role_conversions: FrozenDict = _read_by(_role_conversions)
-    flatten_messages_as_text: bool = _read_by(_flatten)
+    drop_options: tuple[str, ...] = _read_by(_dropped, default=())
+    requests_per_minute: float | Limiter | None = None
+    custom_role_conversions: FrozenDict = _read_by(_role_conversions, default=None)
+    flatten_messages_as_text: bool = _read_by(_flatten, default=False)
     _limiter: Limiter | None = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), True)
     )
 
-    def _set(self, **fields: Any) -> None:
-        """Sets the fields, each read by its own function. Raises ValueError or TypeError for what makes no sense."""
+    def _assumed(self) -> Capabilities:
+        """What it can do, as far as its name says, where nobody declares it."""
+        return Capabilities()
+
+    def _set(self, more: Mapping[str, Any], **own: Any) -> None:
+        """Sets all fields: the adapter's own, and of what came with them, the arguments and the options."""
+        arguments = {name: value for name, value in more.items() if name in ARGUMENTS}
+        options = {name: value for name, value in more.items() if name not in ARGUMENTS}
         model: Any = self
-        model.__attrs_init__(**fields)
+        model.__attrs_init__(**own, **arguments, options=options)
+
+
+def constructor(init: Callable[P, None]) -> Callable[P, None]:
+    """The same, and `inspect.signature` tells all that it takes, as `help`, notebooks and configurations read it."""
+    signature = inspect.signature(init)
+    own = list(signature.parameters.values())[:-1]
+    defaults = {field.alias: field.default for field in attrs.fields(Settings)}
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=type_)
+        for name, type_ in ApiArguments.__annotations__.items()
+        if name in ARGUMENTS
+        for default in (defaults[name],)
+    ]
+    options = inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD, annotation=Any)
+    vars(init)["__signature__"] = signature.replace(parameters=[*own, *shared, options])
+    return init

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Unpack
 from urllib.parse import parse_qs
 
 import attrs
@@ -24,11 +24,10 @@ from ..chat.answer import decode, decode_event
 from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import CHECKED, assumed, check_call
 from ..chat.request import encode, wire_format
-from ..http.arguments import check, check_alone, check_kind, check_text, parts_of
+from ..http.arguments import check, check_alone, check_kind, check_text, one, parts_of
 from ..http.http_errors import Unwritable
 from ..http.model import ApiModel
-from ..http.settings import TIMEOUT
-from ..process.limiter import Limiter
+from ..http.settings import ApiArguments, constructor
 from ..process.per_loop import PerLoop
 from ..process.secret import Env, revealed, secrets_in
 from .errors import translate
@@ -66,10 +65,9 @@ class InferenceClientModel(ApiModel):
     _token: str | Env | None = attrs.field(repr=False)
     _headers: FrozenDict | None = attrs.field(repr=False, hash=False)
     _cookies: FrozenDict | None = attrs.field(repr=False, hash=False)
-    _client: Any = attrs.field(repr=False)
-    _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
     _connections: PerLoop[Connection] = attrs.field(init=False, factory=PerLoop, eq=False, repr=False)
 
+    @constructor
     def __init__(
         self,
         model_id: str = DEFAULT,
@@ -79,22 +77,16 @@ class InferenceClientModel(ApiModel):
         api_key: str | Env | None = None,
         bill_to: str | None = None,
         base_url: str | None = None,
+        api_base: str | None = None,
         headers: Mapping[str, Any] | None = None,
         cookies: Mapping[str, Any] | None = None,
-        timeout: float | None = TIMEOUT,
-        client: Any = None,
-        client_kwargs: Mapping[str, Any] | None = None,
-        capabilities: Capabilities | None = None,
-        requests_per_minute: float | Limiter | None = None,
-        custom_role_conversions: Mapping[str, str] | None = None,
-        flatten_messages_as_text: bool = False,
-        **options: Any,
+        **more: Unpack[ApiArguments],
     ) -> None:
         where = "InferenceClientModel"
-        check(where, model_id, timeout)
-        if token is not None and api_key is not None and token != api_key:
-            raise ValueError(f"{where}: token and api_key are one thing; keep one")
-        token = token if token is not None else api_key
+        client, client_kwargs = more.get("client"), more.get("client_kwargs")
+        check(where, model_id, more.get("timeout"))
+        token = one(where, token=token, api_key=api_key)
+        base_url = one(where, base_url=base_url, api_base=api_base)
         if token is not None and not isinstance(token, (str, Env)):
             raise TypeError(f"{where}: token is text or Env('HF_TOKEN'), not {type(token).__name__}")
         if isinstance(token, str) and not token.strip():
@@ -106,33 +98,20 @@ class InferenceClientModel(ApiModel):
         own |= {"headers": headers, "cookies": cookies}
         _check_client(where, model_id, client, {**own, "client_kwargs": client_kwargs})
         check_kind(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
-        kwargs = freeze_mapping(client_kwargs or {})
+        kwargs: Mapping[str, Any] = client_kwargs or {}
         for sent in ({"headers": headers, "cookies": cookies}, kwargs):
             _check_pairs(where, "headers", sent.get("headers"), (str, Env, type(None)))  # None: not to be sent
             _check_pairs(where, "cookies", sent.get("cookies"), (str, Env))
         twice = [name for name in kwargs if name in _OURS or own.get(name) is not None]
         if twice:
             raise ValueError(f"{where}: client_kwargs: no {', '.join(twice)}; {twice[0]}= is an argument of the model")
-        check_call({"timeout": timeout, **options}, f"{where}: ")
-        self._set(
-            model_id=model_id,
-            provider=provider,
-            base_url=base_url,
-            bill_to=bill_to,
-            timeout=timeout,
-            capabilities=(lambda: attrs.evolve(assumed(model_id), audio=False, documents=False))
-            if capabilities is None
-            else capabilities,
-            options=options,
-            requests_per_minute=requests_per_minute,
-            custom_role_conversions=custom_role_conversions,
-            flatten_messages_as_text=flatten_messages_as_text,
-            token=token,
-            headers=None if headers is None else freeze_mapping(headers),
-            cookies=None if cookies is None else freeze_mapping(cookies),
-            client=client,
-            client_kwargs=kwargs,
-        )
+        check_call(more, f"{where}: ")
+        own["headers"] = None if headers is None else freeze_mapping(headers)
+        own["cookies"] = None if cookies is None else freeze_mapping(cookies)
+        self._set(more, model_id=model_id, **own)
+
+    def _assumed(self) -> Capabilities:
+        return attrs.evolve(assumed(self.base_model or self.model_id), audio=False, documents=False)
 
     @property
     def provider(self) -> str:
@@ -148,7 +127,7 @@ class InferenceClientModel(ApiModel):
             request = attrs.evolve(request, response_format=_FREE)
             options = {"response_format": route.response_format, **options}
         # Hugging Face knows `max_tokens`; OpenAI, reached with its own key, no longer for models that reason.
-        renamed = self.provider == f"{_NAME}/openai" and wants_max_completion_tokens(self.model_id)
+        renamed = self.provider == f"{_NAME}/openai" and wants_max_completion_tokens(self.base_model or self.model_id)
         return encode(
             request,
             route.model_id,

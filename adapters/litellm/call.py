@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.event import Event, Finished
 from ...domain.message import Message, Part
@@ -18,6 +19,7 @@ from ...domain.request import Request
 from ...domain.response import Response
 from ..chat.answer import Arriving
 from ..chat.exchange import WITH_USAGE
+from ..chat.options import assumed
 from ..chat.request import wire_body
 from ..http.exchange import Exchange
 from ..http.http_errors import Malformed
@@ -33,7 +35,8 @@ from .log import hiding
 class LiteLLMCall(ApiModel):
     """Asks litellm. Who inherits says what it is called with, and how its attempts are entered into the ledger."""
 
-    _client: Any = attrs.field(repr=False)
+    def _assumed(self) -> Capabilities:
+        return assumed(self.base_model or self.model_id)
 
     @property
     def provider(self) -> str:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import attrs
 
-from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict
-from ..chat.options import assumed
+from ..http.arguments import one
 from ..http.http_errors import Unwritable
-from ..http.settings import TIMEOUT
-from ..process.limiter import Limiter
+from ..http.settings import ApiArguments, constructor
 from ..process.secret import Env, revealed, secrets_in
 from .answer import decode, decode_event
 from .call import LiteLLMCall, taken
@@ -59,36 +56,22 @@ class LiteLLMModel(LiteLLMCall):
     api_base: str | None
     _api_key: str | Env | None = attrs.field(repr=False)
 
+    @constructor
     def __init__(
         self,
         model_id: str,
         *,
         api_base: str | None = None,
         api_key: str | Env | None = None,
-        timeout: Any = TIMEOUT,
-        client: Any = None,
-        capabilities: Capabilities | None = None,
-        requests_per_minute: float | Limiter | None = None,
-        custom_role_conversions: Mapping[str, str] | None = None,
-        flatten_messages_as_text: bool = False,
-        **options: Any,
+        base_url: str | None = None,
+        **more: Unpack[ApiArguments],
     ) -> None:
         where = "LiteLLMModel"
-        for name in options:
+        for name in (*more, *(more.get("client_kwargs") or ())):
             if name in _NOT_HERE:
                 raise ValueError(f"{where}: no {name}; an adapter makes one attempt: use {_NOT_HERE[name]}")
-        self._set(
-            model_id=model_id,
-            api_base=api_base,
-            api_key=api_key,
-            timeout=timeout,
-            client=client,
-            capabilities=partial(assumed, model_id) if capabilities is None else capabilities,
-            requests_per_minute=requests_per_minute,
-            custom_role_conversions=custom_role_conversions,
-            flatten_messages_as_text=flatten_messages_as_text,
-            options=options,
-        )
+        api_base = one(where, api_base=api_base, base_url=base_url)
+        self._set(more, model_id=model_id, api_base=api_base, api_key=api_key)
 
     async def _ask(self, sdk: Any, arguments: dict[str, Any]) -> Any:
         with unobserved() if arguments["no-log"] else nullcontext():
@@ -102,6 +85,7 @@ class LiteLLMModel(LiteLLMCall):
             raise Unwritable("litellm.model_fallbacks is set: litellm would try them unseen; use with_fallback(...)")
         client = self._client if self._client is not None else client_for(self.model_id)
         own = {"api_base": self.api_base, "api_key": revealed(self._api_key), "client": client}
+        own |= {"base_model": self.base_model, **revealed(self._client_kwargs)}
         timeout = options.pop("timeout", self.timeout)
         return {
             **_ALONE,
@@ -114,4 +98,4 @@ class LiteLLMModel(LiteLLMCall):
         return (self.model_id,)
 
     def _secrets(self) -> Iterable[object]:
-        return secrets_in({"api_key": self._api_key})
+        return secrets_in({"api_key": self._api_key, "client_kwargs": self._client_kwargs})

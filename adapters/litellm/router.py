@@ -10,22 +10,20 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import attrs
 
 from ...domain.attempt import Attempt
-from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.event import Event
-from ...domain.frozen import FrozenDict, freeze, freeze_mapping
+from ...domain.frozen import FrozenDict, freeze
 from ...domain.request import Request
 from ...domain.response import Response
 from ..chat.options import assumed
 from ..http.arguments import check_alone
-from ..http.settings import TIMEOUT
+from ..http.settings import ApiArguments, constructor
 from ..process.clock import SYSTEM_CLOCK
-from ..process.limiter import Limiter
 from ..process.per_loop import PerLoop
 from ..process.secret import hidden, revealed, secrets_in
 from . import sdk as litellm_sdk
@@ -90,45 +88,28 @@ class LiteLLMRouterModel(LiteLLMCall):
     """
 
     _model_list: tuple[FrozenDict, ...] = attrs.field(repr=False, hash=False)
-    _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
     _routers: PerLoop[Any] = attrs.field(init=False, factory=PerLoop, eq=False, repr=False)
 
+    @constructor
     def __init__(
         self,
         model_id: str,
         *,
         model_list: Sequence[Mapping[str, Any]] | None = None,
-        timeout: Any = TIMEOUT,
-        client: Any = None,
-        client_kwargs: Mapping[str, Any] | None = None,
-        capabilities: Capabilities | None = None,
-        requests_per_minute: float | Limiter | None = None,
-        custom_role_conversions: Mapping[str, str] | None = None,
-        flatten_messages_as_text: bool = False,
-        **options: Any,
+        **more: Unpack[ApiArguments],
     ) -> None:
         where = "LiteLLMRouterModel"
+        client, client_kwargs = more.get("client"), more.get("client_kwargs")
         if client is not None:
             check_alone(where, "client", {"model_list": model_list, "client_kwargs": client_kwargs})
         deployments = _deployments(model_list, where) if client is None else ()
-        kwargs = freeze_mapping(client_kwargs or {})
         if client is None:
-            _check_name(model_id, deployments, kwargs, where)
+            _check_name(model_id, deployments, client_kwargs or {}, where)
         if client is not None and not hasattr(client, "acompletion"):
             raise TypeError(f"{where}: client= takes a litellm.Router, not {type(client).__name__}")
-        models = [deployment["litellm_params"]["model"] for deployment in deployments]
-        self._set(
-            model_id=model_id,
-            model_list=deployments,
-            client=client,
-            client_kwargs=kwargs,
-            timeout=timeout,
-            capabilities=assumed(*models) if capabilities is None else capabilities,
-            requests_per_minute=requests_per_minute,
-            custom_role_conversions=custom_role_conversions,
-            flatten_messages_as_text=flatten_messages_as_text,
-            options=options,
-        )
+        if more.get("capabilities") is None and more.get("base_model") is None:
+            more["capabilities"] = assumed(*(deployment["litellm_params"]["model"] for deployment in deployments))
+        self._set(more, model_id=model_id, model_list=deployments)
 
     async def _ask(self, sdk: Any, arguments: dict[str, Any]) -> Any:
         router = self._client or await self._routers.get(partial(self._made, sdk), _retire)

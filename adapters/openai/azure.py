@@ -7,19 +7,17 @@ is asking is settled here, for each call: tokens are renewed, and an argument ou
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import attrs
 
-from ...domain.capability import Capabilities
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
-from ..http.settings import TIMEOUT
-from ..process.limiter import Limiter
+from ..http.settings import ApiArguments, constructor
 from ..process.secret import Unset
 from .errors import translate
-from .settings import Key, base_address, settings
+from .settings import Key, base_address, check_arguments
 from .wire import ChatWire, fetched, headers_of_the_call
 
 if TYPE_CHECKING:
@@ -51,6 +49,7 @@ class AzureOpenAIModel(ChatWire):
     _azure_ad_token: Key | None = attrs.field(repr=False)
     _azure_ad_token_provider: Key | None = attrs.field(repr=False)
 
+    @constructor
     def __init__(
         self,
         model_id: str,
@@ -60,16 +59,7 @@ class AzureOpenAIModel(ChatWire):
         api_key: Key | None = None,
         azure_ad_token: Key | None = None,
         azure_ad_token_provider: Key | None = None,
-        timeout: Any = TIMEOUT,
-        client: Any = None,
-        client_kwargs: Mapping[str, Any] | None = None,
-        capabilities: Capabilities | None = None,
-        base_model: str | None = None,
-        drop_options: str | Iterable[str] = (),
-        requests_per_minute: float | Limiter | None = None,
-        custom_role_conversions: Mapping[str, str] | None = None,
-        flatten_messages_as_text: bool = False,
-        **options: Any,
+        **more: Unpack[ApiArguments],
     ) -> None:
         who = {
             "api_key": api_key,
@@ -86,27 +76,14 @@ class AzureOpenAIModel(ChatWire):
             raise ValueError(f"{_WHERE}: {' and '.join(keys)} exclude each other; keep one")
         if azure_ad_token_provider is not None and not callable(azure_ad_token_provider):
             raise TypeError(f"{_WHERE}: azure_ad_token_provider is a function; a token itself is azure_ad_token=...")
-        if azure_endpoint is not None and "base_url" in (client_kwargs or {}):
+        kwargs = more.get("client_kwargs") or {}
+        if azure_endpoint is not None and "base_url" in kwargs:
             raise ValueError(f"{_WHERE}: azure_endpoint and the base_url of client_kwargs exclude each other; keep one")
-        misplaced = own.keys() & (client_kwargs or {}).keys()
+        misplaced = own.keys() & set(kwargs)
         if misplaced:
             raise ValueError(f"{_WHERE}: client_kwargs: {min(misplaced)} is an argument of its own; pass it as one")
-        fields = settings(
-            _WHERE,
-            own,
-            model_id=model_id,
-            base_model=base_model,
-            timeout=timeout,
-            client=client,
-            client_kwargs=client_kwargs,
-            capabilities=capabilities,
-            drop_options=drop_options,
-            requests_per_minute=requests_per_minute,
-            custom_role_conversions=custom_role_conversions,
-            flatten_messages_as_text=flatten_messages_as_text,
-            options=options,
-        )
-        self._set(**fields)
+        check_arguments(_WHERE, own, more)
+        self._set(more, model_id=model_id, **own)
 
     @property
     def provider(self) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import attrs
 
-from ...domain.capability import Capabilities
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
-from ..http.arguments import check_text
-from ..http.settings import TIMEOUT
-from ..process.limiter import Limiter
+from ..http.arguments import check_text, one
+from ..http.settings import ApiArguments, constructor
 from .errors import translate
-from .settings import Key, base_address, settings
+from .settings import Key, base_address, check_arguments
 from .wire import ChatWire, fetched, headers_of_the_call
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenAIModel", "OpenAIServerModel", "decode", "decode_event", "encode", "translate"]
 
-
+_WHERE: Final = "OpenAIModel"
 _OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai\.com|azure\.(?:com|us|cn))(?:[:/]|$)", re.IGNORECASE)
 
 
@@ -50,6 +48,7 @@ class OpenAIModel(ChatWire):
     reasoning_name: str | None
     _api_key: Key | None = attrs.field(repr=False)
 
+    @constructor
     def __init__(
         self,
         model_id: str,
@@ -59,44 +58,18 @@ class OpenAIModel(ChatWire):
         api_key: Key | None = None,
         organization: str | None = None,
         project: str | None = None,
-        timeout: Any = TIMEOUT,
-        client: Any = None,
-        client_kwargs: Mapping[str, Any] | None = None,
-        capabilities: Capabilities | None = None,
-        base_model: str | None = None,
-        drop_options: str | Iterable[str] = (),
         reasoning_name: str | None = None,
-        requests_per_minute: float | Limiter | None = None,
-        custom_role_conversions: Mapping[str, str] | None = None,
-        flatten_messages_as_text: bool = False,
-        **options: Any,
+        **more: Unpack[ApiArguments],
     ) -> None:
-        if base_url is not None and api_base is not None and base_url != api_base:
-            raise ValueError("OpenAIModel: base_url and api_base are one thing; keep one")
         own: dict[str, Any] = {
-            "base_url": base_address(base_url if base_url is not None else api_base, "OpenAIModel: base_url"),
+            "base_url": base_address(one(_WHERE, base_url=base_url, api_base=api_base), f"{_WHERE}: base_url"),
             "api_key": api_key,
             "organization": organization,
             "project": project,
         }
-        check_text("OpenAIModel: reasoning_name", reasoning_name)
-        fields = settings(
-            "OpenAIModel",
-            own,
-            model_id=model_id,
-            base_model=base_model,
-            timeout=timeout,
-            client=client,
-            client_kwargs=client_kwargs,
-            capabilities=capabilities,
-            drop_options=drop_options,
-            requests_per_minute=requests_per_minute,
-            custom_role_conversions=custom_role_conversions,
-            flatten_messages_as_text=flatten_messages_as_text,
-            options=options,
-            reasoning_name=reasoning_name,
-        )
-        self._set(**fields)
+        check_text(f"{_WHERE}: reasoning_name", reasoning_name)
+        check_arguments(_WHERE, own, more)
+        self._set(more, model_id=model_id, reasoning_name=reasoning_name, **own)
 
     @property
     def provider(self) -> str:

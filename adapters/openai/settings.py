@@ -7,16 +7,11 @@ is made, and so make an error of `invalid_request`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from ...domain.capability import Capabilities
-from ...domain.frozen import freeze_mapping
-from ...domain.option import canonical
-from ..chat.options import assumed, check_call
+from ..chat.options import check_call
 from ..http.arguments import address, check_alone, check_kind, check_text
-from ..http.settings import TIMEOUT
 from ..process.secret import Env
 
 Key = str | Env | Callable[[], str | Awaitable[str]]
@@ -29,54 +24,29 @@ _OF_THE_CLIENT: Final = frozenset(
 _KEYS: Final = frozenset({"api_key", "azure_ad_token", "azure_ad_token_provider"})
 
 
-def settings(
-    where: str,
-    own: Mapping[str, Any],
-    *,
-    model_id: str,
-    base_model: str | None,
-    timeout: Any,
-    client: Any,
-    client_kwargs: Mapping[str, Any] | None,
-    capabilities: Capabilities | None,
-    drop_options: str | Iterable[str],
-    options: Mapping[str, Any],
-    **shared: Any,
-) -> dict[str, Any]:
-    """The fields of a model of this wire, checked; `own` are the arguments that a client brings itself."""
-    for name, value in {**own, "base_model": base_model}.items():
+def check_arguments(where: str, own: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+    """Raises ValueError or TypeError for arguments that don't fit; `own` are those that a client brings itself."""
+    for name, value in own.items():
         check_text(f"{where}: {name}", value, is_key=name in _KEYS)
+    client, client_kwargs = more.get("client"), more.get("client_kwargs")
     check_kind(where, "client_kwargs", client_kwargs, Mapping, "a dict of arguments of the SDK's client")
-    kwargs = freeze_mapping(client_kwargs or {})
+    kwargs: Mapping[str, Any] = client_kwargs or {}
     for name in ("default_headers", "default_query"):
         check_kind(where, f"client_kwargs[{name!r}]", kwargs.get(name), Mapping, "a dict")
-    if "max_retries" in {**kwargs, **options}:
+    if "max_retries" in {**kwargs, **more}:
         raise ValueError(f"{where}: no max_retries; an adapter makes one attempt: with_retry(...)")
-    misplaced = _OF_THE_CLIENT & options.keys()
+    misplaced = _OF_THE_CLIENT & more.keys()
     if misplaced:
         raise ValueError(f"{where}: {min(misplaced)} is no option of a call; pass it in client_kwargs={{...}}")
     twice = [name for name, value in own.items() if value is not None and name in kwargs]
     if twice:
         raise ValueError(f"{where}: {twice[0]} stands in client_kwargs too; keep one")
     if client is not None:
-        seconds = None if timeout == TIMEOUT else timeout
-        check_alone(where, "client", {**own, "timeout": seconds, "client_kwargs": client_kwargs})
+        check_alone(where, "client", {**own, "timeout": more.get("timeout"), "client_kwargs": client_kwargs})
         if not inspect.iscoroutinefunction(getattr(client, "post", None)):
             classes = "openai.AsyncOpenAI or AsyncAzureOpenAI"
             raise TypeError(f"{where}: client= takes an {classes}, not {type(client).__name__}")
-    check_call({"timeout": timeout, **options}, f"{where}: ")
-    return {
-        **shared,
-        **own,
-        "model_id": model_id,
-        "base_model": base_model,
-        "timeout": timeout,
-        "client": client,
-        "client_kwargs": kwargs,
-        "capabilities": partial(assumed, base_model or model_id) if capabilities is None else capabilities,
-        "drop_options": _dropped(where, drop_options),
-        "options": options,
-    }
+    check_call(more, f"{where}: ")
 
 
 def base_address(text: str | None, where: str) -> str | None:
@@ -85,10 +55,3 @@ def base_address(text: str | None, where: str) -> str | None:
     if found is not None and {"?", "#"} & set(found):
         raise ValueError(f"{where} ends with its path; a query goes into client_kwargs={{'default_query': {{...}}}}")
     return found
-
-
-def _dropped(where: str, names: str | Iterable[str]) -> tuple[str, ...]:
-    given = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
-    if not all(isinstance(name, str) for name in given):
-        raise TypeError(f"{where}: drop_options is a list of names such as ['temperature'], not {names!r}")
-    return tuple(next(iter(canonical({name: None}, f"{where}: drop_options"))) for name in given)

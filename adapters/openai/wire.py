@@ -16,11 +16,11 @@ from urllib.parse import quote
 
 import attrs
 
+from ...domain.capability import Capabilities
 from ...domain.facts import wants_max_completion_tokens
-from ...domain.frozen import FrozenDict
 from ...domain.request import Request
 from ..chat.exchange import WITH_USAGE, ChatExchange
-from ..chat.options import CHECKED, check_call
+from ..chat.options import CHECKED, assumed, check_call
 from ..chat.request import encode
 from ..http.http_errors import Unwritable
 from ..http.model import ApiModel
@@ -48,10 +48,6 @@ _OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "time
 class ChatWire(ApiModel):
     """A model behind the SDK's client. An adapter says what its client is, and which headers say who is asking."""
 
-    base_model: str | None
-    drop_options: tuple[str, ...]
-    _client: Any = attrs.field(repr=False)
-    _client_kwargs: FrozenDict = attrs.field(repr=False, hash=False)
     _clients: PerLoop[Any] = attrs.field(init=False, factory=PerLoop, eq=False, repr=False)
 
     @abstractmethod
@@ -61,6 +57,9 @@ class ChatWire(ApiModel):
     @abstractmethod
     async def _credentials(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
         """The headers that say who is asking, where the client doesn't; those in `headers` stand."""
+
+    def _assumed(self) -> Capabilities:
+        return assumed(self.base_model or self.model_id)
 
     @property
     def _knows_cache_markers(self) -> bool:
@@ -77,8 +76,6 @@ class ChatWire(ApiModel):
         """The body, and the SDK's own options for this call."""
         request, options = self._prepared(request, WITH_USAGE if stream else {})
         options = revealed(options)
-        if not options.keys().isdisjoint(self.drop_options):
-            options = {name: value for name, value in options.items() if name not in self.drop_options}
         if not options.keys().isdisjoint(CHECKED):
             check_call(options)
         sdk_options = {**_ALWAYS}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 
 from modelport.adapters import (
@@ -16,6 +18,7 @@ from modelport.adapters import (
     LiteLLMRouterModel,
     OpenAIModel,
 )
+from modelport.adapters.http.settings import ARGUMENTS, ApiArguments, Settings
 
 DEPLOYMENT = {"model_name": "m", "litellm_params": {"model": "groq/m"}}
 MODELS: dict[str, Callable[..., Any]] = {
@@ -44,3 +47,39 @@ def test_a_wrong_argument_is_refused_with_its_name(name: str, argument: str) -> 
     with pytest.raises((ValueError, TypeError), match=words) as refused:
         MODELS[name]("m", **{argument: value})
     assert argument == "requests_per_minute" or str(refused.value).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_signature_tells_the_arguments_that_all_share(name: str) -> None:
+    """As `help`, notebooks and configurations read it, with the defaults of the settings."""
+    parameters = inspect.signature(MODELS[name]).parameters
+    shared = {name: parameters[name].default for name in ApiArguments.__annotations__ if name in ARGUMENTS}
+    assert shared == {
+        "timeout": 600.0,
+        "client": None,
+        "client_kwargs": None,
+        "capabilities": None,
+        "base_model": None,
+        "drop_options": (),
+        "requests_per_minute": None,
+        "custom_role_conversions": None,
+        "flatten_messages_as_text": False,
+    }
+    assert list(parameters)[-1] == "options"
+
+
+def test_the_settings_keep_what_the_arguments_name() -> None:
+    kept = {field.alias for field in attrs.fields(Settings) if field.init}
+    assert kept == {*ARGUMENTS, "model_id", "options"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_options_to_drop_have_canonical_names(name: str) -> None:
+    assert MODELS[name]("m", drop_options=["max_new_tokens", "seed"]).drop_options == ("max_tokens", "seed")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_base_model_says_whose_facts_hold(name: str) -> None:
+    base = "anthropic.claude-3-haiku" if name == "AmazonBedrockModel" else "gpt-5-mini"
+    model, other = MODELS[name]("m", base_model=base), MODELS[name]("m")
+    assert (model.base_model, model.capabilities.max_stops != other.capabilities.max_stops) == (base, True)

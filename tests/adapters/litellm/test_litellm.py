@@ -106,6 +106,18 @@ def test_options_meet_and_the_call_wins() -> None:
     assert first.headers["x-a"] == "b"
 
 
+def test_arguments_of_litellm_go_to_it_as_they_are() -> None:
+    with Loopback(whole()) as server:
+        given = {"custom_llm_provider": "openai", "organization": "org-1"}
+        model(server, "gpt-4o", client_kwargs=given)("hi")
+    assert (server.requests[0].headers["openai-organization"], server.requests[0].json["model"]) == ("org-1", "gpt-4o")
+
+
+def test_an_argument_of_litellm_that_makes_attempts_is_refused_there_too() -> None:
+    with pytest.raises(ValueError, match=r"LiteLLMModel: no num_retries; an adapter makes one attempt: use with_retry"):
+        LiteLLMModel("openai/gpt-4o", client_kwargs={"num_retries": 3})
+
+
 def test_nothing_is_dropped_unless_the_user_says_so() -> None:
     request = as_request("hi", logit_bias={"1": 2})
     with Loopback(saying("x")) as server:
