@@ -1,7 +1,7 @@
-"""What the exceptions of httpx2 mean, those of the sockets and the JSON beneath and above it, and our own.
+"""What the exceptions of aiohttp and httpx2 mean, those of the sockets and the JSON beneath and above, and our own.
 
 They are named rather than imported. httpx, on which LiteLLM stands and which a client of the user's own may use, has
-the same ones: one table serves the two.
+the same ones as httpx2: one table serves the two.
 """
 
 from __future__ import annotations
@@ -40,6 +40,16 @@ HTTP: Final[Meanings] = FrozenDict(
         "modelport.CutOff": (_K.INTERRUPTED, _S.YES),
         "modelport.Reported": (None, _S.YES),
         "builtins.ImportError": (_K.MISSING_DEPENDENCY, _S.NO),
+        "modelport.Refused": (None, _S.YES),
+        "aiohttp.ConnectionTimeoutError": (_K.TIMEOUT, _S.NO),
+        "aiohttp.ServerTimeoutError": (_K.TIMEOUT, _S.PERHAPS),
+        "aiohttp.ClientConnectorError": (_K.CONNECTION, _S.NO),  # of the name, the socket, TLS, a certificate, a proxy
+        "aiohttp.ServerFingerprintMismatch": (_K.CONNECTION, _S.NO),
+        "aiohttp.ClientHttpProxyError": (_K.CONNECTION, _S.NO),  # the proxy refused to connect
+        "aiohttp.ClientResponseError": (_K.MALFORMED_RESPONSE, _S.YES),  # no HTTP, or headers that are too large
+        "aiohttp.InvalidURL": (_K.INVALID_REQUEST, _S.NO),
+        "aiohttp.ClientPayloadError": (_K.INTERRUPTED, _S.PERHAPS),
+        "aiohttp.ClientError": (_K.INTERRUPTED, _S.PERHAPS),  # resets, a connection that was closed
         "httpx.HTTPStatusError": (None, _S.YES),
         "httpx.ConnectTimeout": (_K.TIMEOUT, _S.NO),
         "httpx.PoolTimeout": (_K.TIMEOUT, _S.NO),

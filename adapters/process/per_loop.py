@@ -41,11 +41,17 @@ class PerLoop(Generic[T]):
             return found.thing
         thing = make()  # nothing is awaited from the look to the `put`, so no other task of this loop comes between
         guard = _closed_at_the_end(thing, close)
-        held = _Held(thing)
+        held = _Held(thing, guard)
         weakref.finalize(held, _let_go, weakref.ref(loop), guard).atexit = False
         shelf.put(loop, held)
         await guard.__anext__()
         return thing
+
+    async def drop(self) -> None:
+        """Close the running loop's own, if it has one; another is made when it is asked for."""
+        held = self._shelf.get(_Shelf).of.pop(asyncio.get_running_loop(), None)
+        if held is not None:
+            await held.guard.aclose()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), ())
@@ -54,10 +60,10 @@ class PerLoop(Generic[T]):
 class _Held(Generic[T]):
     """A thing on its shelf. It may not refer to the `PerLoop`, which would then never go."""
 
-    __slots__ = ("__weakref__", "thing")
+    __slots__ = ("__weakref__", "guard", "thing")
 
-    def __init__(self, thing: T) -> None:
-        self.thing = thing
+    def __init__(self, thing: T, guard: AsyncGenerator[None]) -> None:
+        self.thing, self.guard = thing, guard
 
 
 class _Shelf(Generic[T]):

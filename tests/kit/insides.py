@@ -11,6 +11,7 @@ from paths import ROOT
 from modelport.adapters.process.inside import Inside
 
 SDKS = {  # by the file in adapters/ that lists them as INSIDES, what must be importable for them to stand
+    "http/sdk": "aiohttp",
     "openai/sdk": "openai",
     "huggingface/sdk": "huggingface_hub",
     "bedrock/sdk": "boto3",

@@ -39,6 +39,19 @@ class Bound(Thing):
         self.loop = asyncio.get_running_loop()
 
 
+def test_a_loops_own_may_be_dropped_and_is_made_anew() -> None:
+    kept: PerLoop[Thing] = PerLoop()
+
+    async def main() -> None:
+        await kept.drop()  # there is none
+        first = await kept.get(Thing, Thing.close)
+        await kept.drop()
+        assert first.closed
+        assert not (await kept.get(Thing, Thing.close)).closed
+
+    asyncio.run(main())
+
+
 def test_each_loop_has_its_own_and_closes_it_at_its_end() -> None:
     kept: PerLoop[Thing] = PerLoop()
 
