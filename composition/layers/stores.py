@@ -8,28 +8,24 @@ fails is as good as an empty one: it says so in the log, and the model is asked.
 from __future__ import annotations
 
 import json
-import logging
 import math
-import os
-import sqlite3
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
 import attrs
 
+from ...adapters.files.texts import Entry, Texts, texts_at
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.checks import Number
 from ...domain.forms.json_form import from_json, to_json
 from ...domain.message import Message, as_json
 from ...domain.response import Response
 
-_LOG = logging.getLogger("modelport.cache")
 _MEBIBYTE: Final = 1 << 20
 _BYTES: Final = Number("must be at least 1", "is a whole number of bytes", least=1, whole=True)
 
@@ -108,72 +104,44 @@ class MemoryStore:
         self._size -= self._kept.pop(key)[1]
 
 
-_TABLE: Final = """
-CREATE TABLE IF NOT EXISTS answers_1 (
-    key TEXT PRIMARY KEY, answer TEXT NOT NULL, size INTEGER NOT NULL, until REAL, used REAL NOT NULL
-)"""
-_OLDEST: Final = """
-DELETE FROM answers_1 WHERE key IN (
-    SELECT key FROM (SELECT key, sum(size) OVER (ORDER BY used DESC, rowid DESC) AS upto FROM answers_1) WHERE upto > ?
-)"""
-_MINUTE: Final = 60.0
-
-
 @attrs.frozen
 class DiskStore:
     """Keeps answers in one SQLite file, which processes may share; only its owner can read it.
 
-    `now` gives the seconds of the calendar, which outlast the process. Each access opens the file anew, in a worker
-    thread: nothing is held open, whatever forks or closes in between.
+    An answer that was put can be had at once. A thread writes it down soon after, and in the end of the program, or in
+    `flush` or `close`, what is still to be written. `now` gives the seconds of the calendar, which outlast the process.
     """
 
     path: Path = attrs.field(converter=Path)
     max_bytes: int = attrs.field(default=1024 * _MEBIBYTE, converter=_bytes)
     now: Callable[[], float] = attrs.field(default=time.time, repr=False)
+    _texts: Texts = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(lambda self: texts_at(self.path), takes_self=True)
+    )
 
     async def get(self, key: str, /) -> Response | None:
         """The answer, if it is there and its time isn't over."""
-        import anyio.to_thread
-
-        return await anyio.to_thread.run_sync(self._quietly, partial(self._get, key))
+        return await self._texts.get(key, self.now(), _read)
 
     async def put(self, key: str, response: Response, ttl: float | None, /) -> None:
-        """Keep an answer; those that weren't used for the longest time make room for it."""
-        import anyio.to_thread
-
+        """Keep an answer; those that weren't used for the longest time make room for it. Returns at once."""
         text = _text(response)
-        if text is not None and len(text.encode()) <= self.max_bytes:
-            await anyio.to_thread.run_sync(self._quietly, partial(self._put, key, text, ttl))
+        size = 0 if text is None else len(text.encode())
+        if text is not None and size <= self.max_bytes:
+            now = self.now()
+            self._texts.put(key, Entry(text, size, None if ttl is None else now + ttl, now, self.max_bytes))
 
-    def _quietly(self, access: Callable[[sqlite3.Connection], Response | None]) -> Response | None:
-        try:
-            self._make()
-            with closing(sqlite3.connect(self.path, timeout=5)) as file, file:
-                file.execute(_TABLE)
-                return access(file)
-        except (OSError, sqlite3.Error, ValueError, RecursionError) as error:
-            _LOG.warning("the cache %s is left out: %s", self.path, error)
-            return None
+    def flush(self) -> None:
+        """Waits until all answers are written; for five seconds at most where another process holds the file."""
+        self._texts.flush()
 
-    def _make(self) -> None:
-        if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+    def close(self) -> None:
+        """The same, and closes the file, until an answer is asked for or put again."""
+        self._texts.close()
 
-    def _get(self, key: str, file: sqlite3.Connection) -> Response | None:
-        now = self.now()
-        row = file.execute("SELECT answer, until, used FROM answers_1 WHERE key = ?", (key,)).fetchone()
-        if row is None or (row[1] is not None and row[1] <= now):
-            return None
-        if now - row[2] > _MINUTE:  # a write for each read would be much work for little order
-            file.execute("UPDATE answers_1 SET used = ? WHERE key = ?", (now, key))
-        answer = from_json(json.loads(row[0]))
-        return answer if isinstance(answer, Response) and isinstance(answer.message, Message) else None
 
-    def _put(self, key: str, text: str, ttl: float | None, file: sqlite3.Connection) -> None:
-        now = self.now()
-        until = None if ttl is None else now + ttl
-        size = len(text.encode())
-        file.execute("DELETE FROM answers_1 WHERE until <= ?", (now,))
-        file.execute("INSERT OR REPLACE INTO answers_1 VALUES (?, ?, ?, ?, ?)", (key, text, size, until, now))
-        file.execute(_OLDEST, (self.max_bytes,))
+def _read(text: str) -> Response:
+    answer = from_json(json.loads(text))
+    if not isinstance(answer, Response) or not isinstance(answer.message, Message):
+        raise TypeError("it is no response")
+    return answer
