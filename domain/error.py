@@ -98,7 +98,9 @@ MEANING: Final[Mapping[ErrorKind, Meaning]] = MappingProxyType(
         _K.TIMEOUT: Meaning(_F.NETWORK, True, True, True, "no answer in time: try again, or allow more time"),
         _K.MALFORMED_RESPONSE: Meaning(_F.PROVIDER, True, True, True, "the answer can't be read: is it this API?"),
         _K.MISSING_DEPENDENCY: Meaning(_F.LOCAL, False, True, False, "install the extra that the message names"),
-        _K.BUDGET_EXCEEDED: Meaning(_F.LOCAL, False, False, False, "the budget is spent: raise it or stop here"),
+        _K.BUDGET_EXCEEDED: Meaning(
+            _F.LOCAL, False, False, False, "the budget has no room for this call: the message says why"
+        ),
         _K.CIRCUIT_OPEN: Meaning(_F.LOCAL, False, True, False, "the model failed too often lately: use another one"),
         _K.DEADLINE_EXCEEDED: Meaning(_F.LOCAL, False, False, False, "the time for this call is over: allow more"),
         _K.LIMITER_FULL: Meaning(_F.LOCAL, False, True, False, "too many calls wait already: send fewer, or later"),

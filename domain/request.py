@@ -9,7 +9,7 @@ import attrs
 
 from .frozen import EMPTY, FrozenDict
 from .message import Message
-from .option import canonical
+from .option import canonical, resolve
 from .response_format import Free, ResponseFormat, as_response_format
 from .secrecy import shown
 from .stop import as_stops
@@ -82,3 +82,24 @@ class Request:
     tool_choice: str | None = attrs.field(default=None, converter=_tool_choice, validator=_check_tool_choice)
     response_format: ResponseFormat = attrs.field(factory=Free, converter=as_response_format)
     options: FrozenDict = attrs.field(default=EMPTY, converter=_options, repr=shown)
+
+
+_OTHERS = tuple(field.name for field in attrs.fields(Request) if field.name != "options")
+
+
+def with_options(request: Request, options: FrozenDict) -> Request:
+    """The same request with other options; the rest of it was checked when it was made, message by message."""
+    changed = Request.__new__(Request)
+    for name in _OTHERS:
+        object.__setattr__(changed, name, getattr(request, name))
+    object.__setattr__(changed, "options", options)
+    return changed
+
+
+def above(weaker: FrozenDict, request: Request) -> Request:
+    """The request as a model answers it that has these weaker options.
+
+    >>> above(canonical({"seed": 7}), Request([Message("user", "Hi")], options={"max_tokens": 5})).options
+    {'seed': 7, 'max_tokens': 5}
+    """
+    return with_options(request, resolve(weaker, request.options)) if weaker else request

@@ -15,7 +15,7 @@ from ...domain.capability import Unsupported, missing
 from ...domain.error import ModelError
 from ...domain.event import Event, Failed, Finished
 from ...domain.ledger import Entry
-from ...domain.machines.estimate import estimated
+from ...domain.machines.estimate import most_tokens
 from ...domain.option import resolve
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request
@@ -51,7 +51,7 @@ class ApiModel(Settings, Calling, ABC):
         limiter = self._limiter
         if limiter is None:
             return await http_exchange.answered(self._exchange(request))
-        permit = await _permit(limiter, request)
+        permit = await self._permit(limiter, request)
         if isinstance(permit, ModelError):
             return Failure(permit)
         turn = _Turn(self, limiter, permit)
@@ -83,7 +83,7 @@ class ApiModel(Settings, Calling, ABC):
 
     async def _paced(self, request: Request, opening: AsyncGenerator[Event], limiter: Limiter) -> AsyncGenerator[Event]:
         async with aclosing(opening) as events:
-            permit = await _permit(limiter, request)
+            permit = await self._permit(limiter, request)
             if isinstance(permit, ModelError):
                 yield Failed(permit)
                 return
@@ -101,9 +101,8 @@ class ApiModel(Settings, Calling, ABC):
                         yield event
                 event = await anext(events, None)
 
-
-async def _permit(limiter: Limiter, request: Request) -> Permit | ModelError:
-    return await limiter.admit(0 if limiter.tpm is None else estimated(request).total_tokens)
+    async def _permit(self, limiter: Limiter, request: Request) -> Permit | ModelError:
+        return await limiter.admit(0 if limiter.tpm is None else most_tokens(request, (self.options,)))
 
 
 class _Turn:

@@ -38,6 +38,8 @@ class LocalModel(Calling, ABC):
     __slots__ = ()
 
     errors: ClassVar[Errors]
+    is_local: ClassVar[bool] = True
+    """It runs on this machine: a call of it costs nothing, unless a price is given for it."""
 
     model_id: str
     capabilities: Capabilities

@@ -15,7 +15,7 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -98,6 +98,7 @@ class Cache(LayerPolicy):
     name: str | None = None
     clock: Clock = SYSTEM_CLOCK
     prefix: str = brought("", eq=False)
+    keeps_answers: ClassVar = True
     kept: Store = brought(attrs.Factory(_made, takes_self=True), eq=False)
     calls: CoalescedCalls = brought(attrs.Factory(CoalescedCalls), eq=False)
 

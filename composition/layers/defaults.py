@@ -14,14 +14,12 @@ from ...domain.error import ModelError
 from ...domain.frozen import FrozenDict
 from ...domain.model import Model
 from ...domain.option import canonical, merge
-from ...domain.request import Request
+from ...domain.request import Request, with_options
 from ...domain.secrecy import shown
 from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T
 from ..stack.policy import Call, Decorated
-
-_FIELDS = tuple(field.name for field in attrs.fields(Request) if field.name != "options")
 
 
 @attrs.frozen(repr=False)
@@ -34,18 +32,14 @@ class Defaults(LayerPolicy):
         """The options, without their secrets."""
         return {"": shown(self.options)}
 
+    @property
+    def weaker_options(self) -> FrozenDict:
+        """What a call's own options stand over; for those who look at a stack before it is called."""
+        return self.options
+
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """The call, with these options where it names none of its own."""
-        return await call(model, _with_options(request, merge(self.options, request.options)))
-
-
-def _with_options(request: Request, options: FrozenDict) -> Request:
-    """The same request with other options; the rest of it was checked when it was made, message by message."""
-    changed = Request.__new__(Request)
-    for name in _FIELDS:
-        object.__setattr__(changed, name, getattr(request, name))
-    object.__setattr__(changed, "options", options)
-    return changed
+        return await call(model, with_options(request, merge(self.options, request.options)))
 
 
 def with_defaults(**options: Any) -> Layer:

@@ -21,14 +21,16 @@ from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...adapters.process.limiter import Limiter, Permit
 from ...domain.attempt import Wait
 from ...domain.error import ErrorKind, ModelError, Scope, Sent
+from ...domain.frozen import EMPTY, FrozenDict
 from ...domain.machines.bounds import Bounds
-from ...domain.machines.estimate import Estimate, as_estimate, estimated
+from ...domain.machines.estimate import Estimate, as_estimate, estimated, most_tokens
 from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import Layer
-from ..stack.layer_policy import LayerPolicy, Rehearsal, passed_as
+from ..stack.layer_policy import LayerPolicy, Rehearsal, brought, passed_as
 from ..stack.opened import OnEnd, T, heard, waited
 from ..stack.policy import Call, Decorated
+from ..stack.walk import weaker_options
 
 
 @runtime_checkable
@@ -47,6 +49,7 @@ class RateLimit(LayerPolicy):
     limiter: Limiter | Acquirer = passed_as("rpm")
     estimate: Estimate | None = None
     clock: Clock = SYSTEM_CLOCK
+    weaker: tuple[FrozenDict, ...] = brought((EMPTY,), eq=False)
 
     def shown(self) -> dict[str, Any]:
         """What the limiter says of itself."""
@@ -70,7 +73,7 @@ class RateLimit(LayerPolicy):
         """One call, once its permit has come; or a refusal without a call."""
         limiter = self.limiter
         if isinstance(limiter, Limiter):
-            tokens = 0 if limiter.tpm is None else (self.estimate or estimated)(request).total_tokens
+            tokens = 0 if limiter.tpm is None else most_tokens(request, self.weaker, self.estimate or estimated)
             permit = await limiter.admit(tokens)
         else:
             permit = await self._from_application(limiter)
@@ -122,10 +125,10 @@ def with_rate_limit(
     """A layer that lets `rpm` calls a minute start, evenly paced, up to `burst` of them at once.
 
     No window of a minute holds more than `rpm` starts, retries included. With `tpm`, none holds more tokens, either:
-    `estimate` guesses the `Usage` of a request (a quarter of its bytes, and `max_tokens` or 500), and the real usage is
-    settled when the call is over. `max_wait` is in seconds: a call that would wait longer is refused (`limiter_full`)
-    without being sent. In place of a rate, a `Limiter` that several models share, or an `aiolimiter.AsyncLimiter`
-    (anything with `acquire()`). Raises ValueError on a rate that lets nothing through.
+    `estimate` guesses the `Usage` of a request with the options in effect (a quarter of its bytes, and `max_tokens` or
+    500), and the real usage is settled when the call is over. `max_wait` is in seconds: a call that would wait longer
+    is refused (`limiter_full`) without being sent. In place of a rate, a `Limiter` that several models share, or an
+    `aiolimiter.AsyncLimiter` (anything with `acquire()`). Raises ValueError on a rate that lets nothing through.
     """
     as_estimate(estimate, "with_rate_limit: estimate")
     if isinstance(rpm, (int, float)):
@@ -136,5 +139,5 @@ def with_rate_limit(
         raise TypeError(
             "with_rate_limit: tpm, burst and max_wait belong to the limiter that was passed; set them there"
         )
-    policy = RateLimit(rpm, estimate, clock)
-    return lambda model: Decorated(model, policy, clock)
+    limiter = rpm
+    return lambda model: Decorated(model, RateLimit(limiter, estimate, clock, weaker=weaker_options(model)), clock)

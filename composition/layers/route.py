@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 from returns.result import Failure, Result, Success
 
-from ...adapters.prices import Prices, as_prices
+from ...adapters.prices import Prices, as_prices, local_free, no_price
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
 from ...adapters.process.fork import forgets
@@ -31,7 +31,7 @@ from ...domain.machines.router import Asked, By, Routing, Traffic
 from ...domain.message import Role, Text
 from ...domain.model import Model
 from ...domain.price import Price
-from ...domain.request import Request
+from ...domain.request import Request, above
 from ...domain.response import Response
 from ...domain.response_format import Free
 from ...domain.usage import Usage
@@ -39,7 +39,7 @@ from ..stack.compose import Layer
 from ..stack.layer_policy import LayerPolicy, brought
 from ..stack.opened import OnEnd, T, after, heard, waited
 from ..stack.policy import Call, Decorated
-from ..stack.walk import model_id_of
+from ..stack.walk import first_leaf, in_effect, model_id_of
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
 from .error_filter import ErrorFilter, as_error_filter, passes
 
@@ -151,8 +151,8 @@ class Route(LayerPolicy):
         if by is By.STICKY:
             return Asked(key=(self.key or beginning)(request))
         if by is By.LOWEST_COST and self.price_of is not None:
-            usage = (self.estimate or estimated)(request)
-            return Asked(costs=tuple(_cost(self.price_of, candidate, usage) for candidate in candidates))
+            estimate = self.estimate or estimated
+            return Asked(costs=tuple(_cost(self.price_of, each, request, estimate) for each in candidates))
         return _NOTHING
 
     async def _measured(self, call: Call[T], model: Model, at: int, request: Request) -> Result[T, ModelError]:
@@ -220,8 +220,10 @@ def _refused(kind: ErrorKind, message: str, model: Model) -> ModelError:
     return ModelError(kind, message, Scope.REQUEST, Sent.NO, model_id=model_id_of(model))
 
 
-def _cost(price_of: Prices, model: Model, usage: Usage) -> float:
-    cost = price_of(model_id_of(model), usage)
+def _cost(price_of: Prices, model: Model, request: Request, estimate: Estimate) -> float:
+    """What the model at the bottom would cost, which is asked first, with the options that it has here."""
+    leaf, options = next(in_effect(model))
+    cost = price_of(getattr(leaf, "model_id", None), estimate(above(options, request)))
     return math.inf if cost is None else cost
 
 
@@ -283,9 +285,10 @@ def with_route(
         everyone = (model, *candidates)
         if any(model is other for other in candidates):
             raise ValueError(f"with_route: {model!r} is a candidate already; each model is tried once")
+        known = None if price_of is None else local_free(prices, price_of, map(first_leaf, everyone))
         for candidate in everyone:
-            if price_of is not None and price_of(model_id_of(candidate), Usage(1, 1)) is None:
-                raise ValueError(f"with_route: there is no price for {model_id_of(candidate)!r}; say it in prices=")
+            if known is not None and known(model_id_of(candidate), Usage(1, 1)) is None:
+                raise no_price("with_route", model_id_of(candidate))
         windows = tuple(candidate.capabilities.context_window for candidate in everyone)
         policy = Route(
             candidates,
@@ -303,7 +306,7 @@ def with_route(
             clock,
             chance,
             windows=windows if by is By.PROMPT_SIZE else None,
-            price_of=price_of,
+            price_of=known,
         )
         return Decorated(model, policy, clock, together(everyone))
 

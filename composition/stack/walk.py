@@ -7,7 +7,9 @@ from typing import Any
 
 import attrs
 
+from ...domain.frozen import EMPTY, FrozenDict
 from ...domain.model import Model
+from ...domain.option import merge
 from .policy import Decorated, is_unseen
 
 
@@ -31,6 +33,24 @@ def leaves(model: Model) -> Iterator[Model]:
         yield model
     for each in under:
         yield from leaves(each)
+
+
+def in_effect(model: Model) -> Iterator[tuple[Model, FrozenDict]]:
+    """Every model in a stack that may answer, and its options under those of a call: its own, under its layers'."""
+    if not isinstance(model, Decorated):
+        own = getattr(model, "options", EMPTY)
+        yield model, own if isinstance(own, FrozenDict) else EMPTY  # what isn't ours may mean something else by it
+        return
+    of_layer = getattr(model.policy, "weaker_options", EMPTY)
+    for each in below(model):
+        for leaf, options in in_effect(each):
+            yield leaf, merge(options, of_layer)
+
+
+def weaker_options(model: Model) -> tuple[FrozenDict, ...]:
+    """The options under those of a call, each time that they differ between the models that may answer."""
+    every = [options for _, options in in_effect(model)]
+    return tuple(options for at, options in enumerate(every) if options not in every[:at])
 
 
 def first_leaf(model: Model) -> Model:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ..error import ErrorKind, ModelError, Sent
+from ..frozen import FrozenDict
 from ..message import Part, Reasoning, Text, ToolCall, ToolResult
-from ..request import Request
+from ..request import Request, above
 from ..usage import Usage
 
 Estimate = Callable[[Request], Usage]
@@ -47,6 +48,11 @@ def _size(part: Part) -> int:
         case ToolResult():
             return sum(map(_size, part.content))
     return _MEDIA * _BYTES
+
+
+def most_tokens(request: Request, levels: Iterable[FrozenDict], estimate: Estimate = estimated) -> int:
+    """The most tokens that a request may take; `levels` are the weaker options of each model that may answer it."""
+    return max(estimate(above(weaker, request)).total_tokens for weaker in levels)
 
 
 def may_have_worked(error: ModelError) -> bool:
