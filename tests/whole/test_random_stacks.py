@@ -113,7 +113,7 @@ def layers(stacks: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.tuples(st.just("concurrency"), st.integers(1, 3), st.sampled_from([None, 0, 1])),
         st.tuples(st.just("hedge"), seconds, st.sampled_from([None, 0.5]), st.sampled_from([0.1, 1.0])),
         st.tuples(st.just("timeout"), limits.filter(bool)),
-        st.tuples(st.just("budget"), st.sampled_from([1000, 3000, 100_000])),
+        st.tuples(st.just("budget"), st.sampled_from([1000, 3000, 100_000]), st.sampled_from([None, 3.0])),
         st.tuples(st.just("check"), st.integers(0, 2)),
         st.tuples(st.sampled_from(["cache", "defaults", "log", "trace"])),
     )
@@ -208,8 +208,8 @@ class Built:
                 return with_hedge(delay, percentile=percentile, share=share, clock=clock)
             case ("timeout", limits):
                 return with_timeout(**limits, clock=clock)
-            case ("budget", tokens):
-                self.purses.append(Purse(tokens=tokens))
+            case ("budget", tokens, max_wait):
+                self.purses.append(Purse(tokens=tokens, max_wait=max_wait))
                 return with_budget(self.purses[-1], clock=clock)
             case ("check", repair):
                 return with_check(_is_whole, repair=repair, clock=clock)
@@ -233,7 +233,8 @@ class Built:
     def holds_nothing(self) -> None:
         assert [model.open for model in self.models] == [0] * len(self.models)
         assert [(slots.taken, slots.waiting) for slots in self.slots] == [(0, 0)] * len(self.slots)
-        assert [purse._spending.reserved_tokens for purse in self.purses] == [0] * len(self.purses)
+        held = [(purse._spending.reserved_tokens, purse._spending.calls, purse._waiting) for purse in self.purses]
+        assert held == [(0, 0, {})] * len(self.purses)
         assert [cache.calls._open for cache in self.caches] == [{}] * len(self.caches)
 
 

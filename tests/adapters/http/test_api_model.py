@@ -82,13 +82,17 @@ class Echo(ApiModel):
 
 
 def echo(
-    clock: VirtualClock, limiter: Limiter | None = None, error: ModelError | None = None, kind: type[Echo] = Echo
+    clock: VirtualClock,
+    limiter: Limiter | None = None,
+    error: ModelError | None = None,
+    kind: type[Echo] = Echo,
+    **options: object,
 ) -> Echo:
     return kind(
         model_id="m",
         timeout=None,
         capabilities=Capabilities(),
-        options={},
+        options=options,
         requests_per_minute=limiter,
         custom_role_conversions=None,
         flatten_messages_as_text=False,
@@ -196,6 +200,17 @@ def test_a_limiter_of_tokens_paces_them_whole_and_streamed() -> None:
 
     clock.run(main())
     assert model.asked == pytest.approx([0.0, 0.02, 0.03, 0.04, 1.03])
+
+
+def test_a_limiter_of_tokens_knows_the_options_of_the_model() -> None:
+    clock = VirtualClock()
+    model = echo(clock, Limiter(6000, tpm=1000, clock=clock), max_tokens=5)
+
+    async def main() -> None:
+        await asyncio.gather(*(model.generate(HI) for _ in range(3)))
+
+    clock.run(main())
+    assert model.asked == pytest.approx([0.0, 0.01, 0.02])
 
 
 def test_a_copy_in_another_process_paces_anew() -> None:

@@ -21,6 +21,8 @@ from modelport import (
     as_request,
     blocking,
     compose,
+    from_function,
+    with_defaults,
     with_rate_limit,
     with_retry,
 )
@@ -68,6 +70,30 @@ def test_ten_minutes_hold_the_tokens_to_a_thousandth_and_no_minute_more():
     starts = clock.run(ten_minutes_of(compose(ScriptedModel(answer, repeat=True), limit), clock))
     assert 9.99 * 6000 <= 40 * len(starts) <= 10 * 6000
     assert fullest_minute(starts) * 40 == 6000
+
+
+@pytest.mark.parametrize(
+    ("own", "over", "starts"),
+    [({"max_tokens": 40}, {}, [0.0, 0.01, 60.0]), ({"max_tokens": 900}, {"max_tokens": 40}, [0.0, 0.01, 60.0])],
+    ids=["the model's", "those of with_defaults"],
+)
+def test_tokens_a_minute_are_guessed_with_the_options_in_effect(own, over, starts):
+    clock, began = VirtualClock(), []
+
+    def answer(messages, max_tokens):
+        began.append(clock.now())
+        return Response.of("Hi", usage=Usage(4, 40))
+
+    async def model(messages, max_tokens):
+        return answer(messages, max_tokens)
+
+    stack = compose(from_function(model, **own), with_defaults(**over), with_rate_limit(6000, tpm=100, clock=clock))
+
+    async def main():
+        await asyncio.gather(*(stack.generate(as_request("Hi")) for _ in range(3)))
+
+    clock.run(main())
+    assert began == pytest.approx(starts, abs=0.1)
 
 
 class SharedClock:

@@ -24,6 +24,7 @@ from modelport import (
     VirtualClock,
     as_request,
     compose,
+    from_function,
     with_fallback,
     with_rate_limit,
     with_retry,
@@ -153,6 +154,28 @@ def test_the_cheapest_is_asked():
     assert texts(ask(stack)) == ["cheap"]
     with pytest.raises(ValueError, match="with_route: there is no price for 'other'"):
         compose(named("other"), with_route(named("cheap"), by="lowest_cost", prices=prices))
+
+
+def test_what_a_candidate_costs_is_guessed_with_its_own_options():
+    def writes(name, most):
+        async def answer(messages, max_tokens):
+            return name
+
+        return from_function(answer, model_id=name, max_tokens=most)
+
+    prices = {"terse": Price(0, 2), "wordy": Price(0, 1)}
+    stack = compose(writes("wordy", 1000), with_route(writes("terse", 10), by="lowest_cost", prices=prices))
+    assert texts(ask(stack)) == ["terse"]
+
+
+def test_a_candidate_on_this_machine_is_the_cheapest():
+    class Local(ScriptedModel):
+        is_local = True
+
+    stack = compose(
+        named("paid"), with_route(Local("local", model_id="m"), by="lowest_cost", prices={"paid": Price(1, 1)})
+    )
+    assert texts(ask(stack)) == ["local"]
 
 
 def test_prices_that_come_to_nothing_for_one_call_put_it_last():
