@@ -22,7 +22,7 @@ from .composition.inspect.simulate import (
 )
 from .composition.layers import *
 from .composition.stack.blocking import BlockingModel as BlockingModel, blocking as blocking
-from .composition.stack.compose import Layer as Layer, compose as compose, describe as describe
+from .composition.stack.compose import Layer as Layer, LayerOf as LayerOf, compose as compose, describe as describe
 from .composition.stack.policy import Call as Call, Decorated as Decorated, Policy as Policy
 from .domain.attempt import Attempt as Attempt, Skipped as Skipped, Wait as Wait
 from .domain.bad_answer import BadAnswer as BadAnswer
@@ -66,6 +66,7 @@ from .domain.message import (
 )
 from .domain.model import Model as Model
 from .domain.option import OMIT as OMIT, merge as merge
+from .domain.outcome import outcome as outcome
 from .domain.price import Price as Price
 from .domain.reading.messages import as_messages as as_messages
 from .domain.request import Request as Request
@@ -79,6 +80,6 @@ from .domain.response_format import (
     ResponseFormat as ResponseFormat,
 )
 from .domain.stop import cut as cut
-from .domain.tool import Tool as Tool
+from .domain.tool import Tool as Tool, ToolChoice as ToolChoice
 from .domain.usage import Usage as Usage
 from .domain.when import when as when

@@ -25,7 +25,7 @@ from ..domain.option import canonical, resolve
 from ..domain.request import Request
 from ..domain.response import Response
 from .chat.request import wire_format
-from .process.calling import Calling
+from .process.calling import Calling, reads_input
 
 _FORMS = ("json_object", "json_schema")
 _TEXT_ONLY = ("tools", "images", "audio", "documents", "json_object", "json_schema", "regex", "grammar")
@@ -83,6 +83,7 @@ class FunctionModel(Calling):
     takes_form: bool = False
     provider: str = "function"
 
+    @reads_input
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The function's answer, cut at the stops. A plain function runs in a thread of its own."""
         options = resolve(self.options, request.options)
@@ -97,6 +98,7 @@ class FunctionModel(Calling):
         result = decode(answer, self.model_id)
         return result.map(lambda response: trimmed(response, request.stop_sequences))
 
+    @reads_input
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The whole answer as a stream: a function says nothing before it is done."""
         result = await self.generate(request)

@@ -30,7 +30,7 @@ from ..domain.event import (
 )
 from ..domain.request import Request
 from ..domain.response import FinishReason, Response
-from .process.calling import Calling
+from .process.calling import Calling, reads_input
 
 EVERYTHING = Capabilities(
     tools=True,
@@ -157,6 +157,7 @@ class ScriptedModel(Calling):
         """How many calls are being answered now: whole ones that wait, and streams that are neither over nor closed."""
         return self._record.open
 
+    @reads_input
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole of the next answer."""
         steps = self._next(request)
@@ -172,6 +173,7 @@ class ScriptedModel(Calling):
         finally:
             self._record.enter(-1)
 
+    @reads_input
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The next answer, piece by piece."""
         steps = self._next(request)

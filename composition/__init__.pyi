@@ -7,7 +7,7 @@ from .inspect.lint import Finding as Finding, lint as lint
 from .inspect.simulate import Simulation as Simulation, Workload as Workload, compared as compared, simulate as simulate
 from .layers import *
 from .stack.blocking import BlockingModel as BlockingModel, blocking as blocking
-from .stack.compose import Layer as Layer, compose as compose, describe as describe
+from .stack.compose import Layer as Layer, LayerOf as LayerOf, compose as compose, describe as describe
 from .stack.layer_policy import LayerPolicy as LayerPolicy, Rehearsal as Rehearsal
 from .stack.opened import (
     Listener as Listener,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from .error import ErrorKind, ModelError, Scope, Sent
 from .request import Request
@@ -25,6 +25,10 @@ class BadAnswer(enum.StrEnum):
     FILTERED = "filtered"
     UNPARSEABLE = "unparseable"
 
+
+BadAnswerName = Literal["empty", "cut_off", "filtered", "unparseable"]
+OnAnswers = BadAnswer | BadAnswerName | Iterable[BadAnswer | BadAnswerName] | Callable[[Response], bool]
+"""What people pass as `on_response=`."""
 
 AnswerFilter = frozenset[BadAnswer] | Callable[[Response], bool]
 """Which answers are bad: those of these kinds, or those of which a function says so."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 
@@ -40,6 +40,36 @@ class ErrorKind(enum.StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     LIMITER_FULL = "limiter_full"
     EXHAUSTED = "exhausted"
+
+
+KindName = Literal[
+    "authentication",
+    "permission",
+    "not_found",
+    "invalid_request",
+    "unsupported",
+    "context_window",
+    "content_filter",
+    "rate_limited",
+    "quota_exhausted",
+    "overloaded",
+    "server",
+    "connection",
+    "interrupted",
+    "timeout",
+    "malformed_response",
+    "missing_dependency",
+    "budget_exceeded",
+    "circuit_open",
+    "deadline_exceeded",
+    "limiter_full",
+    "exhausted",
+]
+"""The kinds as they are written in code, for type checkers."""
+
+
+def _kind(kind: ErrorKind | KindName) -> ErrorKind:
+    return ErrorKind(kind)
 
 
 class Fault(enum.StrEnum):
@@ -128,7 +158,7 @@ class ModelError:
     failed with, in the order they were tried, where there were several.
     """
 
-    kind: ErrorKind = attrs.field(converter=ErrorKind)
+    kind: ErrorKind = attrs.field(converter=_kind)
     message: str
     scope: Scope = attrs.field(default=Scope.REQUEST, converter=Scope)
     sent: Sent = attrs.field(default=Sent.PERHAPS, converter=Sent)

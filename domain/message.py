@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import attrs
 
@@ -27,6 +27,13 @@ class Role(enum.StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
         raise ValueError(f"unknown role {value!r}; a role is one of {', '.join(cls)}")
+
+
+RoleName = Literal["system", "user", "assistant", "tool"]
+
+
+def _role(role: Role | RoleName) -> Role:
+    return Role(role)
 
 
 @attrs.frozen
@@ -180,7 +187,7 @@ class Message:
     'Hello!'
     """
 
-    role: Role = attrs.field(converter=Role)
+    role: Role = attrs.field(converter=_role)
     content: tuple[Part, ...] = attrs.field(converter=_parts, validator=_check_parts)
     name: str | None = None
     metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)

@@ -13,7 +13,7 @@ from .option import canonical, resolve
 from .response_format import Free, ResponseFormat, as_response_format
 from .secrecy import shown
 from .stop import as_stops
-from .tool import Tool
+from .tool import Tool, ToolChoice
 
 
 def _messages(messages: Iterable[Message]) -> tuple[Message, ...]:
@@ -28,8 +28,10 @@ def _tools(tools: Iterable[Tool]) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-def _tool_choice(choice: Any) -> Any:
+def _tool_choice(choice: ToolChoice | None) -> Any:
     match choice:
+        case Tool():
+            return choice.name
         case {"type": "function", "function": {"name": name}}:  # the chat-completions wire
             return name
     return choice

@@ -46,9 +46,15 @@ class Response:
         return cls(Message(Role.ASSISTANT, text), **fields)
 
     @property
-    def content(self) -> str:
-        """The text of the answer, without the reasoning."""
+    def text(self) -> str:
+        """The text of the answer, without the reasoning; `str(response)` is the same."""
         return self.message.text
+
+    content = text
+    """The same, by the name that the field has for it."""
+
+    def __str__(self) -> str:
+        return self.text
 
     @property
     def reasoning(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -61,3 +61,7 @@ class Tool:
         from .tools.schema import read_function
 
         return cls(*read_function(function, name, description), strict)
+
+
+ToolChoice = Literal["auto", "none", "required"] | Tool | Mapping[str, Any]
+"""Whether a tool is to be called: a word, the one tool, or the chat-completions wire's dict of its name."""

@@ -20,7 +20,7 @@ from ...domain.option import resolve
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request
 from ...domain.response import Response
-from ..process.calling import Calling
+from ..process.calling import Calling, reads_input
 from ..process.limiter import Limiter, Permit
 from . import exchange as http_exchange
 from .exchange import Exchange
@@ -46,6 +46,7 @@ class ApiModel(Settings, Calling, ABC):
     def _exchange(self, request: Request) -> Exchange:
         """One physical call, which hasn't begun."""
 
+    @reads_input
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer, in one physical request."""
         limiter = self._limiter
@@ -59,6 +60,7 @@ class ApiModel(Settings, Calling, ABC):
             result = await http_exchange.answered(self._exchange(request))
         return result.map(turn.answered).alt(turn.failed)
 
+    @reads_input
     def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives. Its connection is dropped when the stream is closed, or a stop ends the text."""
         events = http_exchange.events(self._exchange, request)

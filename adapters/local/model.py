@@ -26,7 +26,7 @@ from ...domain.frozen import FrozenDict
 from ...domain.request import Request
 from ...domain.response import Response
 from ...domain.secrecy import is_secret
-from ..process.calling import Calling
+from ..process.calling import Calling, reads_input
 from ..process.crossing import Give, pieces
 from .answer import LocalAnswer
 from .errors import Errors
@@ -57,11 +57,13 @@ class LocalModel(Calling, ABC):
         """The name in the ledger of attempts."""
         return self.errors.provider
 
+    @reads_input
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
         async with aclosing(self._checked(request, deltas=False)) as events:
             return settle([event async for event in events])
 
+    @reads_input
     def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives. Closing it stops generation, or leaves the queue."""
         return self._checked(request, deltas=True)

@@ -91,14 +91,22 @@ class VirtualClock:
         self._now += seconds
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
-        """The result of the coroutine, run in a loop of its own in virtual time."""
+        """The result of the coroutine, run in a loop of its own in virtual time; inside a running loop, in a thread."""
         import asyncio
 
-        def loop() -> asyncio.AbstractEventLoop:
-            return _virtual_loop(self)
+        def run() -> T:
+            with asyncio.Runner(loop_factory=lambda: _virtual_loop(self)) as runner:
+                return runner.run(main)
 
-        with asyncio.Runner(loop_factory=loop) as runner:
-            return runner.run(main)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return run()
+        from concurrent.futures import ThreadPoolExecutor
+        from contextvars import copy_context
+
+        with ThreadPoolExecutor(1) as thread:  # a notebook's cell runs inside a loop
+            return thread.submit(copy_context().run, run).result()
 
 
 def _virtual_loop(clock: VirtualClock) -> asyncio.AbstractEventLoop:

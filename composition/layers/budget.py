@@ -36,7 +36,7 @@ from ...domain.price import Price
 from ...domain.request import Request, above
 from ...domain.response import Response
 from ...domain.usage import Usage
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.journal import CANCELLED
 from ..stack.layer_policy import LayerPolicy, brought, passed_as
 from ..stack.opened import Said, T, heard
@@ -315,7 +315,7 @@ def with_budget(
     estimate: Estimate | None = None,
     max_wait: float | None = None,
     clock: Clock = SYSTEM_CLOCK,
-) -> Layer:
+) -> LayerOf[Budget]:
     """A layer that refuses a call (`budget_exceeded`) when it might cost more than what is left.
 
     `usd` is in dollars; in its place, a `Purse` that several models are paid from. `prices` is a mapping from a model's
@@ -350,7 +350,7 @@ def with_budget(
         paid, weaker = zip(*pairs, strict=True)
         return kind(purse, prices, estimate, clock, paid=paid, weaker=weaker, price_of=known, passes=passes)
 
-    def layer(model: Model) -> Model:
+    def layer(model: Model) -> Decorated[Budget]:
         passes = _has_cache(model)
         outer = policy(Budget, model, passes)
         if passes:

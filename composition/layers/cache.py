@@ -30,7 +30,7 @@ from ...domain.message import as_json
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import FinishReason, Response
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.journal import Journal, open_journal
 from ..stack.layer_policy import LayerPolicy, Rehearsal, brought
 from ..stack.opened import T, drained
@@ -273,7 +273,7 @@ def with_cache(
     ttl: float | None = None,
     name: str | None = None,
     clock: Clock = SYSTEM_CLOCK,
-) -> Layer:
+) -> LayerOf[Cache]:
     """A layer that gives an answer that it has given before, and shares calls in flight.
 
     `store` is where answers are kept: in memory (64 MiB of those used last) unless it is the path of a file (1 GiB), or

@@ -24,7 +24,7 @@ from ...domain.machines.chaos import Fate, Plan, fate
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T
 from ..stack.policy import Call, Decorated
@@ -150,7 +150,7 @@ class _Shaken:
         return attrs.evolve(error, provider=self.provider, model_id=self.model_id)
 
 
-def with_chaos(plan: Plan | Mapping[str, Any], *, clock: Clock = SYSTEM_CLOCK) -> Layer:
+def with_chaos(plan: Plan | Mapping[str, Any], *, clock: Clock = SYSTEM_CLOCK) -> LayerOf[Chaos]:
     """A layer that lets calls go wrong as planned: `with_chaos({"errors": {"server": 0.3}, "seed": 7})`.
 
     The members of a plan: `errors` (a share of the calls for each kind), `slow` and `delay` (a share that comes so many

@@ -28,7 +28,7 @@ from ...domain.message import Message, Role, as_json
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T, after, drained
 from ..stack.policy import Between, Call, Decorated, Opening, Whole
@@ -219,7 +219,7 @@ class _Checked(Between):
         yield last
 
 
-def with_check(check: Checked, *, repair: int = 1, clock: Clock = SYSTEM_CLOCK) -> Layer:
+def with_check(check: Checked, *, repair: int = 1, clock: Clock = SYSTEM_CLOCK) -> LayerOf[Check]:
     """A layer that gives an answer only when it is what it must be, and asks up to `repair` times for a better one.
 
     `check` is a JSON schema for the text, a pydantic model for it, or a function of the response that gives None or

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -25,11 +24,11 @@ from ...domain.machines.breaker import Circuit, Judgement, Mode, Tolerance
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy, passed_as
 from ..stack.opened import OnEnd, Opened, T, heard
 from ..stack.policy import Call, Decorated
-from .error_filter import ErrorFilter, as_error_filter, passes
+from .error_filter import ErrorFilter, OnErrors, as_error_filter, passes
 
 COUNTED = frozenset(kind for kind, meaning in MEANING.items() if meaning.breaks_circuit)
 """The kinds that count against a model unless `on=` says otherwise."""
@@ -183,9 +182,9 @@ def with_circuit_breaker(
     minimum: int = 10,
     pause: float = 30.0,
     probes: int = 1,
-    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = COUNTED,
+    on: OnErrors = COUNTED,
     clock: Clock = SYSTEM_CLOCK,
-) -> Layer:
+) -> LayerOf[CircuitBreaker]:
     """A layer that refuses calls (`circuit_open`) while too many of them fail.
 
     It opens when `ratio` or more of at least `minimum` calls in the last `window` seconds failed, and stays open for

@@ -26,7 +26,7 @@ from ...domain.machines.bounds import Bounds
 from ...domain.machines.concurrency import Admission, Crowd, Room, arrive, give_up, leave
 from ...domain.model import Model
 from ...domain.request import Request
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy, passed_as
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated
@@ -213,7 +213,7 @@ def with_concurrency(
     max_queue: int | None = None,
     priority: Callable[[Request], float] | None = None,
     clock: Clock = SYSTEM_CLOCK,
-) -> Layer:
+) -> LayerOf[Concurrency]:
     """A layer that has at most `n` calls in progress at once, streams until they are closed.
 
     With `max_queue` calls waiting the next one is refused (`limiter_full`) without being sent. `priority` gives a

@@ -16,7 +16,7 @@ from ...domain.model import Model
 from ...domain.option import canonical, merge
 from ...domain.request import Request, with_options
 from ...domain.secrecy import shown
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T
 from ..stack.policy import Call, Decorated
@@ -42,7 +42,7 @@ class Defaults(LayerPolicy):
         return await call(model, with_options(request, merge(self.options, request.options)))
 
 
-def with_defaults(**options: Any) -> Layer:
+def with_defaults(**options: Any) -> LayerOf[Defaults]:
     """A layer that puts these options under those of every call.
 
     What the call says stands; where it says nothing, these do; then what the model was made with. `OMIT` takes an

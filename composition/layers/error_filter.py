@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ...domain.error import ErrorKind, ModelError
+from ...domain.error import ErrorKind, KindName, ModelError
 
 ErrorFilter = frozenset[ErrorKind] | Callable[[ModelError], bool]
 """Kinds of error, or a function that says whether an error passes."""
 
+OnErrors = ErrorKind | KindName | Iterable[ErrorKind | KindName] | Callable[[ModelError], bool]
+"""What people pass as `on=`."""
 
-def as_error_filter(
-    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool], where: str
-) -> ErrorFilter:
+
+def as_error_filter(on: OnErrors, where: str) -> ErrorFilter:
     """What people pass as `on=`. Raises ValueError with the legal kinds for an unknown or empty one."""
     if callable(on):
         return on

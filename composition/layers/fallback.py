@@ -7,7 +7,7 @@ content, and nobody is asked after the deadline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -16,21 +16,20 @@ from returns.result import Failure, Result, Success
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.attempt import Attempt
-from ...domain.bad_answer import AnswerFilter, BadAnswer, bad_answer_error
-from ...domain.error import ErrorKind, ModelError
+from ...domain.bad_answer import AnswerFilter, BadAnswer, OnAnswers, bad_answer_error
+from ...domain.error import ModelError
 from ...domain.frozen import FrozenDict
 from ...domain.machines.bounds import Bounds, one_after_another
 from ...domain.model import Model
 from ...domain.option import canonical, merge
 from ...domain.request import Request
-from ...domain.response import Response
 from ...domain.secrecy import shown
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import Opened, T, after
 from ..stack.policy import Call, Decorated
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
-from .error_filter import ErrorFilter, as_error_filter, passes
+from .error_filter import ErrorFilter, OnErrors, as_error_filter, passes
 
 
 @attrs.frozen(repr=False)
@@ -124,11 +123,11 @@ def _as_options(options: object, count: int) -> tuple[FrozenDict, ...]:
 
 def with_fallback(
     *models: Model,
-    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = REPLACED,
-    on_response: BadAnswer | str | Iterable[BadAnswer | str] | Callable[[Response], bool] | None = None,
+    on: OnErrors = REPLACED,
+    on_response: OnAnswers | None = None,
     options: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
     clock: Clock = SYSTEM_CLOCK,
-) -> Layer:
+) -> LayerOf[Fallback]:
     """A layer that asks these models, in order, when the one below it fails, or answers badly.
 
     `on` is the kinds of error to fall back on, or a function of the error; any other error is given back as it is.
@@ -148,7 +147,7 @@ def with_fallback(
         clock,
     )
 
-    def layer(model: Model) -> Model:
+    def layer(model: Model) -> Decorated[Fallback]:
         if any(model is other for other in candidates):
             raise ValueError(f"with_fallback: {model!r} is its own fallback; each model is tried once")
         return Decorated(model, policy, clock, together((model, *candidates)))

@@ -23,7 +23,7 @@ from ...domain.machines.bounds import Bounds
 from ...domain.machines.hedge import Hedging, Seen, delay_of, earn, saw, spend
 from ...domain.model import Model
 from ...domain.request import Request
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.interrupt import Interrupt
 from ..stack.journal import CANCELLED, Journal, journaled, keeping, open_journal
 from ..stack.layer_policy import LayerPolicy
@@ -197,7 +197,7 @@ def with_hedge(
     percentile: float | None = None,
     share: float = 0.1,
     clock: Clock = SYSTEM_CLOCK,
-) -> Layer:
+) -> LayerOf[Hedge]:
     """A layer that asks a second time when the first content, or the whole answer, takes too long.
 
     A call is slow after `delay` seconds, or when it takes longer than this `percentile` (such as 0.95) of the last

@@ -20,7 +20,7 @@ from ...domain.message import Message, Text, ToolCall, as_json
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy, Rehearsal
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated, Opening
@@ -140,7 +140,7 @@ def _words(message: Message) -> dict[str, Any]:
 
 def with_log(
     logger: str = "modelport", *, level: int = logging.INFO, content: bool = False, clock: Clock = SYSTEM_CLOCK
-) -> Layer:
+) -> LayerOf[Log]:
     """A layer that writes one line for each call to this logger of the standard library.
 
     An answer is written at `level`; a failure, or a call that was cut short, at WARNING at least. With `content`, the

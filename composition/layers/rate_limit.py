@@ -26,7 +26,7 @@ from ...domain.machines.bounds import Bounds
 from ...domain.machines.estimate import Estimate, as_estimate, estimated, most_tokens
 from ...domain.model import Model
 from ...domain.request import Request
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy, Rehearsal, brought, passed_as
 from ..stack.opened import OnEnd, T, heard, waited
 from ..stack.policy import Call, Decorated
@@ -121,7 +121,7 @@ def with_rate_limit(
     max_wait: float | None = None,
     estimate: Estimate | None = None,
     clock: Clock = SYSTEM_CLOCK,
-) -> Layer:
+) -> LayerOf[RateLimit]:
     """A layer that lets `rpm` calls a minute start, evenly paced, up to `burst` of them at once.
 
     No window of a minute holds more than `rpm` starts, retries included. With `tpm`, none holds more tokens, either:

@@ -24,7 +24,7 @@ from ...domain.forms.fingerprint import fingerprint
 from ...domain.forms.tape import Take, is_same, line_of, request_of
 from ...domain.model import Model
 from ...domain.request import Request
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy, Rehearsal
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated, Opening
@@ -145,7 +145,7 @@ class _Take:
         """Nothing is held: a call that is cut short isn't on the tape."""
 
 
-def with_recording(path: str | os.PathLike[str], *, clock: Clock = SYSTEM_CLOCK) -> Layer:
+def with_recording(path: str | os.PathLike[str], *, clock: Clock = SYSTEM_CLOCK) -> LayerOf[Recording]:
     """A layer that writes each call, and what came of it, on the tape at this path, for `with_replay` to play back.
 
     Put it right over the model. A call that is cancelled, and a stream that is left, isn't on the tape. One process at

@@ -25,7 +25,7 @@ from ...domain.machines.bounds import Bounds
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy, Rehearsal
 from ..stack.opened import T
 from ..stack.policy import Call, Decorated
@@ -145,7 +145,7 @@ class _Player:
             await self.clock.sleep(then - now)
 
 
-def with_replay(path: str | os.PathLike[str], *, timed: bool = False, clock: Clock = SYSTEM_CLOCK) -> Layer:
+def with_replay(path: str | os.PathLike[str], *, timed: bool = False, clock: Clock = SYSTEM_CLOCK) -> LayerOf[Replay]:
     """A layer that answers from the tape at this path, and never asks the model below it.
 
     With `timed`, answers and their pieces come as late as they came when they were recorded. A request that isn't on

@@ -8,8 +8,8 @@ the arithmetic, and is entered only after a failure. A stream is tried again onl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import attrs
 from returns.result import Failure, Result
@@ -23,11 +23,11 @@ from ...domain.frozen import EMPTY, FrozenDict
 from ...domain.machines.bounds import Bounds
 from ...domain.model import Model
 from ...domain.request import Request
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T, after, waited
 from ..stack.policy import Call, Decorated
-from .error_filter import ErrorFilter, as_error_filter, passes
+from .error_filter import ErrorFilter, OnErrors, as_error_filter, passes
 
 RETRIED = frozenset(kind for kind, meaning in MEANING.items() if meaning.retry)
 """The kinds that are tried again unless `on=` says otherwise."""
@@ -192,15 +192,15 @@ def with_retry(
     cap: float = 30.0,
     max_wait: float = 60.0,
     deadline: float | None = None,
-    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = RETRIED,
+    on: OnErrors = RETRIED,
     per_kind: Mapping[Any, int] = EMPTY,
-    resend: Sent | str = Sent.YES,
+    resend: Sent | Literal["no", "perhaps", "yes"] = Sent.YES,
     hook: Hook | None = None,
     wait: Callable[[Any], float] | None = None,
     stop: Callable[[Any], bool] | None = None,
     clock: Clock = SYSTEM_CLOCK,
     chance: Chance = system_chance,
-) -> Layer:
+) -> LayerOf[Retry]:
     """A layer that tries again when a call fails in a way that may pass.
 
     `attempts` counts the first call. `base` and `cap` shape the wait, in seconds; a Retry-After longer than `max_wait`

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -27,7 +27,7 @@ from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.machines import router as steps
 from ...domain.machines.bounds import Bounds, one_after_another
 from ...domain.machines.estimate import Estimate, as_estimate, estimated
-from ...domain.machines.router import Asked, By, Routing, Traffic
+from ...domain.machines.router import Asked, By, ByName, Routing, Traffic
 from ...domain.message import Role, Text
 from ...domain.model import Model
 from ...domain.price import Price
@@ -35,13 +35,13 @@ from ...domain.request import Request, above
 from ...domain.response import Response
 from ...domain.response_format import Free
 from ...domain.usage import Usage
-from ..stack.compose import Layer
+from ..stack.compose import LayerOf
 from ..stack.layer_policy import LayerPolicy, brought
 from ..stack.opened import OnEnd, T, after, heard, waited
 from ..stack.policy import Call, Decorated
 from ..stack.walk import first_leaf, in_effect, model_id_of
 from .candidates import REPLACED, as_candidates, beyond_mending, exhausted, together, too_late
-from .error_filter import ErrorFilter, as_error_filter, passes
+from .error_filter import ErrorFilter, OnErrors, as_error_filter, passes
 
 _MEASURED = frozenset({By.LEAST_BUSY, By.LOWEST_LATENCY})
 _BY_CHANCE = frozenset({By.WEIGHTED, By.CANARY})
@@ -239,7 +239,7 @@ def beginning(request: Request) -> str:
 
 def with_route(
     *models: Model | Sequence[Model],
-    by: By | str,
+    by: By | ByName,
     weights: Sequence[float] | None = None,
     sizes: Sequence[int | None] | None = None,
     share: float | None = None,
@@ -249,10 +249,10 @@ def with_route(
     percentile: float = 0.9,
     window: float = 300.0,
     max_wait: float | None = None,
-    on: ErrorKind | str | Iterable[ErrorKind | str] | Callable[[ModelError], bool] = REPLACED,
+    on: OnErrors = REPLACED,
     clock: Clock = SYSTEM_CLOCK,
     chance: Chance = system_chance,
-) -> Layer:
+) -> LayerOf[Route]:
     """A layer that chooses, for each call, between the model below it and these.
 
     The model below is the first candidate. `by` is how the order is made: `weighted` (by `weights`), `round_robin`,
@@ -281,7 +281,7 @@ def with_route(
         routing = Routing(by, len(candidates) + 1, weights, sizes, share, percentile, window)
     acted_on = as_error_filter(on, "with_route: on")
 
-    def layer(model: Model) -> Model:
+    def layer(model: Model) -> Decorated[Route]:
         everyone = (model, *candidates)
         if any(model is other for other in candidates):
             raise ValueError(f"with_route: {model!r} is a candidate already; each model is tried once")

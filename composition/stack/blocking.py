@@ -11,6 +11,7 @@ import attrs
 from returns.result import Result
 
 from ...adapters.process import background
+from ...adapters.process.calling import answer_of, reads_input, tell_of_held_loop
 from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.event import Event
@@ -34,10 +35,20 @@ class BlockingModel:
         """What the model declares that it can do."""
         return self.model.capabilities
 
+    @reads_input
+    def __call__(self, request: Request, /) -> Response:
+        """The answer; raises `ModelFailure` when there is none, ValueError or TypeError on bad input."""
+        tell_of_held_loop()
+        return answer_of(background.run(self.model.generate(request)))
+
+    ask = __call__
+
+    @reads_input
     def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
         return background.run(self.model.generate(request))
 
+    @reads_input
     def stream(self, request: Request, /) -> Generator[Event]:
         """The answer while it arrives. Closing the generator, or Ctrl-C, ends the call before it returns."""
         queue = _Queue()
@@ -99,8 +110,8 @@ async def _pump(stream: AsyncGenerator[Event], queue: _Queue) -> None:
 def blocking(model: Model) -> BlockingModel:
     """The synchronous twin of a model.
 
-    >>> from modelport import ScriptedModel, as_request
-    >>> blocking(ScriptedModel("Hello!")).generate(as_request("Hi")).unwrap().content
+    >>> from modelport import ScriptedModel
+    >>> blocking(ScriptedModel("Hello!")).generate("Hi").unwrap().text
     'Hello!'
     """
     return BlockingModel(model if isinstance(model, Decorated) else Decorated(model, Direct()))

@@ -5,25 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from ...domain.model import Model
-from .policy import Decorated, Direct, is_unseen
+from .policy import Decorated, Direct, P, is_unseen
 from .walk import below
 
 Layer = Callable[[Model], Model]
 """Makes a better model of another one."""
 
 
-def compose(model: Model, *layers: Layer) -> Decorated:
+LayerOf = Callable[[Model], Decorated[P]]
+"""A layer that is known to put this policy over the model."""
+
+
+@overload
+def compose(model: Decorated[P]) -> Decorated[P]: ...
+@overload
+def compose(model: Model, *layers: *tuple[*tuple[Layer, ...], LayerOf[P]]) -> Decorated[P]: ...
+@overload
+def compose(model: Model, *layers: Layer) -> Decorated: ...
+def compose(model: Model, *layers: object) -> Decorated:
     """The model under these layers, the first of them nearest to it.
 
-    The result is a frozen value that has the port's members, can be called, and prints its nesting. Raises TypeError,
+    The result is a frozen value that has the port's members, can be called, and prints its nesting; its `policy` is
+    that of the last layer. Raises TypeError,
     naming the place, for what is no model or no layer.
 
     >>> from modelport import ScriptedModel, with_retry
-    >>> compose(ScriptedModel("Hello!"), with_retry())("Hi").content
-    'Hello!'
+    >>> stack = compose(ScriptedModel("Hello!"), with_retry())
+    >>> stack("Hi").text, stack.policy.attempts
+    ('Hello!', 4)
     """
     _expect_model(model, "compose: the first argument")
     places = enumerate(layers, 1)
@@ -31,7 +43,7 @@ def compose(model: Model, *layers: Layer) -> Decorated:
     return stack if isinstance(stack, Decorated) else Decorated(stack, Direct())
 
 
-def _apply(model: Model, place: tuple[int, Layer]) -> Model:
+def _apply(model: Model, place: tuple[int, Any]) -> Model:
     number, layer = place
     name = getattr(layer, "__name__", repr(layer))
     where = f"compose: layer {number} ({name})"
@@ -44,13 +56,13 @@ def _apply(model: Model, place: tuple[int, Layer]) -> Model:
         raise
     if not isinstance(better, Model) and callable(better):
         raise TypeError(f"{where} gave another function, not a model; call it first: {name}(...)")
-    _expect_model(better, where + " gave")
-    return better
+    return _expect_model(better, where + " gave")
 
 
-def _expect_model(value: object, what: str) -> None:
+def _expect_model(value: object, what: str) -> Model:
     if isinstance(value, type) or not isinstance(value, Model):
         raise TypeError(f"{what} {value!r}, which is not a model: it needs capabilities, generate(...) and stream(...)")
+    return value
 
 
 def describe(model: Model, form: Literal["text", "mermaid"] = "text") -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator
-from typing import Any, ClassVar, Protocol, TypeGuard, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeGuard, TypeVar
 
 import attrs
 from returns.result import Failure, Result, Success
+from typing_extensions import TypeVar as Defaulting
 
-from ...adapters.process.calling import Calling
+from ...adapters.process.calling import Calling, reads_input
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...domain.capability import Capabilities
 from ...domain.error import ModelError
@@ -40,6 +41,9 @@ class Policy(Protocol):
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]: ...
 
 
+P = Defaulting("P", bound=Policy, default=Policy, covariant=True)
+
+
 @attrs.frozen
 class Between:
     """A model that a layer puts before the one below, and that answers for it: its calls are no physical ones."""
@@ -57,7 +61,8 @@ class Whole:
     async def __call__(self, model: Model, request: Request, /) -> Result[Response, ModelError]:
         """The answer, with this call in its ledger."""
         if isinstance(model, Decorated):
-            return await model.policy(model.whole, model.inner, request)
+            policy: Policy = model.policy
+            return await policy(model.whole, model.inner, request)
         started = self.clock.now()
         result = await model.generate(request)
         if isinstance(result, Success):
@@ -86,7 +91,8 @@ class Opening:
     async def __call__(self, model: Model, request: Request, /) -> Result[Opened, ModelError]:
         """The opened stream; or the error, when it failed before any content."""
         if isinstance(model, Decorated):
-            return await model.policy(model.opening, model.inner, request)
+            policy: Policy = model.policy
+            return await policy(model.opening, model.inner, request)
         entry = Entry(model, self.clock.now(), not isinstance(model, Between))
         stream = model.stream(request)
         if not hasattr(stream, "aclose"):
@@ -112,11 +118,11 @@ def is_streamed(call: Call[Any]) -> bool:
 
 
 @attrs.frozen(repr=False)
-class Decorated(Calling):
+class Decorated(Calling, Generic[P]):
     """A model under a policy: the port again. `declared` replaces the inner model's capabilities where they differ."""
 
     inner: Model
-    policy: Policy
+    policy: P
     clock: Clock = SYSTEM_CLOCK
     declared: Capabilities | None = None
     whole: Whole = attrs.field(init=False, eq=False, default=attrs.Factory(lambda self: Whole(self.clock), True))
@@ -127,10 +133,12 @@ class Decorated(Calling):
         """What this stack declares that it can do."""
         return self.declared or self.inner.capabilities
 
+    @reads_input
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
         return await self.policy(self.whole, self.inner, request)
 
+    @reads_input
     def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives."""
         return drained(self.policy, self.opening, self.inner, request)

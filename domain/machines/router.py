@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -35,6 +35,19 @@ class By(enum.StrEnum):
     PROMPT_SIZE = "prompt_size"
     STICKY = "sticky"
     CANARY = "canary"
+
+
+ByName = Literal[
+    "weighted",
+    "round_robin",
+    "least_busy",
+    "lowest_latency",
+    "lowest_cost",
+    "capability",
+    "prompt_size",
+    "sticky",
+    "canary",
+]
 
 
 def _numbers(values: Any) -> Any:

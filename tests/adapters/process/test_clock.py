@@ -58,3 +58,13 @@ def test_virtual_time_passes_wherever_it_begins(begin):
 
     clock.run(many())
     assert clock.now() - begin == pytest.approx(1.9, abs=1e-2)
+
+
+def test_virtual_time_passes_inside_a_running_loop_too():
+    """A notebook's cell runs inside one."""
+    clock = VirtualClock()
+
+    async def cell():
+        return clock.run(clock.sleep(3600)), clock.now()
+
+    assert asyncio.run(cell()) == (None, 3600.0)

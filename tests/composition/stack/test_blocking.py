@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelport import ModelError, ScriptedModel, as_request, blocking, compose, from_function, with_retry
+from modelport import ModelError, ModelFailure, ScriptedModel, as_request, blocking, compose, from_function, with_retry
 from modelport.domain.capability import Capabilities
 from modelport.domain.event import Finished, TextDelta
 
@@ -32,11 +33,57 @@ def test_the_twin_declares_the_same_capabilities():
     assert blocking(ScriptedModel("Hi", capabilities=Capabilities(tools=True))).capabilities.tools
 
 
-def test_a_call_inside_a_running_loop_works():
-    async def notebook_cell():
-        return compose(ScriptedModel("Hi"))("Hello!").content
+@pytest.mark.parametrize("made", [compose, blocking], ids=["stack", "twin"])
+def test_a_call_inside_a_running_loop_works_and_says_what_it_holds_up(made):
+    async def handler():
+        return made(ScriptedModel("Hi"))("Hello!").text
 
-    assert asyncio.run(notebook_cell()) == "Hi"
+    with pytest.warns(RuntimeWarning, match=r"holds up the event loop .*: await model\.ask") as told:
+        assert asyncio.run(handler()) == "Hi"
+    assert [warning.filename for warning in told] == [__file__]
+
+
+def test_a_line_that_holds_up_a_loop_says_so_once():
+    model = compose(ScriptedModel("Hi", repeat=True))
+
+    async def handler():
+        model("Hello!")
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            asyncio.run(handler())
+    assert len(told) == 1
+
+
+def test_a_call_in_a_notebooks_cell_has_nothing_to_hold_up(monkeypatch):
+    monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
+
+    async def cell():
+        return compose(ScriptedModel("Hi"))("Hello!").text
+
+    assert asyncio.run(cell()) == "Hi"
+
+
+def test_the_twin_takes_what_people_pass():
+    model = ScriptedModel("One", "Two", "Three", "Four", "Five")
+    twin = blocking(model)
+    assert twin("Hi", temperature=0.5).text == "One"
+    assert twin.ask([{"role": "user", "content": "Hi"}], ["."]).text == "Two"
+    assert twin.generate("Hi", max_tokens=5).unwrap().text == "Three"
+    *_, last = twin.stream("Hi", seed=7)
+    assert last.response.text == "Four"
+    assert twin(REQUEST).text == "Five"
+    assert [dict(request.options) for request in model.requests] == [
+        {"temperature": 0.5}, {}, {"max_tokens": 5}, {"seed": 7}, {}
+    ]  # fmt: skip
+    assert model.requests[1].stop_sequences == (".",)
+    assert model.requests[4] is REQUEST
+
+
+def test_the_twin_raises_where_there_is_no_answer():
+    with pytest.raises(ModelFailure, match="it broke"):
+        blocking(ScriptedModel(ModelError("server", "it broke")))("Hi")
 
 
 def test_fifty_threads_may_call_at_once():
