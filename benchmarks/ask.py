@@ -19,8 +19,8 @@ TARGET = 6.0
 STEPS = f"""
 import json, time
 start = time.time()
-import typer, rich
-import modelport.composition.cli.main
+import click, rich
+import modelport.composition.cli.ask
 from modelport.composition.cli.model_names import model_for
 from modelport import as_request, blocking, TextDelta
 imported = time.time()

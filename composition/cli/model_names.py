@@ -12,25 +12,57 @@ DEFAULT: Final = "openvino:default"
 """The model that answers where none is named."""
 
 
-class _Adapter(NamedTuple):
-    """The class that a word means, a name for its model, and which argument is the address of its server."""
+class Adapter(NamedTuple):
+    """The class that a word means, a name for its model, and what it takes to be asked.
+
+    `module` comes with the extra; `address` is the argument that says where its server is; `variable` holds its key,
+    and `or_else` says where a key may come from, too.
+    """
 
     name: str
     example: str
+    extra: str
+    module: str
     address: str | None = None
+    variable: str | None = None
+    or_else: str = ""
 
 
-_ADAPTERS: Final = {
-    "openvino": _Adapter("OpenVINOModel", "default"),
-    "transformers": _Adapter("TransformersModel", "default"),
-    "vllm": _Adapter("VLLMModel", "default"),
-    "mlx": _Adapter("MLXModel", "default"),
-    "openai": _Adapter("OpenAIModel", "gpt-4o", "base_url"),
-    "azure": _Adapter("AzureOpenAIModel", "my-deployment", "azure_endpoint"),
-    "huggingface": _Adapter("InferenceClientModel", "Qwen/Qwen3-32B", "base_url"),
-    "litellm": _Adapter("LiteLLMModel", "anthropic/claude-sonnet-4-5", "api_base"),
-    "bedrock": _Adapter("AmazonBedrockModel", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "endpoint_url"),
+ADAPTERS: Final = {
+    "openvino": Adapter("OpenVINOModel", "default", "openvino", "openvino_genai"),
+    "transformers": Adapter("TransformersModel", "default", "transformers", "transformers"),
+    "vllm": Adapter("VLLMModel", "default", "vllm", "vllm"),
+    "mlx": Adapter("MLXModel", "default", "mlx", "mlx_lm"),
+    "openai": Adapter("OpenAIModel", "gpt-4o", "openai", "openai", "base_url", "OPENAI_API_KEY"),
+    "azure": Adapter("AzureOpenAIModel", "my-deployment", "openai", "openai", "azure_endpoint", "AZURE_OPENAI_API_KEY"),
+    "huggingface": Adapter(
+        "InferenceClientModel",
+        "Qwen/Qwen3-32B",
+        "huggingface",
+        "huggingface_hub",
+        "base_url",
+        "HF_TOKEN",
+        "or hf auth login",
+    ),
+    "litellm": Adapter(
+        "LiteLLMModel",
+        "anthropic/claude-sonnet-4-5",
+        "litellm",
+        "litellm",
+        "api_base",
+        or_else="the variable of its provider, such as ANTHROPIC_API_KEY",
+    ),
+    "bedrock": Adapter(
+        "AmazonBedrockModel",
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "bedrock",
+        "boto3",
+        "endpoint_url",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "or what the AWS command line uses",
+    ),
 }
+"""Each word, in the order of the help."""
 
 
 def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Model:
@@ -40,10 +72,10 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
     OpenVINOModel('default')
     """
     word, _, name = spec.partition(":")
-    adapter = _ADAPTERS.get(word)
+    adapter = ADAPTERS.get(word)
     if adapter is None:
-        near = difflib.get_close_matches(word, _ADAPTERS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(_ADAPTERS)}"
+        near = difflib.get_close_matches(word, ADAPTERS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(ADAPTERS)}"
         raise ValueError(f"{spec!r}: there is no adapter {word!r}; {hint}")
     if not name:
         raise ValueError(f"{spec!r} names no model; write {word}:{adapter.example}")
@@ -61,7 +93,7 @@ def most_tokens(spec: str) -> int | None:
     >>> most_tokens("openvino:default")
     512
     """
-    adapter = _ADAPTERS.get(spec.partition(":")[0])
+    adapter = ADAPTERS.get(spec.partition(":")[0])
     return 512 if adapter is not None and adapter.address is None else None
 
 

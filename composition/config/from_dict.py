@@ -13,6 +13,7 @@ from typing import Any
 
 from ... import adapters
 from ...adapters.process.limiter import Limiter
+from ...adapters.process.secret import Env, Unset
 from ...domain.frozen import EMPTY
 from ...domain.model import Model
 from ...domain.secrecy import is_secret
@@ -101,7 +102,7 @@ class Source:
                 _no_argument(_of(Mapping, value, at), parameters, at)
                 named |= self._reader.read(value, at)
             else:
-                named[name] = self._reader.read(value, at, secret=is_secret(name))
+                named[name] = _text_of(self._reader.read(value, at, secret=is_secret(name)), name, at)
         try:
             return make(*several, **named)
         except (TypeError, ValueError) as error:
@@ -112,6 +113,16 @@ def unknown(name: object, known: Iterable[str]) -> str:
     """What to say of a name that is none of these, with the nearest of them."""
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f"{name!r} is none of {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _text_of(value: Any, name: str, where: str) -> Any:
+    """An address, a model's id and the like may stand in a variable, too, which is read now; a key's is read later."""
+    if not isinstance(value, Env) or is_secret(name):
+        return value
+    try:
+        return value.read()
+    except Unset as error:
+        raise Misconfigured(where, f"{error}; set it, or write the value itself") from error
 
 
 def _expect(data: Mapping[str, Any], names: Iterable[str], where: str) -> None:

@@ -18,7 +18,7 @@
     ]
 
 Each model is written as `from_dict` reads it, and wherever a model stands, its name may stand. `needs` are the
-capabilities that will be asked for.
+capabilities that will be asked for. `aliases`, which only the command line reads, are passed over.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -36,10 +36,13 @@ from ...domain.machines.bounds import Bounds
 from ...domain.model import Model
 from ..inspect.bounds import bounds
 from ..inspect.lint import Finding, lint
+from ..inspect.unset_keys import unset_keys
 from ..stack.compose import describe
 from .from_dict import Source, unknown
 from .reader import Misconfigured
 from .toml_place import line_of
+
+_MEMBERS: Final = ("model", "models", "needs", "aliases")
 
 
 @attrs.frozen
@@ -57,8 +60,8 @@ class Plan:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What can't be meant."""
-        return lint(self.model, needs=self.needs)
+        """What can't be meant, and which keys are missing."""
+        return (*lint(self.model, needs=self.needs), *unset_keys(self.model))
 
     def __str__(self) -> str:
         findings = [f"- {finding}" for finding in self.findings] or ["no findings"]
@@ -86,8 +89,8 @@ def from_toml(path: str | os.PathLike[str], name: str | None = None) -> Plan:
 def _read(text: str, name: str | None) -> Plan:
     data = tomllib.loads(text)
     for key in data:
-        if key not in ("model", "models", "needs"):
-            raise Misconfigured(key, unknown(key, ("model", "models", "needs")))
+        if key not in _MEMBERS:
+            raise Misconfigured(key, unknown(key, _MEMBERS))
     models = data.get("models")
     if not isinstance(models, Mapping) or not models:
         raise Misconfigured("models", "there are none; write a table for each, such as [models.main]")

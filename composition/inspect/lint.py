@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from ...adapters.local.model import LocalModel
 from ...domain.capability import FEATURES
 from ...domain.error import ErrorKind
 from ...domain.model import Model
@@ -21,8 +22,9 @@ from ..layers.hedge import Hedge
 from ..layers.rate_limit import RateLimit
 from ..layers.retry import Retry
 from ..layers.timeout import Timeout
+from ..stack.compose import describe
 from ..stack.policy import Decorated, is_unseen
-from ..stack.walk import below
+from ..stack.walk import below, first_leaf, leaves
 
 
 @attrs.frozen
@@ -58,7 +60,7 @@ def lint(model: Model, *, needs: str | Iterable[str] = ()) -> tuple[Finding, ...
             raise ValueError(f"lint: needs: there is no capability {name!r}; there are {', '.join(FEATURES)}")
     ways = tuple(_ways(model))
     found = (finding for way in ways for rule in RULES for finding in rule(way))
-    return tuple(dict.fromkeys((*found, *_twice(ways), *_lacking(ways, needed))))
+    return tuple(dict.fromkeys((*found, *_twice(ways), *_of_another_kind(model), *_lacking(ways, needed))))
 
 
 def _ways(model: Model) -> Iterator[Way]:
@@ -158,6 +160,23 @@ def _twice(ways: tuple[Way, ...]) -> Iterator[Finding]:
         if any(model is other for *_, other in ways[:at]):
             message = "it stands in the stack twice, and fails the second time as it did the first"
             yield Finding("one-model-twice", repr(model), message, "keep it in one place")
+
+
+def _of_another_kind(model: Model) -> Iterator[Finding]:
+    """The embedded default in the place of a model that is a hundred times its size."""
+    if isinstance(model, Decorated) and isinstance(model.policy, Fallback):
+        first = first_leaf(model)
+        for substitute in (leaf for each in model.policy.models for leaf in leaves(each)):
+            if _is_demonstration(substitute) and not _is_demonstration(first):
+                message = f"its answers can't stand for those of {describe(first)}: it is there to be tried (135M)"
+                fix = "name a model that may answer instead, or let the call fail"
+                yield Finding("fallback-of-another-kind", describe(substitute), message, fix)
+    for each in below(model):
+        yield from _of_another_kind(each)
+
+
+def _is_demonstration(model: Model) -> bool:
+    return isinstance(model, LocalModel) and getattr(model, "model_id", None) == "default"
 
 
 def _lacking(ways: tuple[Way, ...], needed: tuple[str, ...]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ MODULES = {
     "aiolimiter": ("aiolimiter",),
     "bedrock": ("boto3", "orjson"),
     "check": ("jsonschema", "pydantic"),
-    "cli": ("typer", "rich"),
+    "cli": ("click", "prompt_toolkit", "rich"),
     "huggingface": ("huggingface_hub", "orjson"),
     "litellm": ("litellm", "orjson"),
     "openai": ("openai", "orjson"),

@@ -14,7 +14,7 @@ import pytest
 from paths import ROOT
 
 SDKS = {"openai", "huggingface_hub", "litellm", "boto3", "transformers", "torch", "openvino", "openvino_genai", "mlx"}
-SDKS |= {"vllm", "httpx", "httpx2", "numpy", "orjson", "aiolimiter", "typer", "rich", "PIL"}
+SDKS |= {"vllm", "httpx", "httpx2", "numpy", "orjson", "aiolimiter", "click", "prompt_toolkit", "rich", "PIL"}
 SDKS |= {"jsonschema", "opentelemetry"}
 
 

@@ -12,32 +12,16 @@ from typing import Any
 
 import loopback
 import pytest
+from command_line import COMMAND, run, served
 from extras import need
 
 from modelport import Image, Message, Response
+from modelport.composition.cli.demonstration import NOTE
 from modelport.composition.cli.json_values import json_values
-from modelport.composition.cli.main import _bar
 from modelport.composition.cli.model_names import model_for, most_tokens
+from modelport.composition.cli.shown.progress import bar
 
-COMMAND = [sys.executable, "-m", "modelport.composition.cli.main"]
 WHY = "Why is the sky blue?"
-
-
-def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    more.setdefault("stdin", None if "input" in more else subprocess.DEVNULL)
-    if more["stdin"] is None:
-        del more["stdin"]
-    environment = {**os.environ, "OPENAI_API_KEY": "none", **more.pop("env", {})}
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=environment,
-        timeout=120,
-        **more,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +31,10 @@ def server() -> Any:
         yield server
 
 
-def served(server: loopback.Loopback, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return run("ask", *arguments, "--model", "openai:m", "--base-url", server.url, **more)
-
-
 @pytest.mark.needs("openvino")
 def test_the_default_model_answers() -> None:
     done = run("ask", WHY, "--max-tokens", "12", "--temperature", "0")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, NOTE + "\n")
     assert len(done.stdout.split()) > 5
     assert done.stdout.endswith("\n")
 
@@ -127,7 +107,7 @@ def test_a_terminal_sees_a_bar_on_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with _bar("fetching it") as progress:
+    with bar("fetching it") as progress:
         progress(1_000_000, 2_000_000)
         progress(2_000_000, 2_000_000)
     out, err = capsys.readouterr()
@@ -178,7 +158,7 @@ def test_a_reader_that_has_had_enough_ends_it_quietly() -> None:
         assert process.stderr is not None
         assert process.stdout.read(3)
         process.stdout.close()
-        assert (process.wait(30), process.stderr.read()) == (0, b"")
+        assert (process.wait(30), process.stderr.read()) == (0, NOTE.encode() + b"\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
@@ -193,7 +173,7 @@ def test_ctrl_c_stops_generation_at_once() -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert len(process.stdout.read()) < 4000
-        assert process.stderr.read() == b""
+        assert process.stderr.read() == NOTE.encode() + b"\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
@@ -217,7 +197,7 @@ def test_ctrl_c_stops_waiting_for_a_server_at_once() -> None:
 
 
 def test_without_its_extra_it_prints_the_command_that_gets_it() -> None:
-    done = run_without("typer", "ask", WHY)
+    done = run_without("click", "ask", WHY)
     assert (done.returncode, done.stdout) == (1, "")
     assert "pip install 'modelport[cli]'" in done.stderr
 
@@ -225,7 +205,7 @@ def test_without_its_extra_it_prints_the_command_that_gets_it() -> None:
 def test_without_the_runtime_it_prints_the_command_that_gets_it() -> None:
     done = run_without("openvino_genai", "ask", WHY)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("missing_dependency: ")
+    assert "\nmissing_dependency: " in done.stderr
     assert "pip install 'modelport[openvino]'" in done.stderr
 
 

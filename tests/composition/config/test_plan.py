@@ -36,6 +36,12 @@ layers = [
 """
 
 
+@pytest.fixture(autouse=True)
+def team_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key that the file names."""
+    monkeypatch.setenv("TEAM_KEY", "sk-of-the-team-0123456789")
+
+
 def written(folder: Path, text: str = FILE) -> Path:
     path = folder / "modelport.toml"
     path.write_text(text, "utf-8")
@@ -108,7 +114,7 @@ def test_the_only_model_needs_no_naming(tmp_path: Path) -> None:
         ('model = "main"', "", 1, "which of big, spare, main is it? Write model = 'big'"),
         ('needs = ["tools"]', 'needs = ["tool"]', 2, "did you mean 'tools'?"),
         ('needs = ["tools"]', 'needs = "tools"', 2, "takes a list of capabilities"),
-        ('needs = ["tools"]', "stack = 1", 2, "'stack' is none of model, models, needs"),
+        ('needs = ["tools"]', "stack = 1", 2, "'stack' is none of model, models, needs, aliases"),
         (FILE, "", 1, "there are none; write a table for each"),
     ],
 )
@@ -188,3 +194,39 @@ def test_what_is_no_toml_is_told_by_its_line(tmp_path: Path) -> None:
 )
 def test_a_place_is_found_by_its_path(text: str, path: str, line: int) -> None:
     assert line_of(text, path) == line
+
+
+def test_a_key_s_variable_that_is_not_set_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEAM_KEY")
+    assert str(from_toml(written(tmp_path))).splitlines()[-1] == (
+        "- unset-variable: OpenAIModel('gpt-4o'): the environment variable TEAM_KEY isn't set; "
+        "set it, or keep a key for the command line: modelport keys set TEAM_KEY"
+    )
+
+
+ADDRESS = """\
+[models.main]
+adapter = "OpenAIModel"
+model_id = { env = "TEAM_MODEL" }
+base_url = { env = "TEAM_SERVER" }
+api_key = { env = "TEAM_KEY" }
+"""
+
+
+def test_an_address_and_a_model_s_id_may_stand_in_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEAM_MODEL", "qwen")
+    monkeypatch.setenv("TEAM_SERVER", "http://127.0.0.1:9/v1")
+    model: Any = from_toml(written(tmp_path, ADDRESS)).model
+    assert (model.model_id, model.base_url, model._api_key) == ("qwen", "http://127.0.0.1:9/v1", Env("TEAM_KEY"))
+
+
+def test_without_its_variable_there_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEAM_MODEL", "qwen")
+    message = "modelport.toml:4: models.main.base_url: the environment variable TEAM_SERVER isn't set; set it, or write"
+    with pytest.raises(ValueError, match=message):
+        from_toml(written(tmp_path, ADDRESS))
+
+
+def test_names_for_models_may_stand_beside_them(tmp_path: Path) -> None:
+    text = FILE.replace("[models.big]", '[aliases]\nfast = "openai:gpt-4o-mini"\n\n[models.big]')
+    assert from_toml(written(tmp_path, text)).name == "main"

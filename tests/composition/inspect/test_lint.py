@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelport import Capabilities, Layer, Model, ScriptedModel, compose, with_fallback, with_rate_limit, with_retry
-from modelport.adapters import OpenAIModel
+from modelport.adapters import OpenAIModel, OpenVINOModel, TransformersModel
 from modelport.composition.inspect.lint import RULES, Finding, lint
 from modelport.composition.layers.cache import with_cache
 from modelport.composition.layers.circuit_breaker import with_circuit_breaker
@@ -110,3 +110,15 @@ def test_a_capability_that_there_is_not_is_named() -> None:
 def test_every_rule_says_what_it_is_about() -> None:
     assert all(rule.__doc__ for rule in RULES)
     assert Finding("a", "b", "c", "d") == Finding("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize("default", [OpenVINOModel(), TransformersModel("default")], ids=repr)
+def test_the_embedded_default_is_no_substitute(default: Model) -> None:
+    (finding,) = lint(compose(OpenAIModel("gpt-4o"), with_retry(), with_fallback(model(), compose(default))))
+    assert (finding.rule, finding.where) == ("fallback-of-another-kind", repr(default))
+    assert finding.message.startswith("its answers can't stand for those of OpenAIModel('gpt-4o')")
+
+
+def test_the_embedded_default_may_stand_for_itself_and_a_larger_one_for_it() -> None:
+    assert lint(compose(OpenVINOModel(), with_fallback(TransformersModel("default")))) == ()
+    assert lint(compose(OpenVINOModel(), with_fallback(OpenVINOModel("org/larger")))) == ()

@@ -1,0 +1,69 @@
+"""`modelport ask "Why is the sky blue?"` asks one question, and prints the answer while it arrives."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from ...domain.error import ModelError
+from ...domain.message import Part, Text
+from .conversation import Conversation, told
+from .given import Given, asking_options
+from .json_values import json_values
+from .kept.template_files import Template, write_template
+from .leaving import complain, writing
+from .refusing import refusing
+from .shown.screens import Silent, screen
+from .typed.attachments import attached
+from .typed.prompts import prompt
+
+
+@click.command(name="ask")
+@click.argument("words", metavar="[PROMPT]", nargs=-1)
+@asking_options
+@click.option(
+    "-a", "--attach", multiple=True, metavar="PLACE", help="A picture, document, sound or text: a file, address or '-'."
+)
+@click.option("--schema", help='JSON to answer with: a JSON schema, its file, or fields: "name, age int, bio: short".')
+@click.option("--json", "as_json", is_flag=True, help="Print the whole response as JSON.")
+@click.option("--save", metavar="NAME", help="Keep this as a template, and ask nothing.")
+def command(words: tuple[str, ...], attach: tuple[str, ...], as_json: bool, save: str | None, **typed: Any) -> None:
+    """Ask a model one question, and print its answer while it arrives.
+
+    What is piped in goes before the prompt; '-' is standard input alone.
+    """
+    given = Given(**typed)
+    with refusing():
+        if save is not None:
+            text = prompt(words, reads=False)
+            template = Template(given.model, given.system, text, given.schema, given.typed_options())
+            print(f"kept in {write_template(save, template)}")
+            return
+        text = prompt(words, reads="-" not in attach)
+        template = given.filled(text)
+        parts: list[Part] = [attached(place) for place in attach]
+        if not parts and not (template.prompt or "").strip():
+            raise ValueError("the prompt is empty; give it as an argument or on standard input")
+        if template.prompt:
+            parts.append(Text(template.prompt))
+        conversation = Conversation.begun(given, template)
+    if sys.stdout is None:  # closed before we began
+        complain("the answer can't be written: standard output is closed")
+        sys.exit(1)
+    with writing():
+        error = conversation.prepare() or _answered(conversation, parts, as_json, given.plain or bool(template.schema))
+    if error is not None:
+        complain(told(error))
+        sys.exit(1)
+
+
+def _answered(conversation: Conversation, parts: list[Part], as_json: bool, plain: bool) -> ModelError | None:
+    outcome = conversation.ask(parts, Silent() if as_json else screen(plain))
+    if isinstance(outcome, ModelError):
+        return outcome
+    if as_json:
+        print(json.dumps(json_values(outcome), ensure_ascii=False, indent=2), flush=True)
+    return None

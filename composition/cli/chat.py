@@ -1,0 +1,83 @@
+"""`modelport chat` holds a conversation: Ctrl-C ends an answer, and not the chat."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from ...domain.error import ModelError
+from ...domain.message import Text
+from .conversation import Conversation, told
+from .given import Given, asking_options
+from .kept.settings import config_folder
+from .leaving import complain, interrupted, writing
+from .refusing import refusing
+from .shown.screens import screen
+from .typed.lines import messages, piped, typed
+
+
+@click.command(name="chat")
+@asking_options
+def command(**given_options: Any) -> None:
+    """Hold a conversation with a model.
+
+    Enter sends a message and Alt-Enter begins a new line of it, as does a line !multi up to one of !end. Ctrl-C ends an
+    answer; exit, quit or Ctrl-D end the chat.
+    """
+    given = Given(**given_options)
+    with refusing():
+        template = given.filled("")
+        conversation = Conversation.begun(given, template)
+    if sys.stdout is None:  # closed before we began
+        complain("the answer can't be written: standard output is closed")
+        sys.exit(1)
+    error = conversation.prepare()
+    if error is not None:
+        complain(told(error))
+        sys.exit(1)
+    is_typed = sys.stdin is not None and sys.stdin.isatty()
+    failed = False
+    for text in messages(_typed(conversation) if is_typed else piped()):
+        filled = given.filled(text)
+        outcome = _answered(conversation, filled.prompt or text, given.plain)
+        if isinstance(outcome, ModelError):
+            complain(told(outcome))
+            failed = True
+    if failed and not is_typed:
+        sys.exit(1)
+
+
+def _typed(conversation: Conversation) -> Iterator[str]:
+    keys = "Alt-Enter begins a new line, Ctrl-C ends an answer, Ctrl-D leaves"
+    complain(f"Chat with {conversation.choice.name}. {keys}.")
+    return typed(_history() if conversation.is_logged else None)
+
+
+def _history() -> Path:
+    """What is typed is kept where the log is, and only while it is on."""
+    path = config_folder() / "chat-history"
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    return path
+
+
+def _answered(conversation: Conversation, text: str, plain: bool) -> object:
+    signal.signal(signal.SIGINT, _ended)
+    try:
+        with writing():
+            return conversation.ask((Text(text),), screen(plain))
+    except KeyboardInterrupt:
+        complain("(ended)")
+        return None
+    finally:
+        signal.signal(signal.SIGINT, interrupted)
+
+
+def _ended(*_: object) -> NoReturn:
+    signal.signal(signal.SIGINT, interrupted)  # who presses it twice wants to leave
+    raise KeyboardInterrupt

@@ -1,0 +1,80 @@
+"""A conversation at a terminal or in a pipe: what is said before it and after each answer, and what is logged of it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable
+
+import attrs
+
+from ...adapters.files.weights import default_gguf
+from ...domain.error import ModelError, ModelFailure
+from ...domain.message import Part
+from ...domain.response import Response
+from ..layers.known_secrets import known_secrets
+from .choosing import Choice
+from .demonstration import NOTE
+from .given import Given
+from .kept import log_store
+from .kept.key_file import use_kept_keys
+from .kept.settings import FILE
+from .kept.template_files import Template
+from .leaving import complain
+from .model_names import needs_default_weights
+from .session import Session, ledger
+from .shown.progress import bar
+from .shown.screens import Screen
+
+
+@attrs.define
+class Conversation:
+    """One run of `ask` or `chat`."""
+
+    id: str
+    session: Session
+    is_logged: bool
+    tells_usage: bool
+
+    @classmethod
+    def begun(cls, given: Given, template: Template) -> Conversation:
+        """The one that was typed. Raises ValueError or TypeError for what can't be meant."""
+        use_kept_keys()
+        last = log_store.last_conversation() if given.goes_on else None
+        session = given.session(template, last)
+        is_logged = log_store.is_on() and not given.no_log
+        return cls(uuid.uuid4().hex if last is None else last.conversation, session, is_logged, given.usage)
+
+    @property
+    def choice(self) -> Choice:
+        """The model that is asked."""
+        return self.session.asked.choice
+
+    def prepare(self) -> ModelError | None:
+        """Says which model was chosen where nobody named one, and gets its weights if it is the embedded default."""
+        if self.choice.by is None:
+            complain(NOTE)
+        elif self.choice.by == FILE:  # that of this folder, which somebody else may have written
+            complain(f"({self.choice.name} answers, as {FILE} in {os.getcwd()} says)")
+        if self.choice.spec is None or not needs_default_weights(self.choice.spec):
+            return None
+        try:
+            with bar("fetching SmolLM2-135M-Instruct") as progress:
+                default_gguf(progress)
+        except ModelFailure as failure:
+            return failure.error
+        return None
+
+    def ask(self, parts: Iterable[Part], screen: Screen) -> Response | ModelError:
+        """Asks, logs it if the log is on, and says what it took if that was asked for."""
+        request, outcome = self.session.ask(parts, screen)
+        if self.is_logged:
+            log_store.write(self.id, self.choice.name, request, outcome, known_secrets(self.choice.model))
+        if self.tells_usage and isinstance(outcome, Response):
+            complain(ledger(outcome))
+        return outcome
+
+
+def told(error: ModelError) -> str:
+    """What is said of an error: its kind, its message, and what to do."""
+    return f"{error.kind}: {error.message}\nadvice: {error.meaning.advice}"

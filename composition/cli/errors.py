@@ -1,0 +1,13 @@
+"""`modelport errors` prints what each kind of error means."""
+
+from __future__ import annotations
+
+import click
+
+from ...domain.error import table
+
+
+@click.command(name="errors")
+def command() -> None:
+    """Print what each kind of error means."""
+    print(table())

@@ -1,0 +1,151 @@
+"""What `ask` and `chat` have in common: their options, and the conversation that these begin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import attrs
+import click
+from click.shell_completion import CompletionItem
+
+from ...domain.message import Message, Role
+from ...domain.response_format import Free, JsonSchema
+from . import demonstration
+from .choosing import Choice, choose, names
+from .kept.log_store import Entry
+from .kept.settings import settings
+from .kept.template_files import Template, read_template, template_names
+from .model_names import ADAPTERS, most_tokens
+from .session import Asked, Session
+from .typed.option_values import read_options
+from .typed.schemas import read_schema
+from .typed.tool_functions import read_tools
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _models(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    try:
+        known = names(settings())
+    except ValueError:  # a file that can't be read is told when something is asked
+        known = []
+    known += [f"{word}:{adapter.example}" for word, adapter in ADAPTERS.items()]
+    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+
+
+def _templates(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    return [CompletionItem(name) for name in template_names() if name.startswith(incomplete)]
+
+
+_OPTIONS: Final = (
+    click.option(
+        "-m",
+        "--model",
+        shell_complete=_models,
+        help="ADAPTER:MODEL (openai:gpt-4o, openvino:default, ...), an alias, or a model of modelport.toml.",
+    ),
+    click.option("-s", "--system", help="What the model is told before the prompt."),
+    click.option("-t", "--template", shell_complete=_templates, help="Begin with a template: its name, or a file."),
+    click.option(
+        "-p", "--param", "params", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter of the template."
+    ),
+    click.option(
+        "-o",
+        "--option",
+        "options",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help="An option of the model, such as top_p 0.9; the value is read as JSON where it is JSON.",
+    ),
+    click.option("--stop", multiple=True, help="End the answer before this text; can be repeated."),
+    click.option("--max-tokens", type=int, help="The most tokens of an answer; 512 for a model on this machine."),
+    click.option("--temperature", type=float, help="0 always takes the likeliest token."),
+    click.option("--seed", type=int, help="The same seed draws the same answer."),
+    click.option("--tools", multiple=True, help="Functions that the model may have called: FILE.py or MODULE[:NAME]."),
+    click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="How often tools are run."),
+    click.option("--base-url", help="Where the server is."),
+    click.option("-c", "--continue", "goes_on", is_flag=True, help="Go on with the conversation logged last."),
+    click.option("-u", "--usage", is_flag=True, help="Say what an answer took, on standard error."),
+    click.option("--plain", is_flag=True, help="The text as it comes, also on a terminal."),
+    click.option("--no-log", is_flag=True, help="Leave this out of the log."),
+)
+
+
+def asking_options(command: _F) -> _F:
+    """Gives a command the options that `Given` is made of."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@attrs.frozen(kw_only=True)
+class Given:
+    """What was typed."""
+
+    model: str | None
+    system: str | None
+    template: str | None
+    params: tuple[tuple[str, str], ...]
+    options: tuple[tuple[str, str], ...]
+    stop: tuple[str, ...]
+    max_tokens: int | None
+    temperature: float | None
+    seed: int | None
+    tools: tuple[str, ...]
+    rounds: int
+    base_url: str | None
+    goes_on: bool
+    usage: bool
+    plain: bool
+    no_log: bool
+    schema: str | None = None
+
+    def typed_options(self) -> dict[str, Any]:
+        """The options by name. Raises ValueError for one that is there twice."""
+        own = {"max_tokens": self.max_tokens, "temperature": self.temperature, "seed": self.seed}
+        options = read_options(self.options)
+        for name, value in own.items():
+            if value is not None and name in options:
+                raise ValueError(f"-o {name}: it is there twice; keep one")
+        return {**options, **{name: value for name, value in own.items() if value is not None}}
+
+    def filled(self, text: str) -> Template:
+        """The template, with the text in it; what was typed comes first."""
+        template = Template() if self.template is None else read_template(self.template)
+        typed = Template(self.model, self.system, None, self.schema, self.typed_options())
+        filled = template.filled(text, dict(self.params))
+        return Template(
+            typed.model or filled.model,
+            filled.system if typed.system is None else typed.system,
+            filled.prompt,
+            filled.schema if typed.schema is None else typed.schema,
+            {**filled.options, **typed.options},
+        )
+
+    def session(self, template: Template, last: Entry | None) -> Session:
+        """What this begins, or goes on with. Raises ValueError or TypeError for what can't be meant."""
+        word = template.model or (None if last is None else last.model)
+        choice = choose(word, os.environ.get("MODELPORT_MODEL"), settings(), self.base_url)
+        form = Free() if template.schema is None else JsonSchema(read_schema(template.schema))
+        functions = read_tools(self.tools)
+        asked = Asked(choice, self.stop, {**usual(choice), **template.options}, form, functions, self.rounds)
+        begun = () if last is None else last.messages
+        system = template.system
+        if system is None and not begun and choice.is_demonstration and isinstance(form, Free) and not functions:
+            system = demonstration.SYSTEM
+        if system is not None:
+            others = (message for message in begun if message.role is not Role.SYSTEM)
+            begun = (Message(Role.SYSTEM, system), *others)
+        asked.request((*begun, Message(Role.USER, "?")))  # what can't be meant is told before anything is fetched
+        return Session(asked, begun)
+
+
+def usual(choice: Choice) -> Mapping[str, Any]:
+    """The options of a model where nobody says: small models on this machine may repeat themselves without end."""
+    if choice.is_demonstration:
+        return demonstration.OPTIONS
+    most = most_tokens(choice.spec or "")
+    return {} if most is None else {"max_tokens": most}

@@ -1,0 +1,130 @@
+"""The log of what was asked and answered: a SQLite file of the user's, written only while the log is on.
+
+What is written holds no secret that the process knows of, nor what looks like one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from ....domain.error import ModelError
+from ....domain.forms.json_form import from_json, to_json
+from ....domain.forms.redaction import redacted
+from ....domain.message import Message
+from ....domain.request import Request
+from ....domain.response import Response
+from .settings import config_folder
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS answers (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    model TEXT NOT NULL,
+    request TEXT NOT NULL,
+    outcome TEXT NOT NULL
+)
+"""
+
+
+@attrs.frozen
+class Entry:
+    """A question and what came of it."""
+
+    at: str
+    conversation: str
+    model: str
+    request: Request
+    outcome: Response | ModelError
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation up to here."""
+        answer = (self.outcome.message,) if isinstance(self.outcome, Response) else ()
+        return (*self.request.messages, *answer)
+
+
+def log_file() -> Path:
+    """Where the log is; it need not exist."""
+    return config_folder() / "log.db"
+
+
+def _mark() -> Path:
+    return config_folder() / "log-is-on"
+
+
+def is_on() -> bool:
+    """Whether questions and answers are written down."""
+    return _mark().exists()
+
+
+def turn(on: bool) -> None:
+    """Write down what is asked from now on, or no longer; what is there stays."""
+    if on:
+        config_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        _mark().touch(mode=0o600)
+    else:
+        _mark().unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened() -> Iterator[sqlite3.Connection]:
+    path = log_file()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # nobody else may read what is asked
+    connection = sqlite3.connect(path, timeout=10.0)
+    try:
+        with connection:
+            connection.execute(_TABLE)
+            yield connection
+    finally:
+        connection.close()
+
+
+def write(
+    conversation: str, model: str, request: Request, outcome: Response | ModelError, secrets: Iterable[str]
+) -> None:
+    """Write down one question and what came of it."""
+    known = tuple(secrets)
+    kept = (json.dumps(redacted(to_json(value), known), ensure_ascii=False) for value in (request, outcome))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with _opened() as connection:
+        connection.execute(
+            "INSERT INTO answers (at, conversation, model, request, outcome) VALUES (?, ?, ?, ?, ?)",
+            (now, conversation, model, *kept),
+        )
+
+
+def entries(count: int, only: str = "") -> list[Entry]:
+    """The latest entries, the oldest of them first; `only` those of which this is the type of the outcome."""
+    if not log_file().exists():
+        return []
+    chosen = "WHERE json_extract(outcome, '$.type') = ? OR ? = '' ORDER BY id DESC LIMIT ?"
+    with _opened() as connection:
+        rows = connection.execute(
+            f"SELECT at, conversation, model, request, outcome FROM answers {chosen}", (only, only, count)
+        ).fetchall()
+    return [_entry(row) for row in reversed(rows)]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    at, conversation, model, request, outcome = row
+    return Entry(at, conversation, model, from_json(json.loads(request)), from_json(json.loads(outcome)))
+
+
+def last_conversation() -> Entry:
+    """The latest question that was answered, with all that went before. Raises ValueError where there is none."""
+    found = entries(1, "response")
+    if not found:
+        hint = "nothing was answered yet" if is_on() else "the log is off; modelport log on keeps what is asked"
+        raise ValueError(f"there is no conversation to continue: {hint}")
+    return found[0]

@@ -1,0 +1,75 @@
+"""`modelport models` shows what can be asked from here: adapters, names for models, and servers on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from ...adapters.files import cache
+from ...adapters.files.weights import DEFAULT as WEIGHTS
+from ...adapters.files.weights import installed
+from .choosing import named
+from .kept.key_file import kept_keys, where_key_is
+from .kept.settings import Settings, settings
+from .local_servers import places, servers
+from .model_names import ADAPTERS, Adapter
+from .refusing import refusing
+
+
+@click.command(name="models")
+@click.option("--base-url", multiple=True, help="Ask this server too, which may be anywhere; no key is sent.")
+def command(base_url: tuple[str, ...]) -> None:
+    """Show which models can be asked, and with which variable a key is given.
+
+    Nothing but this machine is contacted, unless you name a server.
+    """
+    with refusing():
+        files, kept = settings(), kept_keys()
+    print(_table(("ADAPTER", "FOR EXAMPLE", "INSTALLED", "KEY"), list(_adapters(kept))))
+    name, by = named(None, os.environ.get("MODELPORT_MODEL"), files)
+    print(f"\nasked where none is named: {name}{f' ({by})' if by else ''}")
+    print(f"the embedded default's weights are {_weights()}")
+    if rows := list(_names(files)):
+        print("\n" + _table(("NAME", "WHAT IT IS", "WHERE"), rows))
+    for server in servers((*places(), *base_url)):
+        print(f"\n{server.address} has {', '.join(server.models) or 'no models'}")
+        if server.models:
+            print(f'  modelport ask "..." --model openai:{server.models[0]} --base-url {server.address}')
+
+
+def _adapters(kept: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    for word, adapter in ADAPTERS.items():
+        is_here = find_spec(adapter.module) is not None
+        installed_as = "yes" if is_here else f"pip install 'modelport[{adapter.extra}]'"
+        yield word, f"{word}:{adapter.example}", installed_as, _key(adapter, kept)
+
+
+def _key(adapter: Adapter, kept: dict[str, str]) -> str:
+    if adapter.address is None:
+        return "none, it runs here"
+    key = where_key_is(adapter.variable, kept) if adapter.variable is not None else ""
+    return key if key.endswith(("is set", "is kept")) else f"{key} {adapter.or_else}".strip()
+
+
+def _names(files: Sequence[Settings]) -> Iterator[tuple[str, str, str]]:
+    for file in files:
+        for name in file.models:
+            yield name, "a stack or model", str(file.path)
+        for name, meant in file.aliases.items():
+            yield name, meant, str(file.path)
+
+
+def _weights() -> str:
+    if installed(WEIGHTS) is not None or (cache.folder() / Path(WEIGHTS.file).name).exists():
+        return "on this machine"
+    return f"fetched when it is first asked ({WEIGHTS.size / 1e6:.0f} MB)"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows))
+    return "\n".join(lines)

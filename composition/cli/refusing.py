@@ -1,0 +1,17 @@
+"""A mistake of whoever types is told in one line after the usage, and the command exits with 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What raises ValueError or TypeError in here is bad usage, and its message says what to do."""
+    try:
+        yield
+    except (ValueError, TypeError) as mistake:
+        raise click.UsageError(str(mistake)) from mistake

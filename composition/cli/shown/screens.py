@@ -1,0 +1,134 @@
+"""Where an answer is shown while it arrives: as it is in a pipe, as Markdown on a terminal, or not before its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from .blocks import finished_blocks
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.live import Live
+    from rich.markdown import Markdown
+
+_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
+_CONTROLS |= dict.fromkeys(range(128, 160), 0xFFFD)
+
+
+class Screen(Protocol):
+    """Shows pieces of a text."""
+
+    def show(self, text: str) -> None:
+        """The next piece."""
+        ...
+
+    def close(self, complete: bool = True) -> None:
+        """The text is over; `complete` unless an error ended it."""
+        ...
+
+
+def screen(plain: bool) -> Screen:
+    """What standard output calls for."""
+    is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return Rendered() if is_terminal and not plain else Plain(sys.stdout.isatty())
+
+
+class Silent:
+    """Shows nothing: the whole answer is printed in the end."""
+
+    def show(self, text: str) -> None:
+        """Nothing."""
+
+    def close(self, complete: bool = True) -> None:
+        """Nothing."""
+
+
+class Plain:
+    """The text as it is, piece by piece; on a terminal, where it could give commands, without control characters."""
+
+    def __init__(self, terminal: bool = False) -> None:
+        self._terminal = terminal
+        self._last = ""
+
+    def show(self, text: str) -> None:
+        """Write it, and let it be seen."""
+        self._last = text
+        sys.stdout.write(visible(text) if self._terminal else text)
+        sys.stdout.flush()
+
+    def close(self, complete: bool = True) -> None:
+        """End the line, if there is one."""
+        if not self._last.endswith("\n") and (self._last or complete):
+            sys.stdout.write("\n")
+        sys.stdout.flush()
+        self._last = ""
+
+
+class Rendered:
+    """Markdown: what is finished stays, and the block that is being written is drawn anew with each piece."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console()
+        self._live: Live | None = None
+        self._open = ""
+
+    def show(self, text: str) -> None:
+        """Draw what has come."""
+        if self._live is None:
+            self._live = self._begun()
+        done, self._open = finished_blocks(self._open + visible(text))
+        for block in done:
+            self._console.print(_markdown(block))
+            self._console.print()
+        self._live.update(_End(self._open))
+
+    def close(self, complete: bool = True) -> None:
+        """Draw the last block as it stays."""
+        if self._live is not None:
+            self._live.update(_End(""))
+            self._live.stop()
+            self._live = None
+        if self._open.strip():
+            self._console.print(_markdown(self._open))
+        self._open = ""
+
+    def _begun(self) -> Live:
+        from rich.live import Live
+
+        live = Live(console=self._console, transient=True, refresh_per_second=12, redirect_stderr=False)
+        live.start()
+        return live
+
+
+class _End:
+    """As much of the end of a block as the screen has room for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        lines = console.render_lines(_markdown(self._text), options, pad=False) if self._text.strip() else []
+        for line in lines[-max(1, console.height - 1) :]:
+            yield from line
+            yield Segment.line()
+
+
+def _markdown(text: str) -> Markdown:
+    from rich.markdown import Markdown
+
+    return Markdown(text, hyperlinks=False)
+
+
+def visible(text: str) -> str:
+    r"""The text with a sign in the place of each control character but tabs and ends of lines.
+
+    >>> visible("\x1b[2J")
+    '␛[2J'
+    """
+    return text.translate(_CONTROLS)

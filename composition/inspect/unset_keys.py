@@ -1,0 +1,65 @@
+"""Which environment variables a stack's models read a key from, and that aren't set now.
+
+What a provider's own library looks for elsewhere (a login, a profile, a role of the machine) isn't looked for here:
+Bedrock, Hugging Face and LiteLLM are told of only where an `Env` names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, Final
+
+import attrs
+
+from ...adapters.process.secret import Env
+from ...domain.model import Model
+from ..stack.compose import describe
+from ..stack.walk import leaves
+from .lint import Finding
+
+_USUAL: Final = {
+    "OpenAIModel": ("OPENAI_API_KEY", ("api_key",)),
+    "AzureOpenAIModel": (
+        "AZURE_OPENAI_API_KEY",
+        ("api_key", "azure_ad_token", "azure_ad_token_provider"),
+    ),
+}
+"""The variable that is read where none of these arguments is given."""
+
+
+def unset_keys(model: Model) -> tuple[Finding, ...]:
+    """A finding for each variable that isn't set, of each model in the stack."""
+    return tuple(dict.fromkeys(chain.from_iterable(map(_of, leaves(model)))))
+
+
+def _of(model: Model) -> Iterator[Finding]:
+    settings = _settings(model)
+    for name in dict.fromkeys((*_named(tuple(settings.values())), *_read_without_one(model, settings))):
+        if not os.environ.get(name):
+            fix = f"set it, or keep a key for the command line: modelport keys set {name}"
+            yield Finding("unset-variable", describe(model), f"the environment variable {name} isn't set", fix)
+
+
+def _settings(model: Any) -> dict[str, Any]:
+    fields = attrs.fields(type(model)) if attrs.has(type(model)) else ()
+    return {field.name.lstrip("_"): getattr(model, field.name, None) for field in fields}
+
+
+def _named(value: Any) -> Iterator[str]:
+    if isinstance(value, Env):
+        yield value.name
+    elif isinstance(value, Mapping):
+        yield from _named(tuple(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _named(item)
+
+
+def _read_without_one(model: object, settings: Mapping[str, Any]) -> Iterator[str]:
+    variable, arguments = _USUAL.get(type(model).__name__, (None, ()))
+    is_told = settings.get("client") is not None or any(settings[name] is not None for name in arguments)
+    headers = {str(name).lower() for name in (settings.get("client_kwargs") or {}).get("default_headers") or {}}
+    if variable is not None and not is_told and not headers & {"authorization", "api-key"}:
+        yield variable

@@ -1,0 +1,65 @@
+"""A key that isn't there is told before a call fails for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from modelport import Env, Model, ScriptedModel, compose, with_fallback
+from modelport.adapters import AzureOpenAIModel, InferenceClientModel, LiteLLMModel, OpenAIModel
+from modelport.composition.inspect.unset_keys import unset_keys
+
+VARIABLES = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "TEAM_KEY", "OTHER_KEY", "HF_TOKEN")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key at all."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def unset(model: Model) -> list[str]:
+    """The variables of the findings."""
+    return [name for finding in unset_keys(model) for name in VARIABLES if f" {name} isn't" in finding.message]
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (OpenAIModel("m"), ["OPENAI_API_KEY"]),
+        (OpenAIModel("m", api_key="sk-given"), []),
+        (OpenAIModel("m", api_key=Env("TEAM_KEY")), ["TEAM_KEY"]),
+        (OpenAIModel("m", client_kwargs={"default_headers": {"Authorization": Env("TEAM_KEY")}}), ["TEAM_KEY"]),
+        (OpenAIModel("m", api_key="k", extra_body={"x": [{"y": Env("OTHER_KEY")}]}), ["OTHER_KEY"]),
+        (OpenAIModel("m", client_kwargs={"default_headers": {"x-team": "red"}}), ["OPENAI_API_KEY"]),
+        (AzureOpenAIModel("m"), ["AZURE_OPENAI_API_KEY"]),
+        (AzureOpenAIModel("m", azure_ad_token=Env("TEAM_KEY")), ["TEAM_KEY"]),
+        (InferenceClientModel("m"), []),
+        (LiteLLMModel("openai/m", api_key=Env("TEAM_KEY")), ["TEAM_KEY"]),
+        (ScriptedModel("Hi!"), []),
+    ],
+    ids=str,
+)
+def test_each_variable_that_is_not_set_is_told(model: Model, names: list[str]) -> None:
+    assert unset(model) == names
+
+
+def test_a_variable_that_is_set_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    assert unset(OpenAIModel("m")) == []
+
+
+def test_every_model_of_a_stack_is_looked_at_and_each_finding_told_once() -> None:
+    stack = compose(OpenAIModel("m"), with_fallback(OpenAIModel("m"), OpenAIModel("n", api_key=Env("TEAM_KEY"))))
+    assert [finding.where for finding in unset_keys(stack)] == ["OpenAIModel('m')", "OpenAIModel('n')"]
+
+
+def test_a_model_of_one_s_own_is_passed_over() -> None:
+    class Mine:
+        capabilities: Any = None
+        generate: Any = None
+        stream: Any = None
+
+    assert unset_keys(Mine()) == ()
