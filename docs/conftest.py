@@ -17,6 +17,7 @@ from sybil.parsers.markdown import CodeBlockParser
 
 # Which pages need what isn't everywhere, and why they are left out where it isn't.
 ELSEWHERE = {
+    "fastapi.md": ("fastapi", "FastAPI isn't installed here"),
     "litellm.md": ("litellm", "litellm isn't installed here"),
     "litellm_router.md": ("litellm", "litellm isn't installed here"),
     "mlx.md": ("mlx_lm", "runs in an environment of its own: make test-mlx"),
@@ -33,6 +34,9 @@ NEEDS = {
     "docs/adapters/openai.md": "openai",
     "docs/adapters/openvino.md": "openvino",
     "docs/adapters/transformers.md": "transformers",
+    "docs/cookbook/csv.md": "openai",
+    "docs/cookbook/from-smolagents.md": "openai",
+    "docs/cookbook/typed-answers.md": "check",
 }
 """Which extra a page needs; without it the page is left out."""
 
