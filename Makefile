@@ -5,7 +5,7 @@
 #
 # Both set up .venv when it isn't there, from locks/, so that they do the same in a year. `make lock` renews the locks, and
 # `make latest` tries the newest release of everything. The package is always installed as a wheel: what is tested is what is
-# published. mlx-lm and vLLM have environments of their own inside .venv, and so has each further Python.
+# published. The documentation, mlx-lm and vLLM have environments of their own inside .venv, and so has each further Python.
 
 PYTHON ?= python3
 PROMPT ?= Why is the sky blue?
@@ -38,14 +38,14 @@ export PYTHONDONTWRITEBYTECODE =
 # Node brings certificates of its own: it is told of the system's, which pip and others trust.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
-.PHONY: ask test install lint format types contracts tests test-pythons test-mlx test-vllm bench lock latest clean
+.PHONY: ask test install lint format types contracts docs tests test-pythons test-mlx test-vllm test-browser bench lock latest clean
 .NOTPARALLEL:
 .SECONDARY:
 
 ask: $(VENV)/locked-default $(VENV)/wheel
 	@$(BIN)/modelport ask $(ASK) "$$PROMPT"
 
-test: lint types contracts tests test-pythons test-mlx test-vllm
+test: lint types contracts docs test-browser tests test-pythons test-mlx test-vllm
 
 install: $(VENV)/locked-dev $(VENV)/locked-weights $(VENV)/wheel $(VENV)/node/installed
 
@@ -66,7 +66,7 @@ $(VENV)/wheel: dist/built
 	$(BIN)/python $(PIP) install --no-deps --no-index --force-reinstall $(WHEEL)
 	@touch $@
 
-# The environments beside it: mlx, vllm, and one for each further Python.
+# The environments beside it: docs, mlx, vllm, and one for each further Python.
 $(VENV)/%/locked: $(LOCKS)/%.txt locks/install.py | $(BIN)/python
 	@test -x $(VENV)/$*/bin/python || $(BIN)/python -m venv $(VENV)/$*
 	$(VENV)/$*/bin/python locks/install.py $<
@@ -85,6 +85,12 @@ $(VENV)/%/wheel: $(VENV)/%/locked dist/built
 $(VENV)/node/installed: locks/node/package-lock.json $(VENV)/locked-dev
 	@mkdir -p $(@D) && cp locks/node/*.json $(@D)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent --no-audit --no-fund --prefix $(@D)
+	@touch $@
+
+# What draws the site's diagrams, and what drives a browser.
+$(VENV)/docs/node/installed: locks/site/package-lock.json $(VENV)/docs/locked
+	@mkdir -p $(@D) && cp locks/site/*.json $(@D)
+	PATH="$(abspath $(VENV))/docs/bin:$$PATH" npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(@D)
 	@touch $@
 
 lint: install
@@ -107,6 +113,18 @@ types: install
 
 contracts: install
 	$(BIN)/lint-imports
+
+# The documentation as a site, in site/: whatever isn't right is an error, and nothing in it comes from another host.
+docs: $(VENV)/docs/wheel $(VENV)/docs/node/installed
+	@rm -rf site
+	$(VENV)/docs/bin/zensical build --strict --clean
+	@cp $(VENV)/docs/node/node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js site/assets/javascripts/mermaid.js
+
+# Every page of the site in a real browser.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+test-browser: docs
+	@if [ -z "$(CHROMIUM)" ]; then echo "Chromium isn't on this machine: the site isn't tried in a browser (apt-get install chromium)"; else \
+		set -x; NODE_PATH=$(VENV)/docs/node/node_modules $(VENV)/docs/bin/node tests/browser/site.js site "$(CHROMIUM)"; fi
 
 tests: install
 	$(BIN)/coverage erase
@@ -138,7 +156,8 @@ bench: install $(VENV)/mlx/wheel $(VENV)/vllm/wheel
 
 lock: $(VENV)/locked-lock $(VENV)/locked-dev
 	$(BIN)/python locks/renew.py
-	cd locks/node && PATH="$(abspath $(BIN)):$$PATH" npm install --package-lock-only --omit-lockfile-registry-resolved --silent
+	for folder in locks/node locks/site; do (cd $$folder && PATH="$(abspath $(BIN)):$$PATH" \
+		npm install --package-lock-only --omit-lockfile-registry-resolved --silent) || exit 1; done
 
 # The newest of everything, past the ends of our own ranges: what moved, and which tests fail with it.
 LATEST := .venv/latest
@@ -149,4 +168,4 @@ latest: .venv/locked-lock
 	@.venv/bin/python locks/moved.py locks $(LATEST)/locks $(LATEST)/reports
 
 clean:
-	rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist site .cache *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

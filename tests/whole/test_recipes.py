@@ -103,7 +103,12 @@ def steps_of_layer(name: str) -> Iterator[Step]:
     laws = "LAWS" in text(test) and layer in text(test)
     yield test, laws, f"for each law of `laws.LAWS`: `law(Scripted(lambda _: {layer}(...)))`"
     yield f"docs/{page}", text(f"docs/{page}").startswith(f"# {layer}\n"), f"write its page, which begins `# {layer}`"
-    yield "docs/index.md", f"]({page})" in text("docs/index.md"), f"link [{name.replace('_', ' ')}]({page})"
+    index = "docs/layers/index.md"
+    yield index, f"]({name}.md)" in text(index), f"a row of [{layer}]({name}.md)"
+    yield "zensical.toml", f'"{page}"' in text("zensical.toml"), f'name "{page}" in the navigation'
+    reference = "docs/reference/layers.md"
+    shown = f"::: modelport.composition.layers.{layer}"
+    yield reference, shown in text(reference), f"write `{shown}`"
     yield "docs/composing.md", f"]({page})" in text("docs/composing.md"), "say where it stands in the order, and why"
     yield "CHANGELOG.md", f"`{layer}`" in text("CHANGELOG.md"), f"say that there is `{layer}`"
     yield HERE, layer in LAYER_ARGUMENTS, f'say in LAYER_ARGUMENTS what it may be called with: "{layer}": {{...}}'
@@ -190,7 +195,7 @@ def steps_of_adapter(name: str) -> Iterator[Step]:
         page = (ROOT / "docs" / "adapters" / ADAPTERS[name].page).resolve().relative_to(ROOT).as_posix()
         link = page.removeprefix("docs/")
         yield page, name in text(page), f"write the page of {name}"
-        yield "docs/index.md", f"]({link})" in text("docs/index.md"), f"link {link}"
+        yield "zensical.toml", f'"{link}"' in text("zensical.toml"), f'name "{link}" in the navigation'
         told = not ADAPTERS[name].needs or f'"{page.rpartition("/")[2]}"' in text("docs/conftest.py")
         yield "docs/conftest.py", told or f'"{page}"' in text("docs/conftest.py"), f"say in NEEDS what {page} needs"
     yield "docs/adapters/index.md", name in documented(), "write its row: `python tests/kit/conformance.py`"
@@ -233,7 +238,9 @@ def test_whoever_has_nothing_yet_is_told_every_step() -> None:
         "composition/layers/__init__.pyi",
         "tests/composition/layers/test_newcomer.py",
         "docs/layers/newcomer.md",
-        "docs/index.md",
+        "docs/layers/index.md",
+        "zensical.toml",
+        "docs/reference/layers.md",
         "docs/composing.md",
         "CHANGELOG.md",
         HERE,
