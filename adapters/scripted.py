@@ -31,6 +31,7 @@ from ..domain.event import (
 from ..domain.request import Request
 from ..domain.response import FinishReason, Response
 from .process.calling import Calling, reads_input
+from .process.fork import forgets
 
 EVERYTHING = Capabilities(
     tools=True,
@@ -83,6 +84,13 @@ class _Record:
     answered: int = 0
     open: int = 0
     lock: threading.Lock = attrs.field(factory=threading.Lock)
+
+    def __attrs_post_init__(self) -> None:
+        forgets(self)
+
+    def forget(self) -> None:
+        """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
+        self.open, self.lock = 0, threading.Lock()
 
     def turn(self) -> int:
         with self.lock:

@@ -12,11 +12,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from ..process.fork import in_child
 from ..process.secret import hidden
 
 _LOGGERS: Final = ("LiteLLM", "LiteLLM Router")
 _in_use: Counter[str] = Counter()
 _lock = threading.Lock()
+
+
+@in_child
+def _forget() -> None:
+    global _lock
+    _lock = threading.Lock()
 
 
 @contextmanager

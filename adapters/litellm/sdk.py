@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from ..process.fork import in_child
 from ..process.inside import Inside
 from ..process.per_loop import PerLoop
 
@@ -121,6 +122,12 @@ _LOCAL: Final = ("LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_LOCAL_ANTHROPIC_BETA_H
 _lock = threading.Lock()
 _loaded: Any = None
 _loops: Final[PerLoop[str]] = PerLoop()
+
+
+@in_child
+def _forget() -> None:
+    global _lock
+    _lock = threading.Lock()
 
 
 async def litellm() -> Any:

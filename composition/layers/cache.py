@@ -162,16 +162,16 @@ class _Cached(Between):
             return Success(kept)
         last, journal = None, open_journal()
         while last is None:
-            call, first = cache.calls.join(self.key, self._ask_whole(request))
-            until = self._until(first)
+            call, number = cache.calls.join(self.key, self._ask_whole(request))
+            until = self._until(number)
             try:
                 while call.is_going_on() and cache.clock.now() < until:
                     await call.more(len(call.events), cache.clock, until)
             except BaseException:
-                await cache.calls.leave(call, cache.clock, journal, cut_short=True)
+                await cache.calls.leave(call, number, cache.clock, journal, cut_short=True)
                 raise
-            await cache.calls.leave(call, cache.clock, journal)
-            last = self._last(call, first, until, 0, journal)
+            await cache.calls.leave(call, number, cache.clock, journal)
+            last = self._last(call, number, until, 0, journal)
         return settle((last,))
 
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
@@ -181,8 +181,8 @@ class _Cached(Between):
         last: Event | None = None if kept is None else Finished(kept)
         shown, journal = 0, open_journal()
         while last is None:
-            call, first = cache.calls.join(self.key, self._ask_streamed(request))
-            until = self._until(first)
+            call, number = cache.calls.join(self.key, self._ask_streamed(request))
+            until = self._until(number)
             events_so_far, over = call.events, False
             try:
                 while not over:
@@ -193,23 +193,23 @@ class _Cached(Between):
                     if not over:
                         await call.more(shown, cache.clock, until)
             except BaseException:
-                await cache.calls.leave(call, cache.clock, journal, cut_short=True)
+                await cache.calls.leave(call, number, cache.clock, journal, cut_short=True)
                 raise
-            await cache.calls.leave(call, cache.clock, journal)
-            last = self._last(call, first, until, shown, journal)
+            await cache.calls.leave(call, number, cache.clock, journal)
+            last = self._last(call, number, until, shown, journal)
         if isinstance(last, Finished) and not shown:  # it was kept, or asked for as a whole
             *pieces, last = replay(last.response)
             for piece in pieces:
                 yield piece
         yield last
 
-    def _until(self, first: bool) -> float:
+    def _until(self, number: int) -> float:
         """How long this call waits for another's. Its own call is an attempt, which a deadline lets end."""
-        left = math.inf if first else deadline.left()
+        left = math.inf if number == 0 else deadline.left()
         return math.inf if left == math.inf else self.cache.clock.now() + left
 
     def _last(
-        self, call: CoalescedCall, first: bool, until: float, shown: int, journal: Journal | None
+        self, call: CoalescedCall, number: int, until: float, shown: int, journal: Journal | None
     ) -> Finished | Failed | None:
         """The last event for a caller that has `shown` this many; None to ask again."""
         if call.raised is not None:
@@ -218,7 +218,7 @@ class _Cached(Between):
         if isinstance(last, Finished):
             return last if call.claim(journal) else Finished(attrs.evolve(last.response, attempts=()))
         if isinstance(last, Failed):
-            if not first and not shown and last.error.kind is ErrorKind.DEADLINE_EXCEEDED:
+            if number and not shown and last.error.kind is ErrorKind.DEADLINE_EXCEEDED:
                 return None  # that was the first one's deadline
             return last if call.claim(journal) else Failed(attrs.evolve(last.error, attempts=()), last.partial)
         if self.cache.clock.now() < until:  # the loop of the first one is gone

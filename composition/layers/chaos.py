@@ -15,6 +15,7 @@ import attrs
 from returns.result import Failure, Result
 
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...adapters.process.fork import forgets
 from ...domain.capability import Capabilities
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.event import Delta, Event, Failed, Finished, cut_off
@@ -39,6 +40,11 @@ class _Turns:
         self._lock = threading.Lock()
         self._next = 0
         self._began = 0.0
+        forgets(self)
+
+    def forget(self) -> None:
+        """In a forked child: whoever holds the lock may be the parent's."""
+        self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or one in another process, begins anew."""

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...adapters.process.clock import Clock
+from ...adapters.process.fork import forgets
 from ...domain.event import Delta, Failed, Finished
 from ..stack.journal import Journal, keeping
 
@@ -25,8 +26,8 @@ class CoalescedCall:
     """What has come of one call so far, and who waits for more of it."""
 
     __slots__ = (
-        "_claimed", "_lock", "_waiting", "callers", "events", "journal", "key", "last", "loop", "over", "raised",
-        "task",
+        "_claimed", "_lock", "_waiting", "asked", "callers", "events", "journal", "key", "last", "loop", "over",
+        "raised", "task",
     )  # fmt: skip
 
     def __init__(self, key: str, lock: threading.RLock) -> None:
@@ -38,7 +39,10 @@ class CoalescedCall:
         self.last: Finished | Failed | None = None
         self.over = False
         self.raised: BaseException | None = None
-        self.callers = 0
+        self.asked = 0
+        """How many have asked for it."""
+        self.callers: dict[int, None] = {}
+        """Those who still wait, by the number of their asking, which for the first is 0."""
         self._claimed = False
         self._waiting: dict[asyncio.Future[None], None] = {}  # in the order of asking: the first claims the ledger
         self._lock = lock
@@ -61,6 +65,12 @@ class CoalescedCall:
                     future.get_loop().call_soon_threadsafe(_set, future)
                 except RuntimeError:  # that loop has closed, and with it whoever waited
                     continue
+
+    def join(self) -> int:
+        """One more waits; gives the number of its asking."""
+        number, self.asked = self.asked, self.asked + 1
+        self.callers[number] = None
+        return number
 
     def claim(self, journal: Journal | None) -> bool:
         """Whether the ledger of this call is the asker's: one of them shows it, so that it is counted once."""
@@ -103,6 +113,11 @@ class CoalescedCalls:
     """The calls in progress, by key."""
 
     def __init__(self) -> None:
+        self.forget()
+        forgets(self)
+
+    def forget(self) -> None:
+        """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
         self._open: dict[str, CoalescedCall] = {}
         self._lock = threading.RLock()  # a loop may run a new task at once, within the lock
 
@@ -110,18 +125,17 @@ class CoalescedCalls:
         """A copy, or one in another process, has no calls in progress."""
         return (CoalescedCalls, ())
 
-    def join(self, key: str, ask: Callable[[CoalescedCall], Awaitable[None]]) -> tuple[CoalescedCall, bool]:
-        """The call of this key, and whether it has just begun, with `ask`."""
+    def join(self, key: str, ask: Callable[[CoalescedCall], Awaitable[None]]) -> tuple[CoalescedCall, int]:
+        """The call of this key, and the number of this asking: 0 for a call that has just begun, with `ask`."""
         with self._lock:
             call = self._open.get(key)
             if call is not None and call.is_going_on():
-                call.callers += 1
-                return call, False
+                return call, call.join()
             call = self._open[key] = CoalescedCall(key, self._lock)
-            call.callers = 1
+            number = call.join()
             call.task = call.loop.create_task(_make(call, ask))
             call.task.add_done_callback(lambda _: self.end(call))
-            return call, True
+            return call, number
 
     def end(self, call: CoalescedCall, last: Finished | Failed | None = None) -> None:
         """The call is over; `last` is how it ended, if it came to that."""
@@ -133,21 +147,29 @@ class CoalescedCalls:
             call.wake()
 
     async def leave(
-        self, call: CoalescedCall, clock: Clock, journal: Journal | None = None, *, cut_short: bool = False
+        self,
+        call: CoalescedCall,
+        number: int,
+        clock: Clock,
+        journal: Journal | None = None,
+        *,
+        cut_short: bool = False,
     ) -> None:
-        """A caller leaves. When the last one has left, the call is cancelled, and this waits until it has let go.
+        """The caller of this number leaves. When the last one has left, the call is cancelled; waits for its end.
 
         What was sent by then belongs in the journal of the last caller. A caller that is `cut_short` at the moment when
-        the call ends never sees its answer, so the call belongs in its journal as well, unless another has it.
+        the call ends never sees its answer; if it was the first to ask of those who were left, the call belongs in its
+        journal as well, unless another has it. Had it asked later, one before it still shows the call.
         """
         with self._lock:
-            call.callers -= 1
+            foremost = next(iter(call.callers)) == number
+            del call.callers[number]
             abandoned = not call.callers and not call.over
             if abandoned:
                 self._strike(call)
         if abandoned and not await _cancelled(call, clock):
             return
-        if journal is not None and (abandoned or (cut_short and call.over)):
+        if journal is not None and (abandoned or (cut_short and foremost and call.over)):
             call.claim(journal)
 
     def _strike(self, call: CoalescedCall) -> None:

@@ -16,6 +16,7 @@ from returns.result import Failure, Result, Success
 
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...adapters.process.fork import forgets
 from ...domain.attempt import Attempt, Wait
 from ...domain.checks import named
 from ...domain.error import ModelError
@@ -40,6 +41,11 @@ class _Memory:
         self._hedging = hedging
         self._seen = {False: Seen(), True: Seen()}
         self._saved = 1.0
+        self._lock = threading.Lock()
+        forgets(self)
+
+    def forget(self) -> None:
+        """In a forked child: whoever holds the lock may be the parent's."""
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:

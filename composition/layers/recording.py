@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import tempfile
 import threading
 from collections import Counter
 from pathlib import Path
@@ -18,6 +20,7 @@ import attrs
 from returns.result import Result
 
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...adapters.process.fork import forgets, in_child
 from ...domain.error import ModelError
 from ...domain.event import Delta
 from ...domain.forms.fingerprint import fingerprint
@@ -34,12 +37,23 @@ _LOG = logging.getLogger("modelport.recording")
 _writing = threading.Lock()
 
 
+@in_child
+def _forget() -> None:
+    global _writing
+    _writing = threading.Lock()
+
+
 class Turns:
     """How often each request has been made."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: Counter[str] = Counter()
+        forgets(self)
+
+    def forget(self) -> None:
+        """In a forked child: whoever holds the lock may be the parent's."""
+        self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or one in another process, begins anew."""
@@ -103,11 +117,24 @@ class Recording(LayerPolicy):
                     return
                 else:
                     lines[places[number]] = line
-                beside = path.with_name(f"{path.name}.part")
-                beside.write_text("\n".join([*lines, ""]), encoding="utf-8", newline="\n")
-                os.replace(beside, path)
+                _replace(path, "\n".join([*lines, ""]))
         except (OSError, ValueError) as error:
             _LOG.error("%s: a call can't be recorded: %s", self.path, error)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Has the file hold this text, all of it or what it held before. Its mode stays, and a link to it stays a link."""
+    target = path.resolve()
+    target.touch()  # a new one has the mode that the process gives to new files
+    handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        shutil.copymode(target, beside)
+        os.replace(beside, target)
+    except BaseException:
+        os.unlink(beside)
+        raise
 
 
 class _Take:

@@ -21,6 +21,7 @@ import attrs
 
 from ...adapters.files.texts import Entry, Texts, texts_at
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...adapters.process.fork import forgets
 from ...domain.checks import Number
 from ...domain.forms.json_form import from_json, to_json
 from ...domain.message import Message, as_json
@@ -65,6 +66,11 @@ class MemoryStore:
         self._kept: OrderedDict[str, tuple[Response, int, float]] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
+        forgets(self)
+
+    def forget(self) -> None:
+        """In a forked child, whoever holds the lock is the parent's, and may be in the midst of its work."""
+        self._size, self._lock = sum(size for _, size, _ in self._kept.values()), threading.Lock()
 
     def __repr__(self) -> str:
         return f"MemoryStore({self.max_bytes})"

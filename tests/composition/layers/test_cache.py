@@ -38,6 +38,7 @@ from modelport import (
     settle,
     with_defaults,
     with_fallback,
+    with_hedge,
     with_retry,
     with_timeout,
 )
@@ -269,6 +270,27 @@ def test_a_call_that_lands_as_the_time_of_those_who_wait_runs_out_is_in_the_ledg
     assert (len(model.requests), clock.now()) == (1, 5.0)
 
 
+@pytest.mark.parametrize("seconds", [5.0 - 1e-9, 5.0, 5.0 + 1e-9])
+@pytest.mark.parametrize("callers", [1, 3])
+def test_a_whole_call_that_lands_in_the_instant_in_which_all_give_up_is_in_one_ledger(callers, seconds):
+    model, clock = late(seconds=seconds)
+    stack = compose(model, with_cache(clock=clock), with_timeout(total=5, clock=clock))
+
+    async def main():
+        return await asyncio.gather(*(stack.generate(REQUEST) for _ in range(callers)))
+
+    said = [result.value_or(None) or result.failure() for result in clock.run(main())]
+    assert sum(len(each.attempts) for each in said) == len(model.requests) == 1
+
+
+def test_a_hedge_over_a_cache_shows_the_call_that_both_its_requests_shared_as_the_winner_s():
+    model, clock = late("Hello", seconds=2.0)
+    stack = compose(model, with_cache(clock=clock), with_hedge(delay=1, share=1.0, clock=clock))
+    *_, last = clock.run(laws.listen(stack, REQUEST))
+    assert [(attempt.outcome, attempt.discarded) for attempt in last.response.attempts] == [("answered", False)]
+    assert len(model.requests) == 1
+
+
 @pytest.mark.parametrize(("kept", "seen"), [(Journal(), 0), (None, 1)])
 def test_a_call_that_lands_as_its_first_asker_is_cancelled_is_in_the_journal_of_who_cancels_or_in_the_next_ledger(
     kept, seen
@@ -451,7 +473,7 @@ class Gate:
 async def until_callers(stack, number):
     """Let others run until so many wait for the one call in flight."""
     calls = stack.policy.calls._open
-    await until(lambda: sum(call.callers for call in list(calls.values())) == number)
+    await until(lambda: sum(len(call.callers) for call in list(calls.values())) == number)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -542,8 +564,8 @@ def test_who_waits_last_for_a_call_on_a_closed_loop_just_leaves():
     call = loop.run_until_complete(begin())
     call.task._log_destroy_pending = False
     loop.close()
-    asyncio.run(calls.leave(call, VirtualClock()))
-    assert (call.callers, calls._open) == (0, {})
+    asyncio.run(calls.leave(call, 0, VirtualClock()))
+    assert (call.callers, calls._open) == ({}, {})
 
 
 def test_who_waited_on_a_loop_that_has_closed_is_left_out():
@@ -560,7 +582,7 @@ def test_who_waited_on_a_loop_that_has_closed_is_left_out():
         loop.close()
         call.tell(TextDelta("Hi"))
         await call.more(0, VirtualClock())
-        await calls.leave(call, VirtualClock())
+        await calls.leave(call, 0, VirtualClock())
         return call.events
 
     assert asyncio.run(main()) == [TextDelta("Hi")]

@@ -29,7 +29,7 @@ from modelport import (
     fingerprint,
 )
 from modelport.adapters import OpenAIModel
-from modelport.composition.layers.recording import with_recording
+from modelport.composition.layers.recording import _replace, with_recording
 from modelport.composition.layers.replay import with_replay
 
 REQUEST, OTHER = as_request("Hello!"), as_request("Good bye!")
@@ -193,3 +193,44 @@ def test_a_copy_counts_anew(tmp_path):
 def test_what_is_no_path_is_an_error_at_once(path):
     with pytest.raises(TypeError, match="with_recording: path is where the tape is"):
         with_recording(path)
+
+
+# The file
+
+
+@pytest.mark.skipif(os.name == "nt", reason="this platform has other permissions")
+def test_the_mode_of_a_tape_stays(tmp_path):
+    tape = tmp_path / "tape.jsonl"
+    record(tape, (REQUEST, "one"))
+    tape.chmod(0o600)
+    record(tape, (OTHER, "two"))
+    assert (tape.stat().st_mode & 0o777, len(tape.read_text().splitlines())) == (0o600, 2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="this platform asks for rights to make links")
+def test_a_linked_tape_stays_a_link_and_is_written_where_it_is(tmp_path):
+    link, tape = tmp_path / "link.jsonl", tmp_path / "elsewhere" / "tape.jsonl"
+    tape.parent.mkdir()
+    link.symlink_to(tape)
+    record(link, (REQUEST, "one"))
+    record(link, (OTHER, "two"))
+    assert (link.readlink(), len(tape.read_text().splitlines())) == (tape, 2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="this platform asks for rights to make links")
+def test_what_stands_beside_a_tape_is_neither_followed_nor_written(tmp_path):
+    tape, victim = tmp_path / "tape.jsonl", tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / "tape.jsonl.part").symlink_to(victim)
+    record(tape, (REQUEST, "one"))
+    assert victim.read_text() == "mine"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["tape.jsonl", "tape.jsonl.part", "victim"]
+
+
+def test_a_tape_that_can_t_be_replaced_leaves_nothing_beside_it(tmp_path, caplog):
+    (tmp_path / "tape.jsonl").mkdir()
+    asyncio.run(compose(ScriptedModel("one"), with_recording(tmp_path / "tape.jsonl")).generate(REQUEST))
+    assert "a call can't be recorded" in caplog.text
+    with pytest.raises(OSError, match="directory"):
+        _replace(tmp_path / "tape.jsonl", "text")
+    assert [each.name for each in tmp_path.iterdir()] == ["tape.jsonl"]
