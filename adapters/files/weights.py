@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ import attrs
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
 from . import cache
+
+_LOG = logging.getLogger("modelport.weights")
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that have come and the bytes that are to come."""
@@ -63,13 +66,18 @@ def gguf(weights: Weights, progress: Progress | None = None) -> Path:
         return found
     target = cache.folder() / Path(weights.file).name
     try:
-        return cache.made_once(target, lambda path: _fetch(weights, path, progress))
+        file = cache.made_once(target, lambda path: _fetch(weights, path, progress))
+        good = _is_good(file, weights)
     except OSError as error:
         raise _absent(weights, f"{target}: {error.strerror or error}") from error
+    if not good:
+        message = f"{file} has another sha256 than {weights.sha256}: it was changed; delete it, and it is fetched again"
+        raise ModelFailure(ModelError(ErrorKind.NOT_FOUND, message, scope=Scope.MODEL, sent=Sent.NO))
+    return file
 
 
 def installed(weights: Weights) -> Path | None:
-    """The file in the installed package, if it is there and of the right size."""
+    """The file in the installed package, if it is there and what it must be."""
     package, _, name = weights.file.partition("/")
     try:
         spec = importlib.util.find_spec(package)
@@ -77,9 +85,29 @@ def installed(weights: Weights) -> Path | None:
         return None
     for place in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(place) / name
-        if path.is_file() and path.stat().st_size == weights.size:
-            return path
+        if path.is_file():
+            if _is_good(path, weights):
+                return path
+            _LOG.warning("%s is left out: it has another sha256 than %s", path, weights.sha256)
     return None
+
+
+_good: set[tuple[str, int, int, int, str]] = set()
+"""Files that were read in this process and found good: where, which, how large, and when they were changed last."""
+
+
+def _is_good(file: Path, weights: Weights) -> bool:
+    """Whether it has the hash that it must have; it is read for that once in a process, and when it was changed."""
+    state = file.stat()
+    if state.st_size != weights.size:
+        return False
+    mark = (str(file), state.st_ino, state.st_size, state.st_mtime_ns, weights.sha256)
+    if mark not in _good:
+        with file.open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != weights.sha256:
+                return False
+        _good.add(mark)
+    return True
 
 
 def _fetch(weights: Weights, target: Path, progress: Progress | None) -> None:

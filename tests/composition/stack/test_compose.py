@@ -255,3 +255,13 @@ def test_a_stack_is_a_diagram_too() -> None:
 def test_a_stack_has_no_other_form() -> None:
     with pytest.raises(ValueError, match="form is 'text' or 'mermaid', not 'svg'"):
         describe(ScriptedModel("a"), "svg")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_stack_outside_asyncio_says_that_it_needs_it(streamed):
+    stack = compose(ScriptedModel("Hi!"), with_retry())
+    request = as_request("Hello!")
+    calling = stack.stream(request).__anext__() if streamed else stack.generate(request)
+    with pytest.raises(RuntimeError, match=r"needs asyncio, .* under trio, call it in a thread: await trio\.to_thread"):
+        calling.__await__().send(None)
+    calling.close()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from modelport.domain.reading.messages import as_messages
 from modelport.domain.reading.signatures import by_name, sniff
 
 PNG = b"\x89PNG\r\n\x1a\n...."
@@ -37,3 +38,29 @@ def test_sniff(data: bytes, media_type: str | None) -> None:
 def test_by_name() -> None:
     """A name's ending says what bytes don't."""
     assert (by_name("A.TXT"), by_name("noending")) == ("text/plain", None)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "report.pdf", "file:///etc/passwd", "aGVsbG8=", "C:/a.png"])
+@pytest.mark.parametrize("kind", ["document", "file", "image", "image_url", "input_image", "audio", "input_audio"])
+def test_a_path_that_is_text_is_refused_and_pathlib_named(kind, path):
+    with pytest.raises(ValueError, match=r"content\[0\]\.path: .* is text, which opens no file; pass pathlib\.Path"):
+        as_messages([{"role": "user", "content": [{"type": kind, "path": path}]}])
+
+
+@pytest.mark.parametrize("text", ["/etc/passwd", "report.pdf", "aGVsbG8=", "notes/a+b"])
+@pytest.mark.parametrize("member", ["file", "document", "url"])
+def test_a_document_that_is_text_and_no_document_is_refused_and_pathlib_named(member, text):
+    with pytest.raises(ValueError, match=r"neither a URL nor the base64 of a known kind .* pass pathlib\.Path"):
+        as_messages([{"role": "user", "content": [{"type": "document", member: text}]}])
+
+
+@pytest.mark.parametrize("member", ["image", "image_url", "url", "audio", "input_audio"])
+def test_a_picture_or_a_sound_that_is_the_text_of_a_path_is_refused_and_pathlib_named(member):
+    kind = "audio" if "audio" in member else "image"
+    with pytest.raises(ValueError, match=r"is no URL; for a file on this machine pass pathlib\.Path"):
+        as_messages([{"role": "user", "content": [{"type": kind, member: "/etc/passwd"}]}])
+
+
+def test_a_path_within_a_file_is_refused_too():
+    with pytest.raises(ValueError, match=r"content\[0\]\.file\.path: '/etc/passwd' is text"):
+        as_messages([{"role": "user", "content": [{"type": "file", "file": {"path": "/etc/passwd"}}]}])
