@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from .fields import short_repr
 from .usage import Usage
 
 
@@ -42,6 +43,7 @@ class Attempt:
     usage: Usage | None = None
     waits: tuple[Wait, ...] = ()
     discarded: bool = False
+    __repr__ = short_repr
 
 
 def with_wait(attempts: tuple[Attempt, ...], wait: Wait) -> tuple[Attempt, ...]:
@@ -50,3 +52,8 @@ def with_wait(attempts: tuple[Attempt, ...], wait: Wait) -> tuple[Attempt, ...]:
         return attempts
     first = attempts[0]
     return (attrs.evolve(first, waits=(wait, *first.waits)), *attempts[1:])
+
+
+def counted(attempts: tuple[Attempt, ...]) -> str:
+    """A ledger, as it is shown where it stands beside other things."""
+    return f"<{len(attempts)} attempt{'' if len(attempts) == 1 else 's'}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from .fields import short_repr
 from .message import Audio, Document, Image, ToolCall, ToolResult
 from .request import Request
 from .response_format import feature
@@ -27,6 +28,7 @@ class Capabilities:
     grammar: bool = False
     max_stops: int | None = None
     context_window: int | None = None
+    __repr__ = short_repr
 
 
 class Unsupported(ValueError):

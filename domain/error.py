@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 import attrs
 
-from .attempt import Attempt, Wait, with_wait
+from .attempt import Attempt, Wait, counted, with_wait
+from .fields import short_repr
 
 
 class ErrorKind(enum.StrEnum):
@@ -168,8 +169,9 @@ class ModelError:
     provider: str | None = None
     model_id: str | None = None
     request_id: str | None = None
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=counted)
     causes: tuple[ModelError, ...] = ()
+    __repr__ = short_repr
 
     @property
     def meaning(self) -> Meaning:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -35,3 +36,25 @@ def changed(value: Any) -> dict[str, Any]:
     cls: Any = type(value)
     fields = ((name, default, getattr(value, name)) for name, default in fields_of(cls))
     return {name: item for name, default, item in fields if item != default}
+
+
+def short_repr(self: Any) -> str:
+    """What a value says of itself: its class, what it needs, and by name what isn't as it is by default.
+
+    >>> from modelport.domain.message import Message
+    >>> Message("user", "Hi", name="Ada")
+    Message('user', 'Hi', name='Ada')
+    """
+    cls: Any = type(self)
+    shown = []
+    for field, (name, default) in zip(attrs.fields(cls), fields_of(cls), strict=True):
+        item = getattr(self, name)
+        if field.repr is False or item == default:
+            continue
+        text = field.repr(item) if callable(field.repr) else _written(item)
+        shown.append(text if field.default is attrs.NOTHING else f"{name}={text}")
+    return f"{cls.__name__}({', '.join(shown)})"
+
+
+def _written(item: Any) -> str:
+    return repr(item.value if isinstance(item, enum.StrEnum) else item)

@@ -13,6 +13,7 @@ from typing import Any, Literal, NoReturn
 
 import attrs
 
+from .fields import short_repr
 from .frozen import EMPTY, FrozenDict, freeze_mapping
 
 
@@ -71,6 +72,7 @@ class Image:
     media_type: str = "image/png"
     detail: str | None = None
     metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
+    __repr__ = short_repr
 
 
 @attrs.frozen
@@ -81,6 +83,7 @@ class Audio:
     url: str | None = attrs.field(default=None, validator=_one_source)
     media_type: str = "audio/wav"
     metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
+    __repr__ = short_repr
 
 
 @attrs.frozen
@@ -92,6 +95,7 @@ class Document:
     media_type: str = "application/pdf"
     name: str | None = None
     metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
+    __repr__ = short_repr
 
 
 @attrs.frozen
@@ -157,17 +161,23 @@ def _check_parts(_: object, __: object, content: Any) -> None:
             raise TypeError(f"content[{at}]: {type(part).__name__} is not a part; see as_messages(...)")
 
 
+def _shown(parts: tuple[Any, ...]) -> str:
+    """Text alone is shown as it can be given."""
+    return repr(parts[0].text if len(parts) == 1 and isinstance(parts[0], Text) else parts)
+
+
 @attrs.frozen
 class ToolResult:
     """What a tool gave back for the call with the id `call_id`."""
 
     call_id: str
     content: tuple[Text | Image | Audio | Document, ...] = attrs.field(
-        default=(), converter=_parts, validator=_check_parts
+        default=(), converter=_parts, validator=_check_parts, repr=_shown
     )
     name: str | None = None
     is_error: bool = False
     metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
+    __repr__ = short_repr
 
     @property
     def text(self) -> str:
@@ -188,9 +198,10 @@ class Message:
     """
 
     role: Role = attrs.field(converter=_role)
-    content: tuple[Part, ...] = attrs.field(converter=_parts, validator=_check_parts)
+    content: tuple[Part, ...] = attrs.field(converter=_parts, validator=_check_parts, repr=_shown)
     name: str | None = None
     metadata: FrozenDict = attrs.field(default=EMPTY, converter=freeze_mapping, kw_only=True, repr=False)
+    __repr__ = short_repr
 
     @property
     def text(self) -> str:

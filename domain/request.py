@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from .fields import short_repr
 from .frozen import EMPTY, FrozenDict
 from .message import Message
 from .option import canonical, resolve
@@ -84,6 +85,8 @@ class Request:
     tool_choice: str | None = attrs.field(default=None, converter=_tool_choice, validator=_check_tool_choice)
     response_format: ResponseFormat = attrs.field(factory=Free, converter=as_response_format)
     options: FrozenDict = attrs.field(default=EMPTY, converter=_options, repr=shown)
+
+    __repr__ = short_repr
 
 
 _OTHERS = tuple(field.name for field in attrs.fields(Request) if field.name != "options")

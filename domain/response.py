@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from .attempt import Attempt, Wait, with_wait
+from .attempt import Attempt, Wait, counted, with_wait
+from .fields import short_repr
 from .message import Message, Reasoning, Role, ToolCall
 from .usage import Usage
 
@@ -22,6 +23,11 @@ class FinishReason(enum.StrEnum):
     OTHER = "other"
 
 
+def _shown(message: Message) -> str:
+    """Text alone is shown without a message around it."""
+    return repr(message.text if message == Message(Role.ASSISTANT, message.text) else message)
+
+
 @attrs.frozen
 class Response:
     """What a model answered.
@@ -31,14 +37,15 @@ class Response:
     doesn't know; two responses are equal whatever is in it.
     """
 
-    message: Message
+    message: Message = attrs.field(repr=_shown)
     finish_reason: FinishReason = attrs.field(default=FinishReason.STOP, converter=FinishReason)
     stopped_by: str | None = None
     usage: Usage | None = None
     model_id: str | None = None
     response_id: str | None = None
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=counted)
     raw: Any = attrs.field(default=None, eq=False, repr=False)
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, text: str, **fields: Any) -> Response:

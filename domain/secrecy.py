@@ -94,6 +94,15 @@ def shown(value: Any) -> str:
     return repr(_starred(value, False))
 
 
+def shown_as_arguments(options: Mapping[str, Any]) -> list[str]:
+    """The same of each option, as it is written in a call.
+
+    >>> shown_as_arguments({"seed": 7, "api_key": "sk-123"})
+    ['seed=7', "api_key='***'"]
+    """
+    return [f"{name}={value!r}" for name, value in _starred(options, False).items()]
+
+
 def _starred(value: Any, hidden: bool) -> Any:
     if isinstance(value, Mapping):
         return {name: _starred(item, hidden or is_secret(name) or _is_sent_along(name)) for name, item in value.items()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from .fields import short_repr
+
 
 @attrs.frozen
 class Usage:
@@ -21,6 +23,7 @@ class Usage:
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    __repr__ = short_repr
 
     @property
     def total_tokens(self) -> int:

@@ -45,7 +45,7 @@ _LONGEST: Final = 2e6  # seconds: the system counts milliseconds, in 32 bits
 _PATIENCE: Final = 0.05  # seconds for the end of a stream to come after its last event
 
 
-@attrs.frozen(init=False, kw_only=True)
+@attrs.frozen(init=False, kw_only=True, repr=False)
 class AmazonBedrockModel(ApiModel):
     """A model that Amazon Bedrock serves.
 

@@ -9,7 +9,7 @@ def usage_of(usage: object) -> Usage | None:
     """The tokens of a `usage` object; None where it says nothing.
 
     >>> usage_of({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 3}})
-    Usage(input_tokens=9, output_tokens=4, cached_tokens=3, cache_write_tokens=0, reasoning_tokens=0)
+    Usage(input_tokens=9, output_tokens=4, cached_tokens=3)
     """
     if not isinstance(usage, dict) or not usage:
         return None

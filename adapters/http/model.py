@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from returns.result import Failure, Result
@@ -20,12 +20,16 @@ from ...domain.option import resolve
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request
 from ...domain.response import Response
+from ...domain.secrecy import shown_as_arguments
 from ..process.calling import Calling, reads_input
 from ..process.limiter import Limiter, Permit
 from . import exchange as http_exchange
 from .exchange import Exchange
 from .rate_headers import listening
-from .settings import Settings
+from .settings import TIMEOUT, Settings
+
+_NOT_TOLD: Final = ("model_id", "timeout", "capabilities", "options")
+"""The fields that a model's repr doesn't tell like all others."""
 
 
 class ApiModel(Settings, Calling, ABC):
@@ -36,6 +40,16 @@ class ApiModel(Settings, Calling, ABC):
     """
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        fields: Any = attrs.fields(type(self))
+        named = {field.name: getattr(self, field.name) for field in fields if field.init and field.repr is not False}
+        named = {name: item for name, item in named.items() if item and name not in _NOT_TOLD}
+        if self.timeout != TIMEOUT:
+            named["timeout"] = self.timeout
+        settings = [f"{name}={value!r}" for name, value in named.items()]
+        told = [repr(self.model_id), *settings, *shown_as_arguments(self.options)]
+        return f"{type(self).__name__}({', '.join(told)})"
 
     @property
     @abstractmethod

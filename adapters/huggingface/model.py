@@ -44,7 +44,7 @@ _OURS: Final = frozenset({"model", "provider", "token", "api_key", "timeout", "b
 _FREE: Final = Free()
 
 
-@attrs.frozen(init=False, kw_only=True)
+@attrs.frozen(init=False, kw_only=True, repr=False)
 class InferenceClientModel(ApiModel):
     """A model that Hugging Face, one of its inference providers, or an endpoint serves.
 

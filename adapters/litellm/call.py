@@ -31,7 +31,7 @@ from .errors import translate
 from .log import hiding
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class LiteLLMCall(ApiModel):
     """Asks litellm. Who inherits says what it is called with, and how its attempts are entered into the ledger."""
 

@@ -40,7 +40,7 @@ _NOT_HERE: Final[Mapping[str, str]] = FrozenDict(
 """What would make other attempts than the one, or tell somebody of it; and what to use instead."""
 
 
-@attrs.frozen(init=False, kw_only=True)
+@attrs.frozen(init=False, kw_only=True, repr=False)
 class LiteLLMModel(LiteLLMCall):
     """A model behind any of litellm's providers: `anthropic/claude-sonnet-4-5`, `groq/llama-3.3-70b`, ...
 

@@ -73,7 +73,7 @@ def _watched(kwargs: Mapping[str, Any]) -> bool:
     )
 
 
-@attrs.frozen(init=False, kw_only=True)
+@attrs.frozen(init=False, kw_only=True, repr=False)
 class LiteLLMRouterModel(LiteLLMCall):
     """Several deployments behind one name, `model_id`, which is the `model_name` of those in `model_list`.
 

@@ -29,7 +29,7 @@ _WHERE: Final = "AzureOpenAIModel"
 _NO_IDENTITY: Final = "pass api_key=..., azure_ad_token=... or azure_ad_token_provider=..., or set AZURE_OPENAI_API_KEY"
 
 
-@attrs.frozen(init=False, kw_only=True)
+@attrs.frozen(init=False, kw_only=True, repr=False)
 class AzureOpenAIModel(ChatWire):
     """A deployment of Azure OpenAI; `model_id` is the deployment's name.
 

@@ -25,7 +25,7 @@ _WHERE: Final = "OpenAIModel"
 _OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai\.com|azure\.(?:com|us|cn))(?:[:/]|$)", re.IGNORECASE)
 
 
-@attrs.frozen(init=False, kw_only=True)
+@attrs.frozen(init=False, kw_only=True, repr=False)
 class OpenAIModel(ChatWire):
     """A model behind the chat-completions wire.
 

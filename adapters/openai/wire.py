@@ -44,7 +44,7 @@ _CLOSED: Final = (
 _OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class ChatWire(ApiModel):
     """A model behind the SDK's client. An adapter says what its client is, and which headers say who is asking."""
 

@@ -27,7 +27,7 @@ def estimated(request: Request) -> Usage:
 
     >>> from modelport.domain.message import Message
     >>> estimated(Request([Message("user", "Why is the sky blue?")], options={"max_tokens": 50}))
-    Usage(input_tokens=9, output_tokens=50, cached_tokens=0, cache_write_tokens=0, reasoning_tokens=0)
+    Usage(input_tokens=9, output_tokens=50)
     """
     size = _BYTES * _MESSAGE * len(request.messages)
     for message in request.messages:

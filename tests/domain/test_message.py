@@ -63,8 +63,8 @@ def test_bytes_are_shown_by_their_number() -> None:
     image = Image(data)
     data[0] = 0
     assert image.data == b"12345"
-    assert repr(image).startswith("Image(data=<5 bytes>, url=None")
-    assert repr(Image(url="u")).startswith("Image(data=None, url='u'")
+    assert repr(image) == "Image(data=<5 bytes>)"
+    assert repr(Image(url="u")) == "Image(url='u')"
 
 
 @pytest.mark.parametrize(

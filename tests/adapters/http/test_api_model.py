@@ -270,3 +270,16 @@ def test_a_ledger_that_is_there_already_is_only_told_of_the_wait(error: ModelErr
         for result in clock.run(main())
     ]
     assert ledgers == [(ENTRY,), (attrs.evolve(ENTRY, waits=(Wait("rate_limit", 1.0),)),)]
+
+
+@pytest.mark.needs("openai")
+def test_a_model_says_what_it_was_told_and_no_secret():
+    from modelport.adapters import OpenAIModel
+
+    address = "http://127.0.0.1:9/v1"
+    told = {"timeout": 5, "requests_per_minute": 9, "temperature": 0.2, "extra_headers": {"X-Key": "sk-123"}}
+    assert repr(OpenAIModel("m", api_key="sk-123")) == "OpenAIModel('m')"
+    assert repr(OpenAIModel("m", api_key="sk-123", base_url=address, **told)) == (
+        "OpenAIModel('m', requests_per_minute=9, base_url='http://127.0.0.1:9/v1', timeout=5, temperature=0.2,"
+        " extra_headers={'X-Key': '***'})"
+    )
