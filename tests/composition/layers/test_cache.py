@@ -568,6 +568,25 @@ def test_who_waits_last_for_a_call_on_a_closed_loop_just_leaves():
     assert (call.callers, calls._open) == ({}, {})
 
 
+def test_who_waits_on_another_loop_is_woken_without_an_error_there():
+    calls, said = CoalescedCalls(), []
+
+    async def waits(call):
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+        await call.more(0, VirtualClock())
+        return list(call.events)
+
+    async def main():
+        call, number = calls.join("key", lambda _: asyncio.Event().wait())
+        waiting = asyncio.ensure_future(asyncio.to_thread(asyncio.run, waits(call)))
+        await until(lambda: call._waiting)
+        call.tell(TextDelta("Hi"))
+        await calls.leave(call, number, VirtualClock())
+        return await waiting
+
+    assert (asyncio.run(main()), said) == ([TextDelta("Hi")], [])
+
+
 def test_who_waited_on_a_loop_that_has_closed_is_left_out():
     calls = CoalescedCalls()
 
