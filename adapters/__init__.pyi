@@ -3,6 +3,8 @@ from .bedrock.model import (
     AmazonBedrockServerModel as AmazonBedrockServerModel,
 )
 from .function import FunctionModel as FunctionModel, from_function as from_function
+from .http.bounds import Bounds as Bounds
+from .http.http_transport import HttpTransport as HttpTransport
 from .huggingface.model import InferenceClientModel as InferenceClientModel
 from .litellm.model import LiteLLMModel as LiteLLMModel
 from .litellm.router import LiteLLMRouterModel as LiteLLMRouterModel

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ...domain.error import ErrorKind
 from ..http.refusal import named, words
+from .json import parse
 from .raw import filtered_by
 
 _K = ErrorKind
@@ -87,6 +88,15 @@ def error_in(body: Mapping[str, Any]) -> object:
     if isinstance(error, str) and isinstance(kind, str):
         return {"message": error, "type": kind}
     return error or body
+
+
+def error_in_body(body: bytes, headers: Mapping[str, str]) -> object:
+    """The error in the bytes of a refusal: an object, or words; None where a page for people was sent."""
+    try:
+        value = parse(body)
+    except ValueError:
+        return None if "html" in headers.get("content-type", "") else body.decode("utf-8", "replace")
+    return error_in_list(error_in(value) if isinstance(value, Mapping) else value)
 
 
 def error_in_list(body: object) -> object:

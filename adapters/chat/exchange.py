@@ -1,11 +1,11 @@
-"""One call over the chat-completions wire, whole or streamed, whoever posts the bytes."""
+"""One call over the chat-completions wire, whole or streamed, whatever carries the bytes."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ...domain.error import ModelError
 from ...domain.event import Event, replay
@@ -13,8 +13,11 @@ from ...domain.option import canonical
 from ...domain.request import Request
 from ...domain.response import Response
 from ..http import rate_headers
+from ..http.bounds import BOUNDS, Bounds
 from ..http.exchange import Exchange
 from ..http.model import ApiModel
+from ..http.reply import checked, whole
+from ..http.transport import Reply
 from .answer import Arriving, decode
 from .stream import Reader
 
@@ -29,37 +32,33 @@ class ChatExchange(Exchange):
 
     translate: ClassVar[Callable[..., ModelError]]
 
-    def __init__(self, model: ApiModel, request: Request, wire: str) -> None:
-        self.model, self.request = model, request
+    def __init__(self, model: ApiModel, request: Request, wire: str, bounds: Bounds = BOUNDS) -> None:
+        self.model, self.request, self.bounds = model, request, bounds
         self.wire = wire  # the name under which its own words are kept in `metadata`
-        self.received: Any = None  # the response of the HTTP library
+        self.received: Reply | None = None
         self.arriving = Arriving(request.stop_sequences, self.wire)
-        self._reader = Reader(self.arriving)
+        self._reader = Reader(self.arriving, bounds.event)
         self._body: list[bytes] | None = None  # of a server that doesn't stream
         self._whole: Response | None = None
 
     @abstractmethod
-    async def post(self, *, stream: bool) -> Any:
-        """Send the request; gives the response of the HTTP library, which isn't a refusal. What goes wrong raises."""
+    async def post(self, *, stream: bool) -> Reply:
+        """Send the request; gives what comes back, a refusal too. What else goes wrong raises."""
 
     @abstractmethod
     def secrets(self, error: Exception) -> Iterable[object]:
         """What no message may show."""
 
     async def answer(self) -> Response:
-        await self._received(stream=False)
-        return self._decoded(self.received.content)
+        return self._decoded(await whole(await self._received(stream=False), self.bounds))
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        await self._received(stream=True)
-        try:
-            if self.received.headers.get("content-type", "").lower().startswith(("application/json", "text/html")):
-                self._body = []
-            async with aclosing(self.received.aiter_bytes()) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        finally:
-            await self.received.aclose()
+        reply = await self._received(stream=True)
+        if reply.headers.get("content-type", "").lower().startswith(("application/json", "text/html")):
+            self._body = []
+        async with aclosing(reply.chunks(self.bounds.answer)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def read(self, chunk: bytes) -> Iterable[Event]:
         if self._body is None:
@@ -81,9 +80,6 @@ class ChatExchange(Exchange):
         return self.arriving.finish() if self._whole is None else replay(self._whole)
 
     def translated(self, error: Exception) -> ModelError:
-        refusal = getattr(error, "response", None)
-        if refusal is not None:
-            rate_headers.heard(refusal.headers)
         return type(self).translate(
             error,
             model_id=self.model.model_id,
@@ -92,9 +88,10 @@ class ChatExchange(Exchange):
             secrets=self.secrets(error),
         )
 
-    async def _received(self, *, stream: bool) -> None:
-        self.received = await self.post(stream=stream)
-        rate_headers.heard(self.received.headers)
+    async def _received(self, *, stream: bool) -> Reply:
+        self.received = reply = await self.post(stream=stream)
+        rate_headers.heard(reply.headers)
+        return await checked(reply, self.bounds)
 
     def _decoded(self, body: bytes) -> Response:
         return decode(body, self.request.stop_sequences, self.wire)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...domain.event import Event
 from ..http import sse
+from ..http.bounds import BOUNDS
 from ..http.http_errors import Malformed
 from .answer import Arriving, Reported, decode_event
 from .json import parse
@@ -16,14 +17,15 @@ from .json import parse
 class Reader:
     """Reads a stream, up to its end, to `[DONE]`, or to a stop; what comes after `[DONE]` isn't read."""
 
-    __slots__ = ("_arriving", "_begun", "_state")
+    __slots__ = ("_arriving", "_begun", "_most", "_state")
 
-    def __init__(self, arriving: Arriving) -> None:
-        self._arriving, self._state, self._begun = arriving, sse.START, False
+    def __init__(self, arriving: Arriving, most: int = BOUNDS.event) -> None:
+        self._arriving, self._most = arriving, most  # bytes of one event
+        self._state, self._begun = sse.START, False
 
     def read(self, chunk: bytes) -> Iterable[Event]:
         """The events of some bytes. Raises `Malformed` or `Reported`, perhaps after some of them."""
-        self._state, events = sse.feed(self._state, chunk)
+        self._state, events = sse.feed(self._state, chunk, self._most)
         self._begun = self._begun or bool(events)
         if len(events) == 1 and not events[0].data.startswith(b"[DONE]"):  # nearly every chunk
             return decode_event(_object(events[0]), self._arriving)

@@ -81,7 +81,8 @@ class HttpTransport:
         pool = await self._pools.get(self._open, _close)
         proxy = self._through(post.address) if self.unix_socket is None else None
         secure = post.address.startswith("https:") or (proxy or "").startswith("https:")
-        return _Reply(await pool.send(post, tls.context(self.ca, self.certificate) if secure else True, proxy))
+        tls_context = tls.context(self.ca, self.certificate) if secure else True
+        return _Reply(await pool.send(post, tls_context, proxy), post.headers)
 
     async def close(self) -> None:
         """Close the running event loop's connections; the next call opens others."""
@@ -106,10 +107,10 @@ class HttpTransport:
 class _Reply:
     """An answer of aiohttp's."""
 
-    __slots__ = ("_response", "headers", "status")
+    __slots__ = ("_response", "asked", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
+    def __init__(self, response: aiohttp.ClientResponse, asked: Mapping[str, str]) -> None:
+        self._response, self.asked = response, asked
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
@@ -145,3 +146,7 @@ class _Reply:
 
 async def _close(pool: Pool) -> None:
     await pool.close()
+
+
+DEFAULT: Final = HttpTransport()
+"""What carries the calls of all models that were given none of their own: they share its connections."""

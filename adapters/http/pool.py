@@ -19,7 +19,7 @@ from yarl import URL
 
 from . import sdk
 from .bounds import Bounds
-from .post import Post, Timeouts
+from .post import TIMEOUT, Post, Timeouts
 from .unpacking import ACCEPTED
 
 _HEADERS: Final = {"accept-encoding": ACCEPTED, "user-agent": "modelport"}
@@ -65,7 +65,7 @@ def _is_stale(transport: Any) -> bool:
         return transport is None
     if hasattr(select, "poll"):
         poll = select.poll()
-        poll.register(sock, select.POLLIN)
+        poll.register(sock.fileno(), select.POLLIN)
         return bool(poll.poll(0))
     return bool(select.select([sock], [], [], 0)[0])  # Windows
 
@@ -121,5 +121,6 @@ def _url(address: str) -> URL:
 
 
 @lru_cache(maxsize=256)
-def _client_timeout(timeouts: Timeouts) -> aiohttp.ClientTimeout:
+def _client_timeout(timeouts: Timeouts | None) -> aiohttp.ClientTimeout:
+    timeouts = timeouts or Timeouts.of(TIMEOUT)
     return aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.silence)

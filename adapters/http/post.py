@@ -17,6 +17,9 @@ from .http_errors import Unwritable
 CONNECTING: Final = 5.0
 """The seconds that connecting may take where nobody says another number."""
 
+TIMEOUT: Final = 600.0
+"""The seconds of silence that are borne where nobody says another number."""
+
 # What HTTP carries: RFC 9110, 5.1 and 5.5. A key with another character in it would be sent as something else.
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE: Final = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
@@ -58,7 +61,7 @@ class Post:
     address: str
     headers: Mapping[str, str] = attrs.field(converter=_checked)
     body: bytes
-    timeouts: Timeouts
+    timeouts: Timeouts | None = None  # None: the transport's own
     method: str = "POST"
 
     def __repr__(self) -> str:

@@ -68,7 +68,16 @@ def described(exception: BaseException) -> str:
     """What an exception says, in one line, without what it quotes of a header, which may be a secret."""
     if is_ours(exception):
         return str(exception)
-    name, detail = type(exception).__name__, words(str(exception))
+    # why aiohttp couldn't connect
+    for beneath in ("certificate_error", "os_error"):
+        cause = getattr(exception, beneath, None)
+        if isinstance(cause, Exception):
+            return described(cause)
+    name = type(exception).__name__
+    if hasattr(exception, "request_info"):  # of aiohttp: its text has the address, with its query
+        detail = without_quotes(words(getattr(exception, "message", None)))
+    else:
+        detail = words(str(exception))
     if name == "LocalProtocolError":
         detail = without_quotes(detail)
     elif name == "UnicodeEncodeError":

@@ -21,11 +21,9 @@ from ...domain.reading.preparation import as_role_conversions
 from ...domain.secrecy import shown
 from ..process.limiter import Limiter
 from .arguments import check, check_kind, check_text
+from .post import TIMEOUT
 
 P = ParamSpec("P")
-
-TIMEOUT: Final = 600.0
-"""The seconds of silence that are borne where nobody says another number."""
 
 
 class ApiArguments(Options, total=False):

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from .bounds import BOUNDS, TooLarge
+
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -32,18 +34,21 @@ class State(NamedTuple):
     """How far a stream has been read: what was begun and isn't complete yet."""
 
     line: _Held = ()  # the pieces of the unfinished line, the latest first: adding one copies nothing
-    data: tuple[bytes, ...] = ()
+    data: _Held = ()  # the lines of the unfinished event, the same way
     name: str = ""
     after_cr: bool = False  # a LF that follows belongs to the line end before it
     begun: bool = False
+    size: int = 0  # the bytes since the last event, comments too
 
 
 START: Final = State()
 _BETWEEN: Final = State(begun=True)
 
 
-def feed(state: State, chunk: bytes) -> tuple[State, list[ServerEvent]]:
+def feed(state: State, chunk: bytes, most: int = BOUNDS.event) -> tuple[State, list[ServerEvent]]:
     r"""The state after these bytes, and the events that they complete.
+
+    Raises `TooLarge` for an event, or for comments without one, of more than `most` bytes.
 
     >>> feed(START, b"data: one\n\ndata: tw")[1]
     [ServerEvent(data=b'one', name='')]
@@ -62,24 +67,30 @@ def feed(state: State, chunk: bytes) -> tuple[State, list[ServerEvent]]:
         line = (lines.pop(), () if lines else state.line)
     if lines and state.line:
         lines[0] = _joined((lines[0], state.line))
-    events, data, name, begun = [], list(state.data), state.name, state.begun
+    events, data, name, begun, size = [], state.data, state.name, state.begun, state.size
     for whole in lines:
+        size += len(whole)
         bare = whole.rstrip(b"\r\n")
         if not begun:
             begun = True
             bare = bare.removeprefix(_BOM)
         if not bare:
             if data:
-                events.append(ServerEvent(b"\n".join(data), name))
-            data, name = [], ""
+                events.append(ServerEvent(_joined(data, b"\n"), name))
+                size = 0
+            data, name = (), ""
             continue
         field, _, value = bare.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
-            data.append(value)
+            data = (value, data)
         elif field == b"event":
             name = value.decode("utf-8", "replace")
-    return State(line, tuple(data), name, chunk.endswith(b"\r"), begun), events
+    if line:
+        size += len(line[0])
+    if size > most:
+        raise TooLarge("an event of the stream", most, "event")
+    return State(line, data, name, chunk.endswith(b"\r"), begun, size), events
 
 
 def end(state: State) -> list[ServerEvent]:
@@ -102,9 +113,9 @@ def _plain(chunk: bytes) -> list[ServerEvent] | None:
     return events
 
 
-def _joined(held: Any) -> bytes:
+def _joined(held: Any, between: bytes = b"") -> bytes:
     pieces: list[bytes] = []
     while held:
         pieces.append(held[0])
         held = held[1]
-    return b"".join(reversed(pieces))
+    return between.join(reversed(pieces))

@@ -26,6 +26,11 @@ class Reply(Protocol):
         """The headers, whose names are found however they are spelled."""
         ...
 
+    @property
+    def asked(self) -> Mapping[str, str]:
+        """The headers that the question was sent with: what stands in them may be a secret."""
+        ...
+
     def chunks(self, most: int) -> AsyncGenerator[bytes]:
         """The body as it comes, unpacked; `TooLarge` is raised once there are more than `most` bytes.
 

@@ -11,9 +11,9 @@ import attrs
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
-from ..chat.json import parse
 from ..http.http_errors import HTTP, Meanings, meaning
 from ..http.refusal import described, failure, lacks, silent, words
+from ..http.reply import Refused
 
 _K, _S = ErrorKind, Sent
 
@@ -59,10 +59,7 @@ def translate(
     if known is None:
         raise exception
     kind, sent = known
-    response: Any = getattr(exception, "response", None)
-    status: int | None = getattr(response, "status_code", None)
-    answer_headers: Mapping[str, str] = getattr(response, "headers", headers) or {}
-    error = _error_in(response) if response is not None else getattr(exception, "error", None)
+    status, answer_headers, error = _said(exception, headers or {})
     if kind is None:
         kind = chat_errors.kind_of(status, error)
     message = _message(exception, error, status, answer_headers)
@@ -90,18 +87,18 @@ def translate(
     )
 
 
-def _error_in(response: Any) -> object:
-    """The error in the body of a refusal, as far as it was read."""
+def _said(exception: BaseException, headers: Mapping[str, str]) -> tuple[int | None, Mapping[str, str], object]:
+    """The status, the headers and the error of a refusal, as far as there are any and they were read."""
+    if isinstance(exception, Refused):
+        return exception.status, exception.headers, chat_errors.error_in_body(exception.body, exception.headers)
+    response: Any = getattr(exception, "response", None)
+    if response is None:
+        return None, headers, getattr(exception, "error", None)
     try:
-        body = response.content
+        error = chat_errors.error_in_body(response.content, response.headers)
     except RuntimeError:  # it was never read
-        return None
-    try:
-        value = parse(body)
-    except ValueError:
-        text = body.decode("utf-8", "replace")
-        return None if "html" in response.headers.get("content-type", "") else text
-    return chat_errors.error_in(value) if isinstance(value, dict) else value
+        error = None
+    return response.status_code, response.headers, error
 
 
 def _message(exception: BaseException, error: object, status: int | None, headers: Mapping[str, str]) -> str:

@@ -27,7 +27,9 @@ from ..chat.request import encode, wire_format
 from ..http.arguments import check, check_alone, check_kind, check_text, one, parts_of
 from ..http.http_errors import Unwritable
 from ..http.model import ApiModel
+from ..http.reply import HttpxReply
 from ..http.settings import ApiArguments, constructor
+from ..http.transport import Reply
 from ..process.per_loop import PerLoop
 from ..process.secret import Env, revealed, secrets_in
 from .errors import translate
@@ -159,7 +161,7 @@ class _Exchange(ChatExchange):
         super().__init__(model, request, _NAME)
         self.route: Route | None = None
 
-    async def post(self, *, stream: bool) -> Any:
+    async def post(self, *, stream: bool) -> Reply:
         model = self.model
         request, options = model._prepared(self.request, WITH_USAGE if stream else {})
         options = revealed(options)
@@ -183,12 +185,7 @@ class _Exchange(ChatExchange):
         if query:
             url = url.copy_merge_params(query)
         asked = http.build_request("POST", url, content=body, headers=route.headers, timeout=_phases(timeout))
-        received = await http.send(asked, stream=stream)
-        if not received.is_success:
-            self.received = received
-            await received.aread()
-            received.raise_for_status()
-        return received
+        return HttpxReply(await http.send(asked, stream=True))
 
     def translated(self, error: Exception) -> ModelError:
         """What went wrong. Before there is a route, nothing was sent."""
@@ -199,6 +196,8 @@ class _Exchange(ChatExchange):
         model, client = self.model, self.model._client
         if self.route is not None:
             yield from secrets_in(self.route.headers)
+        if self.received is not None:
+            yield from secrets_in(dict(self.received.asked))
         held = {"token": model._token, "headers": model._headers, "cookies": model._cookies}
         of_the_client = {name: getattr(client, name, None) for name in held}
         for named in (held, of_the_client, model._client_kwargs, model.options, self.request.options):

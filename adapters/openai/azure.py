@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import Any, Final, Unpack
+from urllib.parse import quote
 
 import attrs
 
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
 from ..http.settings import ApiArguments, constructor
+from ..http.transport import Transport
 from ..process.secret import Unset
 from .errors import translate
-from .settings import Key, base_address, check_arguments
-from .wire import ChatWire, fetched, headers_of_the_call
-
-if TYPE_CHECKING:
-    from openai import AsyncAzureOpenAI
+from .keys import Key, fetched
+from .settings import base_address, check_arguments
+from .wire import ChatWire
 
 __all__ = ["AzureOpenAIModel", "AzureOpenAIServerModel", "decode", "decode_event", "encode", "translate"]
 
@@ -59,6 +59,7 @@ class AzureOpenAIModel(ChatWire):
         api_key: Key | None = None,
         azure_ad_token: Key | None = None,
         azure_ad_token_provider: Key | None = None,
+        transport: Transport | None = None,
         **more: Unpack[ApiArguments],
     ) -> None:
         who = {
@@ -82,34 +83,35 @@ class AzureOpenAIModel(ChatWire):
         misplaced = own.keys() & set(kwargs)
         if misplaced:
             raise ValueError(f"{_WHERE}: client_kwargs: {min(misplaced)} is an argument of its own; pass it as one")
-        check_arguments(_WHERE, own, more)
-        self._set(more, model_id=model_id, **own)
+        check_arguments(_WHERE, own, more, transport)
+        self._set(more, model_id=model_id, transport=transport, **own)
 
     @property
     def provider(self) -> str:
         """The name in the ledger of attempts."""
         return "azure"
 
-    def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncAzureOpenAI:
+    def _address(self) -> tuple[str, Mapping[str, Any]]:
         version = self.api_version or os.environ.get("OPENAI_API_VERSION")
         lacking = [] if version else ["api_version=... or set OPENAI_API_VERSION"]
-        if "base_url" not in arguments:
+        kwargs = self._client_kwargs
+        base = kwargs.get("base_url")
+        if base is None:
             endpoint = self.azure_endpoint or os.environ.get("AZURE_OPENAI_ENDPOINT")
             if not endpoint:
                 lacking.insert(0, "azure_endpoint=... or set AZURE_OPENAI_ENDPOINT")
-            arguments["azure_endpoint"] = _endpoint(endpoint or None, Unset, "AZURE_OPENAI_ENDPOINT")
+            checked = _endpoint(endpoint or None, Unset, "AZURE_OPENAI_ENDPOINT") or ""
+            base = f"{checked.rstrip('/')}/openai"
         if lacking:
             raise Unset(f"Azure's address isn't known: pass {', and '.join(lacking)}")
-        key = "in the headers of each call"
-        made: AsyncAzureOpenAI = openai.AsyncAzureOpenAI(api_key=key, api_version=version, **arguments)
-        return made
+        base = base.rstrip("/")
+        if "/deployments/" not in base:
+            base = f"{base}/deployments/{quote(kwargs.get('azure_deployment') or self.model_id, safe='')}"
+        return f"{base}/chat/completions", {"api-version": version}
 
-    async def _credentials(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
-        from openai import Omit
-
-        own = headers_of_the_call(headers, "api-key", "Authorization")
-        if own:
-            return own
+    async def _identity(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if "api-key" in headers or "authorization" in headers:
+            return {}
         key, token, name = self._api_key, self._azure_ad_token, "azure_ad_token"
         if self._azure_ad_token_provider is not None:
             token, name = self._azure_ad_token_provider, "azure_ad_token_provider"
@@ -117,9 +119,9 @@ class AzureOpenAIModel(ChatWire):
             token = os.environ.get("AZURE_OPENAI_AD_TOKEN")
             key = os.environ.get("AZURE_OPENAI_API_KEY")
         if token:
-            return {"api-key": Omit(), "Authorization": f"Bearer {await fetched(token, name)}"}
+            return {"authorization": f"Bearer {await fetched(token, name)}"}
         if key:
-            return {"api-key": await fetched(key, "api_key"), "Authorization": Omit()}
+            return {"api-key": await fetched(key, "api_key")}
         raise Unset(f"there is no API key and no token: {_NO_IDENTITY}")
 
 

@@ -1,6 +1,6 @@
-"""What each exception of the OpenAI SDK, and of the HTTP library beneath it, means.
+"""What each exception means that a call over this wire ends in: our own, the transport's, and those of the SDK.
 
-Both are named rather than imported, so that nothing of the SDK is needed to read the table.
+The SDK's come from a client of it that was injected. All are named rather than imported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from ..chat import errors as chat_errors
 from ..http.http_errors import HTTP, Meanings
 from ..http.http_errors import meaning as known
 from ..http.refusal import described, failure, lacks, silent, words
-from .sdk import NO_KEY
+from ..http.reply import Refused
+from .keys import KeyUnavailable
 
 _K, _S = ErrorKind, Sent
 
@@ -43,9 +44,6 @@ EXCEPTIONS: Final[Meanings] = FrozenDict(
 )
 """With those of the HTTP library beneath; a subclass that isn't here means what its nearest parent means."""
 
-_ADVICE: Final = (
-    "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
-)
 _REMEDIES: Final[Mapping[str, str]] = FrozenDict(
     {
         "stop": "declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead",
@@ -61,10 +59,6 @@ _OF_THE_REQUEST: Final = frozenset(
 )
 _WITH_CAUSE: Final = ("APIConnectionError", "APITimeoutError")
 _OF_THE_NETWORK: Final = frozenset({_K.CONNECTION, _K.INTERRUPTED, _K.TIMEOUT})
-
-
-class KeyUnavailable(Exception):
-    """The callable that was given for a key or a token raised, or gave none."""
 
 
 def translate(
@@ -92,10 +86,7 @@ def translate(
     if meaning is None:
         raise exception
     kind, sent = meaning
-    response: Any = getattr(exception, "response", None)
-    status: int | None = getattr(response, "status_code", None)
-    answer_headers: Mapping[str, str] = getattr(response, "headers", headers) or {}
-    body = chat_errors.error_in_list(getattr(exception, "error", None) or getattr(exception, "body", None))
+    status, answer_headers, body = _said(exception, headers or {})
     if kind is None:
         kind = chat_errors.kind_of(status, body)
     message = _message(exception, cause, body, status, answer_headers)
@@ -114,6 +105,15 @@ def translate(
         secrets=secrets,
         now=now,
     )
+
+
+def _said(exception: BaseException, headers: Mapping[str, str]) -> tuple[int | None, Mapping[str, str], object]:
+    """The status, the headers and the error object of a refusal, as far as there are any."""
+    if isinstance(exception, Refused):
+        return exception.status, exception.headers, chat_errors.error_in_body(exception.body, exception.headers)
+    response: Any = getattr(exception, "response", None)
+    body = chat_errors.error_in_list(getattr(exception, "error", None) or getattr(exception, "body", None))
+    return getattr(response, "status_code", None), getattr(response, "headers", headers) or {}, body
 
 
 def _refused(kind: ErrorKind, message: str, param: object) -> tuple[ErrorKind, str]:
@@ -145,9 +145,6 @@ def _message(
         return words(body)
     if status is not None:
         return silent(status)
-    name = type(exception).__name__
     if isinstance(exception, ImportError):
         return lacks(exception, "openai")
-    if name == "OpenAIError" and NO_KEY.name in str(exception):
-        return _ADVICE
-    return described(cause if name in _WITH_CAUSE and cause is not None else exception)
+    return described(cause if type(exception).__name__ in _WITH_CAUSE and cause is not None else exception)

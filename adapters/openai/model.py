@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import Any, Final, Unpack
 
 import attrs
 
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
 from ..http.arguments import check_text, one
+from ..http.http_errors import Unwritable
 from ..http.settings import ApiArguments, constructor
+from ..http.transport import Transport
+from ..process.secret import Unset
 from .errors import translate
-from .settings import Key, base_address, check_arguments
-from .wire import ChatWire, fetched, headers_of_the_call
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+from .keys import Key, fetched
+from .settings import base_address, check_arguments
+from .wire import ChatWire
 
 __all__ = ["OpenAIModel", "OpenAIServerModel", "decode", "decode_event", "encode", "translate"]
 
 _WHERE: Final = "OpenAIModel"
+_URL: Final = "https://api.openai.com/v1"
+_NO_KEY: Final = (
+    "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
+)
 _OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai\.com|azure\.(?:com|us|cn))(?:[:/]|$)", re.IGNORECASE)
 
 
@@ -31,12 +38,12 @@ class OpenAIModel(ChatWire):
 
     Keyword arguments that aren't named here are options of every call (`temperature=0.2`). `timeout` is how many
     seconds the server may be silent; connecting gets 5 of them. `api_key` is text, an `Env`, or a function, sync or
-    async, that is asked for it at each call; without it the SDK reads OPENAI_API_KEY. `base_model` says whose facts
-    hold where the id is a name of one's own, `drop_options` which options are never sent, and `reasoning_name` under
-    which name a server wants its reasoning back (DeepSeek: `reasoning_content`). A `client` that is passed in (an
-    `openai.AsyncOpenAI`, which belongs to one event loop) is used as it is, but for its retries and redirects.
-    `client_kwargs` go to the client that is made for each event loop; a class or function given there as `http_client`
-    (`openai.DefaultAioHttpClient`) is called for each.
+    async, that is asked for it at each call; without it OPENAI_API_KEY is read. `base_model` says whose facts hold
+    where the id is a name of one's own, `drop_options` which options are never sent, and `reasoning_name` under which
+    name a server wants its reasoning back (DeepSeek: `reasoning_content`). `transport` is an `HttpTransport` with a
+    proxy, certificates or bounds of its own. `client_kwargs` may hold `default_headers` and `default_query`, and what
+    else the SDK's client has as arguments here. A `client` that is passed in (an `openai.AsyncOpenAI`, which belongs
+    to one event loop) carries the calls as it is, but for its retries and redirects.
 
     >>> OpenAIModel("gpt-4o", temperature=0.2).options
     {'temperature': 0.2}
@@ -59,6 +66,7 @@ class OpenAIModel(ChatWire):
         organization: str | None = None,
         project: str | None = None,
         reasoning_name: str | None = None,
+        transport: Transport | None = None,
         **more: Unpack[ApiArguments],
     ) -> None:
         own: dict[str, Any] = {
@@ -68,8 +76,8 @@ class OpenAIModel(ChatWire):
             "project": project,
         }
         check_text(f"{_WHERE}: reasoning_name", reasoning_name)
-        check_arguments(_WHERE, own, more)
-        self._set(more, model_id=model_id, reasoning_name=reasoning_name, **own)
+        check_arguments(_WHERE, own, more, transport)
+        self._set(more, model_id=model_id, reasoning_name=reasoning_name, transport=transport, **own)
 
     @property
     def provider(self) -> str:
@@ -79,31 +87,47 @@ class OpenAIModel(ChatWire):
     @property
     def _knows_cache_markers(self) -> bool:
         # OpenAI and Azure cache by themselves, and have no such field.
-        address = self.base_url if self._client is None else str(self._client.base_url)
-        return address is not None and not _OPENAIS.search(address)
+        address = self._base if self._client is None else str(self._client.base_url)
+        return not _OPENAIS.search(address)
 
     @property
     def _wants_reasoning_as(self) -> str | None:
         return self.reasoning_name
 
-    def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncOpenAI:
-        key = self._api_key
-        own: dict[str, Any] = {
-            "api_key": key if key is None or isinstance(key, str) else "in the headers of each call",
-            "base_url": self.base_url,
-            "organization": self.organization,
-            "project": self.project,
-        }
-        made: AsyncOpenAI = openai.AsyncOpenAI(**{**own, **arguments})
-        return made
+    @property
+    def _base(self) -> str:
+        told: str | None = self._told("base_url", self.base_url)
+        return told or os.environ.get("OPENAI_BASE_URL") or _URL
 
-    async def _credentials(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
-        key = self._api_key
-        if key is None or isinstance(key, str):
-            return {}
-        return headers_of_the_call(headers, "Authorization") or {
-            "Authorization": f"Bearer {await fetched(key, 'api_key')}"
-        }
+    def _address(self) -> tuple[str, Mapping[str, Any]]:
+        return _completions(self._base), {}
+
+    async def _identity(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        identity = {}
+        for name, own, variable in (
+            ("organization", self.organization, "OPENAI_ORG_ID"),
+            ("project", self.project, "OPENAI_PROJECT_ID"),
+        ):
+            value = self._told(name, own) or os.environ.get(variable)
+            if value and f"openai-{name}" not in headers:
+                identity[f"openai-{name}"] = value
+        if "authorization" in headers:
+            return identity
+        key = self._told("api_key", self._api_key)
+        if key is None:
+            key = os.environ.get("OPENAI_API_KEY")
+        if not key:
+            raise Unset(_NO_KEY)
+        return {**identity, "authorization": f"Bearer {await fetched(key, 'api_key')}"}
+
+
+@functools.lru_cache(maxsize=64)
+def _completions(base: str) -> str:
+    """Where they are. Raises `Unwritable`, for the environment's address: an argument was checked before."""
+    try:
+        return f"{(base_address(base, 'OPENAI_BASE_URL') or '').rstrip('/')}/chat/completions"
+    except ValueError as error:
+        raise Unwritable(str(error)) from None
 
 
 OpenAIServerModel = OpenAIModel

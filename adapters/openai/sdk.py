@@ -1,4 +1,4 @@
-"""What is leaned on inside the OpenAI SDK: its client posts bytes of others, and says things in words alone."""
+"""What is leaned on inside the OpenAI SDK, where a client of it is injected: it posts bytes of others."""
 
 from __future__ import annotations
 
@@ -12,30 +12,18 @@ POST: Final = tuple(
     for name in ("cast_to", "content", "options", "stream", "stream_cls")
 )
 _OPTIONS: Final = {
-    "headers": "no call can be made, because nothing would say who is asking",
+    "headers": "no call can be made, because extra_headers would be left out",
     "params": "no call can be made, because extra_query would be left out",
     "timeout": "no call can be made, because a timeout of its own would be left out",
     "max_retries": "no call can be made, because the client would try again, unseen",
     "follow_redirects": "no call can be made, because the client would send the question on to another address",
 }
 OPTIONS: Final = tuple(Inside("openai", "openai._types:RequestOptions", name, lost) for name, lost in _OPTIONS.items())
-NO_KEY: Final = Inside(
-    "openai",
-    "openai.lib._client_auth",
-    "OPENAI_API_KEY",
-    "an error says in the SDK's words that there is no key, and not how to pass one here",
-)
-NO_AIOHTTP: Final = Inside(
-    "openai",
-    "openai._base_client",
-    "`aiohttp` extra",
-    "`DefaultAioHttpClient` raises where aiohttp isn't installed, instead of giving an error",
-)
-INSIDES: Final[tuple[Inside, ...]] = (*POST, *OPTIONS, NO_KEY, NO_AIOHTTP)
+INSIDES: Final[tuple[Inside, ...]] = (*POST, *OPTIONS)
 
 
 @functools.cache
 def check() -> None:
     """Raise `Gone` where the SDK would no longer send what it is told to; it drops an option that it doesn't know."""
-    for inside in (*POST, *OPTIONS):
+    for inside in INSIDES:
         inside.check()

@@ -1,18 +1,16 @@
-"""The chat-completions wire through the OpenAI SDK: its client posts the bytes that are made here.
+"""The chat-completions wire of OpenAI and Azure: what is posted for a request, and over which transport.
 
-`OpenAIModel` and `AzureOpenAIModel` differ in how their client is made, in where it posts to and in who it says is
-asking. The SDK gives addresses, the pool of connections and its errors. Its typed models are built neither on the way
-out nor on the way in: `chat.request` makes the bytes, `chat.answer` and `chat.stream` read them.
+`OpenAIModel` and `AzureOpenAIModel` differ in where they post to and in who they say is asking. `chat.request` makes
+the bytes, `chat.answer` and `chat.stream` read them. A client of the SDK that was injected is a transport, too: it
+brings its own address, and says itself who is asking.
 """
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
 
 import attrs
 
@@ -22,41 +20,38 @@ from ...domain.request import Request
 from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import CHECKED, assumed, check_call
 from ..chat.request import encode
-from ..http.http_errors import Unwritable
+from ..http.http_transport import DEFAULT
 from ..http.model import ApiModel
-from ..process.per_loop import PerLoop
-from ..process.secret import Env, revealed, secrets_in
-from . import sdk as openai_sdk
-from .errors import KeyUnavailable, translate
-from .settings import Key
+from ..http.post import Post, Timeouts
+from ..http.transport import Reply, Transport
+from ..process.secret import revealed, secrets_in
+from .client import ClientTransport, address_of
+from .errors import translate
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
-_PATH: Final = "/chat/completions"
-# Sent on to another address, the SDK would take along the question and each header but Authorization.
-_ALWAYS: Final[Mapping[str, Any]] = {"max_retries": 0, "follow_redirects": False}
-_CLOSED: Final = (
-    "the client is closed: one that is passed in serves one event loop; "
-    "client_kwargs={'http_client': ...} takes a function that makes one for each"
-)
-# The SDK's own arguments of a call, which don't belong into its body.
-_OF_THE_SDK: Final = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
+_JSON: Final = {"content-type": "application/json"}
+# What belongs beside the body of a call, and not into it.
+_BESIDE: Final = frozenset({"extra_headers", "extra_query", "timeout"})
+_NONE: Final[Mapping[str, Any]] = {}
 
 
 @attrs.frozen(kw_only=True, repr=False)
 class ChatWire(ApiModel):
-    """A model behind the SDK's client. An adapter says what its client is, and which headers say who is asking."""
+    """A model behind this wire. An adapter says where it is, and which headers say who is asking."""
 
-    _clients: PerLoop[Any] = attrs.field(init=False, factory=PerLoop, eq=False, repr=False)
+    _transport: Transport | None = None
+
+    @property
+    def transport(self) -> Transport:
+        """What carries its calls."""
+        return self._transport or DEFAULT
 
     @abstractmethod
-    def _made(self, openai: Any, arguments: dict[str, Any]) -> AsyncOpenAI:
-        """The SDK's client, with these arguments and the adapter's own. Raises `Unset`, or what the SDK raises."""
+    def _address(self) -> tuple[str, Mapping[str, Any]]:
+        """Where it posts to, and the query there. Raises `Unset`."""
 
     @abstractmethod
-    async def _credentials(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The headers that say who is asking, where the client doesn't; those in `headers` stand."""
+    async def _identity(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers that say who is asking, unless one of `headers`, by names in lower case, does. Raises `Unset`."""
 
     def _assumed(self) -> Capabilities:
         return assumed(self.base_model or self.model_id)
@@ -72,17 +67,19 @@ class ChatWire(ApiModel):
     def _exchange(self, request: Request) -> _Exchange:
         return _Exchange(self, request)
 
+    def _told(self, name: str, value: Any) -> Any:
+        """The value of an argument, or what stands for it in `client_kwargs`."""
+        return self._client_kwargs.get(name) if value is None else value
+
     def _encoded(self, request: Request, stream: bool) -> tuple[bytes, dict[str, Any]]:
-        """The body, and the SDK's own options for this call."""
+        """The body, and what goes beside it in this call."""
         request, options = self._prepared(request, WITH_USAGE if stream else {})
         options = revealed(options)
+        beside: dict[str, Any] = {}
         if not options.keys().isdisjoint(CHECKED):
             check_call(options)
-        sdk_options = {**_ALWAYS}
-        if not _OF_THE_SDK.keys().isdisjoint(options):
-            sent_beside = {name: options[name] for name in _OF_THE_SDK if name in options}
-            sdk_options |= {_OF_THE_SDK[at]: it for at, it in sent_beside.items() if it is not None or at == "timeout"}
-            options = {name: value for name, value in options.items() if name not in _OF_THE_SDK}
+            beside = {name: value for name, value in options.items() if name in _BESIDE}
+            options = {name: value for name, value in options.items() if name not in _BESIDE}
         refuses = wants_max_completion_tokens(self.base_model or self.model_id)
         body = encode(
             request,
@@ -95,119 +92,73 @@ class ChatWire(ApiModel):
             cache_markers=self._knows_cache_markers,
             reasoning_name=self._wants_reasoning_as,
         )
-        return body, sdk_options
+        return body, beside
 
-    def _connect(self) -> AsyncOpenAI:
-        import openai
-
-        arguments = revealed(self._client_kwargs)
-        try:
-            if callable(arguments.get("http_client")):
-                arguments["http_client"] = arguments["http_client"]()
-            return self._made(openai, {"timeout": _timeout(self.timeout), "max_retries": 0, **arguments})
-        except (TypeError, ValueError) as error:  # such as an argument that this version of the SDK doesn't have
-            raise Unwritable(f"client_kwargs: {error}") from None
-        except OSError as error:  # such as a file of certificates that SSL_CERT_FILE names
-            raise Unwritable(f"the client can't be made: {type(error).__name__}: {error}") from None
-        except RuntimeError as error:
-            if openai_sdk.NO_AIOHTTP.name not in str(error):
-                raise
-            raise ImportError(str(error)) from None  # `DefaultAioHttpClient` without its library
+    async def _post(self, request: Request, stream: bool) -> Post:
+        """The question. Raises `Unset`, `Unsupported` or `Unwritable` for one that can't be sent."""
+        body, beside = self._encoded(request, stream)
+        kwargs = revealed(self._client_kwargs) if self._client_kwargs else _NONE
+        address, query = self._address()
+        query = {**query, **(kwargs.get("default_query") or _NONE), **(beside.get("extra_query") or _NONE)}
+        headers = {**_JSON, **_lower(kwargs.get("default_headers")), **_lower(beside.get("extra_headers"))}
+        return Post(
+            address=_with_query(address, query),
+            headers={**headers, **await self._identity(headers)},
+            body=body,
+            timeouts=Timeouts.of(beside.get("timeout", kwargs.get("timeout", self.timeout))),
+        )
 
 
 class _Exchange(ChatExchange):
-    """One physical request through the SDK's client."""
+    """One physical request."""
 
     model: ChatWire
     translate = staticmethod(translate)
 
     def __init__(self, model: ChatWire, request: Request) -> None:
-        super().__init__(model, request, model.provider)
-        self.client: Any = model._client
-        self.options: dict[str, Any] = {}
+        client = model._client
+        self.transport: Transport = model.transport if client is None else ClientTransport(client)
+        super().__init__(model, request, model.provider, self.transport.bounds)
+        self.asked: Post | None = None
 
-    async def post(self, *, stream: bool) -> Any:
+    async def post(self, *, stream: bool) -> Reply:
         model = self.model
-        body, self.options = model._encoded(self.request, stream)
-        if self.client is None:
-            self.client = await model._clients.get(model._connect, _close)
-            await self._identify()
-        openai_sdk.check()
-        if self.client.is_closed():
-            raise Unwritable(_CLOSED)
-        import httpx2
+        asked = self._of_the_client(stream) if model._client is not None else await model._post(self.request, stream)
+        self.asked = asked
+        return await self.transport.send(asked)
 
-        path = _path(self.client, model.model_id)
-        how: dict[str, Any] = {"cast_to": httpx2.Response, "content": body, "options": self.options}
-        if stream:
-            from openai import AsyncStream
-
-            how |= {"stream": True, "stream_cls": AsyncStream}
-        return await self.client.post(path, **how)
-
-    async def _identify(self) -> None:
-        own: Mapping[str, Any] = self.options.get("headers") or {}
-        always: Mapping[str, Any] = self.model._client_kwargs.get("default_headers") or {}
-        headers = {**(await self.model._credentials({**always, **own})), **own}
-        if headers:
-            self.options["headers"] = headers
+    def _of_the_client(self, stream: bool) -> Post:
+        """The question as the injected client is to be given it: all but what this call says is its own."""
+        model = self.model
+        body, beside = model._encoded(self.request, stream)
+        return Post(
+            address=_with_query(address_of(model._client, model.model_id), beside.get("extra_query") or _NONE),
+            headers=_lower(beside.get("extra_headers")),
+            body=body,
+            timeouts=Timeouts.of(beside["timeout"]) if "timeout" in beside else None,
+        )
 
     def secrets(self, error: Exception) -> Iterator[object]:
-        for named in (self.options, self.model._client_kwargs, self.model.options, self.request.options):
+        model = self.model
+        for named in (model._client_kwargs, model.options, self.request.options):
             yield from secrets_in(named)
-        sent = getattr(error, "request", None) or getattr(self.received, "request", None)
-        yield from secrets_in(dict(getattr(sent, "headers", None) or {}))
-        yield getattr(self.client, "api_key", None)
+        for asked in (self.asked, getattr(error, "request", None)):
+            yield from secrets_in(dict(getattr(asked, "headers", _NONE)))
+        if self.received is not None:
+            yield from secrets_in(dict(self.received.asked))
+        yield getattr(model._client, "api_key", None)
 
 
-async def fetched(key: Key, name: str) -> str:
-    """The key or token as text; a function that blocks runs in a thread. Raises `Unset` or `KeyUnavailable`."""
-    if isinstance(key, Env):
-        return key.read()
-    if isinstance(key, str):
-        return key
-    try:
-        key_or_awaitable = key() if inspect.iscoroutinefunction(key) else await asyncio.to_thread(_asked, key)
-        text = await key_or_awaitable if inspect.isawaitable(key_or_awaitable) else key_or_awaitable
-    except Exception as error:  # what it says may hold a secret
-        raise KeyUnavailable(f"the callable given as {name} raised {type(error).__name__}") from error
-    if not isinstance(text, str) or not text:
-        raise KeyUnavailable(f"the callable given as {name} gave no key, but {type(text).__name__}")
-    return text
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """A header is one however it is spelled: the last that was given stands."""
+    return {name.lower(): value for name, value in headers.items()} if headers else {}
 
 
-def headers_of_the_call(headers: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The headers of these names that were given, and none of what the client has for them; empty if none was given.
-
-    A header is one however it is spelled: the last that was given stands.
-    """
-    from openai import Omit
-
-    none = {name.lower(): Omit() for name in names}
-    own = {name.lower(): value for name, value in headers.items() if name.lower() in none}
-    return {**none, **revealed(own)} if own else {}
-
-
-def _asked(key: Callable[[], Any]) -> Any:
-    try:
-        return key()
-    except StopIteration as error:  # no future can carry one: whoever awaits it would wait for ever
-        raise RuntimeError("StopIteration") from error
-
-
-def _path(client: Any, model_id: str) -> str:
-    from openai import AsyncAzureOpenAI
-
-    if isinstance(client, AsyncAzureOpenAI) and "/deployments" not in str(client.base_url.path):
-        return f"/deployments/{quote(model_id, safe='')}{_PATH}"  # the SDK would look into its own body
-    return _PATH
-
-
-def _timeout(seconds: Any) -> Any:
-    from openai import Timeout
-
-    return Timeout(seconds, connect=min(5.0, seconds)) if isinstance(seconds, (int, float)) else seconds
-
-
-async def _close(client: AsyncOpenAI) -> None:
-    await client.close()
+def _with_query(address: str, query: Mapping[str, Any]) -> str:
+    pairs = [
+        (name, str(each).lower() if isinstance(each, bool) else each)
+        for name, value in query.items()
+        if value is not None
+        for each in (value if isinstance(value, (list, tuple)) else [value])
+    ]
+    return f"{address}?{urlencode(pairs)}" if pairs else address

@@ -11,7 +11,7 @@ MODULES = {
     "cli": ("click", "prompt_toolkit", "rich"),
     "huggingface": ("huggingface_hub", "orjson"),
     "litellm": ("litellm", "orjson"),
-    "openai": ("openai", "orjson"),
+    "openai": ("aiohttp", "orjson"),
     "openvino": ("openvino_genai",),
     "otel": ("opentelemetry", "opentelemetry.sdk"),
     "transformers": ("torch", "transformers", "llguidance"),

@@ -402,8 +402,8 @@ class Adapter:
 
 
 ADAPTERS: dict[str, Adapter] = {
-    "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", ("openai", "orjson")),
-    "AzureOpenAIModel": Adapter(lambda: ChatProvider(_azure), "azure.md", ("openai", "orjson")),
+    "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", ("aiohttp", "orjson")),
+    "AzureOpenAIModel": Adapter(lambda: ChatProvider(_azure), "azure.md", ("aiohttp", "orjson")),
     "InferenceClientModel": Adapter(
         lambda: ChatProvider(_huggingface), "huggingface.md", ("huggingface_hub", "orjson")
     ),
@@ -448,6 +448,6 @@ def provider(name: str) -> AbstractContextManager[Provider]:
 
 def why_not_here(name: str) -> str | None:
     """Why the subject of this name can't be made in this environment, if it can't."""
-    needs = ADAPTERS[name].needs if name in ADAPTERS else ("openai", "orjson") if "OpenAI" in name else ()
+    needs = ADAPTERS[name].needs if name in ADAPTERS else ("aiohttp", "orjson") if "OpenAI" in name else ()
     absent = next((module for module in needs if find_spec(module) is None), None)
     return None if absent is None else ELSEWHERE.get(absent, f"{absent} isn't installed here")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelport.adapters.http.bounds import TooLarge
 from modelport.adapters.http.sse import START, ServerEvent, end, feed
 
 CASES = [
@@ -84,3 +85,35 @@ def test_a_long_line_costs_the_same_however_it_is_cut() -> None:
         state, events = feed(state, piece)
     state, events = feed(state, b"\n\n")
     assert len(events[0].data) == len(piece) * count
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (b"data: ", b"x" * 100),
+        (b"", b"data: x\n" * 10),
+        (b"", b": nothing to say\n\n"),
+        (b"data: x", b"\r" + b"data: y" * 9),
+        (b"", b"event: " + b"x" * 90 + b"\n"),
+    ],
+    ids=["a line", "an event", "comments", "lines", "names"],
+)
+def test_what_has_no_end_is_not_kept(begin: bytes, piece: bytes) -> None:
+    state, _ = feed(START, begin, 1000)
+    with pytest.raises(TooLarge, match="^an event of the stream is larger than 1,000 bytes"):
+        for _ in range(100):
+            state, _ = feed(state, piece, 1000)
+
+
+def test_each_event_may_be_as_large_as_one_may() -> None:
+    event = b"data: " + b"x" * 990 + b"\n\n"
+    state = START
+    for half in [event[:400], event[400:]] * 5:
+        state, _ = feed(state, half, 1000)
+
+
+def test_many_lines_of_one_event_cost_the_same_however_they_come() -> None:
+    state, count = START, 50_000
+    for _ in range(count):
+        state, _ = feed(state, b"data: x\n")
+    assert feed(state, b"\n")[1] == [ServerEvent(b"\n".join([b"x"] * count))]

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import pickle
+import ssl
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from loopback import DONE, USED, Answer, Loopback, Script, body, chunk, error, s
 from openai_calls import HI, KEY, PARTIAL, ask, failed, failed_stream, heard, listen, model
 from returns.result import Failure, Success
 
+from modelport.adapters.http.http_transport import HttpTransport
 from modelport.adapters.openai.model import OpenAIModel, translate
 from modelport.domain.capability import Capabilities
 from modelport.domain.error import ErrorKind, ModelError, Sent
@@ -46,13 +48,19 @@ def test_the_key_is_in_no_message_and_no_repr() -> None:
     assert "Incorrect API key provided: ***" in found.message
 
 
-@pytest.mark.parametrize("key", [KEY + "\n", KEY + "é"])
+@pytest.mark.parametrize("key", [KEY + "é", KEY + "\n" + KEY])
 def test_a_key_that_no_header_can_carry_is_an_error_without_it(key: str) -> None:
     with Loopback(whole()) as server:
         found = failed(server, api_key=key)
-    assert found.kind in (ErrorKind.AUTHENTICATION, ErrorKind.INVALID_REQUEST)
+    assert found.kind == ErrorKind.INVALID_REQUEST
     assert found.sent == Sent.NO
     assert KEY not in f"{found!r}"
+
+
+def test_a_key_that_was_read_from_a_file_has_its_line_break_taken_off() -> None:
+    with Loopback(whole()) as server:
+        ask(server, api_key=f" {KEY}\n")
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_a_missing_key_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,6 +323,12 @@ def test_what_a_model_cannot_do_is_not_sent() -> None:
         ({"extra_headers": {"x": 1}}, "extra_headers: names and values are text"),
         ({"extra_body": "x"}, "extra_body is a dict"),
         ({"client_kwargs": {"max_retries": 3}}, "with_retry"),
+        ({"client_kwargs": {"http_client": object()}}, r"http_client is for a client of the SDK.*client=openai\.Async"),
+        ({"client_kwargs": {"no_such_argument": 1}}, "no_such_argument"),
+        ({"client_kwargs": {"organization": 7}}, r"client_kwargs\['organization'\] is text"),
+        ({"client_kwargs": {"base_url": "localhost:1"}}, r"client_kwargs\['base_url'\] is an address"),
+        ({"transport": object()}, r"transport= takes an HttpTransport\(\.\.\.\), not object"),
+        ({"transport": HttpTransport(), "client": object()}, "client= brings its own transport"),
         ({"api_key": "a", "client_kwargs": {"api_key": "b"}}, "api_key stands in client_kwargs too; keep one"),
         ({"max_retries": 3}, "with_retry"),
         ({"http_client": object()}, "http_client is no option of a call; pass it in client_kwargs"),
@@ -332,9 +346,10 @@ def test_a_mistake_is_named_at_construction(fields: dict[str, Any], says: str) -
         OpenAIModel(**{"model_id": "gpt-4o", **fields})
 
 
-@pytest.mark.parametrize("package", ["openai", "orjson"])
+@pytest.mark.parametrize("package", ["aiohttp", "orjson"])
 def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "modelport.adapters.http.pool", raising=False)
     with Loopback(whole()) as server:
         found, last = failed(server), failed_stream(server)
     assert (found.kind, found.sent, last.error) == (ErrorKind.MISSING_DEPENDENCY, Sent.NO, found)
@@ -352,22 +367,29 @@ def test_models_are_values() -> None:
     assert pickle.loads(pickle.dumps(one)) == one
 
 
-def test_the_table_covers_every_exception_of_the_sdk_and_its_http_library() -> None:
+def test_the_table_covers_every_exception_of_the_transport_and_of_the_sdk() -> None:
+    import aiohttp
     import httpx2
     import openai
 
     request = httpx2.Request("POST", "http://h")
     response = httpx2.Response(500, request=request)
     seen = 0
-    for module in (openai, openai._exceptions, httpx2):
+    for module in (aiohttp, openai, openai._exceptions, httpx2):
         for cls in list(vars(module).values()):
-            if not (isinstance(cls, type) and issubclass(cls, Exception)) or cls.__name__.startswith("_"):
+            every = aiohttp.ClientError if module is aiohttp else Exception
+            if not (isinstance(cls, type) and issubclass(cls, every)) or cls.__name__.startswith("_"):
                 continue
             exception = cls.__new__(cls)
-            exception.__dict__.update(response=response, request=request, body=None, message="x")
+            if module is aiohttp:
+                held: dict[str, object] = {"_os_error": OSError("x"), "_certificate_error": ssl.CertificateError("x")}
+                held |= {"status": 400, "request_info": None}
+            else:
+                held = {"response": response, "request": request, "body": None}
+            exception.__dict__.update(held, message="x")
             assert isinstance(translate(exception), ModelError), cls
             seen += 1
-    assert seen > 40
+    assert seen > 50
 
 
 def test_what_the_table_does_not_know_is_a_bug_and_raised() -> None:

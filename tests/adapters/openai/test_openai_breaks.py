@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
+import attrs
 import pytest
 from loopback import DONE, Answer, Loopback, body, chunk, error, sse, streamed, whole
 from openai_calls import HI, KEY, ask, failed, failed_stream, listen
 
+from modelport.adapters.http.http_transport import HttpTransport
+from modelport.adapters.http.post import Post
+from modelport.adapters.http.transport import Reply
 from modelport.adapters.openai.model import OpenAIModel
 from modelport.domain.error import ErrorKind, ModelError, Sent
 from modelport.domain.event import Finished
@@ -223,83 +223,87 @@ def test_an_argument_of_a_call_that_cannot_be_sent_is_an_error_and_nothing_is_ra
     assert server.requests == []
 
 
-def test_an_argument_that_the_sdk_does_not_know_is_an_error() -> None:
-    with Loopback(whole()) as server:
-        found = failed(server, client_kwargs={"no_such_argument": 1})
-    assert (found.kind, found.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
-    assert "no_such_argument" in found.message
-
-
 def test_a_function_that_is_exhausted_is_an_error_rather_than_silence() -> None:
     with Loopback(whole()) as server:
         found = failed(server, api_key=iter(()).__next__)
     assert (found.kind, found.sent) == (ErrorKind.AUTHENTICATION, Sent.NO)
 
 
-def test_a_library_that_the_sdk_lacks_is_named_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("openai")
-    monkeypatch.setitem(sys.modules, "socksio", None)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with Loopback(whole()) as server:
-        monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+def test_a_proxy_that_needs_another_library_says_what_does() -> None:
+    with Loopback(whole()) as server, pytest.MonkeyPatch.context() as environment:
+        for name in ("NO_PROXY", "no_proxy"):
+            environment.delenv(name, raising=False)
+        environment.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
         found, last = failed(server), failed_stream(server)
     assert (found.kind, found.sent, last.error) == (ErrorKind.MISSING_DEPENDENCY, Sent.NO, found)
     assert "socksio" in found.message
     assert "modelport[openai]" not in found.message
 
 
-_WITHOUT_AIOHTTP = """
-import sys
-sys.modules["aiohttp"] = None
-import asyncio
-import openai
-from modelport import as_request
-from modelport.adapters import OpenAIModel
-made = OpenAIModel("gpt-4o", api_key="none", client_kwargs={"http_client": openai.DefaultAioHttpClient})
-found = asyncio.run(made.generate(as_request("hi"))).failure()
-print(found.kind, found.sent, found.message)
-"""
-
-
-def test_the_sdks_client_on_aiohttp_names_what_it_lacks() -> None:
-    """The SDK says it in words alone, as it was imported without aiohttp: in a process of its own."""
-    pytest.importorskip("openai")
-    here = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    ran = subprocess.run([sys.executable, "-c", _WITHOUT_AIOHTTP], env=here, capture_output=True, text=True, check=True)
-    assert ran.stdout.startswith("missing_dependency no ")
-    assert "`aiohttp` extra" in ran.stdout
-
-
 def test_certificates_that_are_not_there_are_no_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
-    with Loopback(whole()) as server:
-        found = failed(server)
+    found = asyncio.run(OpenAIModel("m", base_url="https://127.0.0.1:9", api_key=KEY).generate(HI)).failure()
     assert (found.kind, found.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
-    assert found.message == "the client can't be made: FileNotFoundError: [Errno 2] No such file or directory"
+    assert found.message == "SSL_CERT_FILE: /no/such/file can't be read: No such file or directory"
 
 
-def test_a_function_with_its_arguments_makes_a_client_for_each_loop() -> None:
-    openai = pytest.importorskip("openai")
-    maker = functools.partial(openai.DefaultAsyncHttpxClient, headers={"x-mine": "yes"})
+def test_a_transport_of_ones_own_carries_the_calls() -> None:
+    """Anything that sends a `Post`: here, one that asks for more than it is asked."""
+    own = HttpTransport()
+
+    class Marking:
+        bounds = own.bounds
+        close = own.close
+
+        async def send(self, post: Post) -> Reply:
+            return await own.send(attrs.evolve(post, headers={**post.headers, "x-mine": "yes"}))
+
     with Loopback(whole()) as server:
-        subject = OpenAIModel("gpt-4o", base_url=server.url, api_key=KEY, client_kwargs={"http_client": maker})
+        subject = OpenAIModel("gpt-4o", base_url=server.url, api_key=KEY, transport=Marking())
         for _ in range(2):
             assert asyncio.run(subject.generate(HI)).unwrap().content == "Hello!"
     assert [seen.headers["x-mine"] for seen in server.requests] == ["yes", "yes"]
     assert server.connections == 2
 
 
+def test_models_share_their_connections() -> None:
+    async def main(url: str) -> None:
+        for _ in range(3):
+            await OpenAIModel("gpt-4o", base_url=url, api_key=KEY).generate(HI)
+
+    with Loopback(whole()) as server:
+        asyncio.run(main(server.url))
+    assert (len(server.requests), server.connections) == (3, 1)
+
+
 def test_a_client_that_is_closed_is_an_error_and_nothing_is_raised() -> None:
     openai = pytest.importorskip("openai")
     with Loopback(whole()) as server:
-        at: dict[str, Any] = {"base_url": server.url, "api_key": KEY}
-        subject = OpenAIModel("gpt-4o", **at, client_kwargs={"http_client": openai.DefaultAsyncHttpxClient()})
-        assert asyncio.run(subject.generate(HI)).unwrap().content == "Hello!"
-        found = asyncio.run(subject.generate(HI)).failure()  # it went with its loop
-        client = openai.AsyncOpenAI(**at)
+        client = openai.AsyncOpenAI(base_url=server.url, api_key=KEY)
         asyncio.run(client.close())
-        mine = asyncio.run(OpenAIModel("gpt-4o", client=client).generate(HI)).failure()
-    assert (found.kind, found.sent, found.message) == (mine.kind, mine.sent, mine.message)
+        found = asyncio.run(OpenAIModel("gpt-4o", client=client).generate(HI)).failure()
     assert (found.kind, found.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
     assert found.message.startswith("the client is closed: one that is passed in serves one event loop")
+
+
+def test_a_client_of_ones_own_is_used_with_its_settings_and_those_of_the_call() -> None:
+    openai = pytest.importorskip("openai")
+
+    async def main(url: str) -> Any:
+        own: dict[str, Any] = {"default_headers": {"x-own": "yes"}, "default_query": {"own": "1"}, "max_retries": 5}
+        async with openai.AsyncOpenAI(base_url=url, api_key=KEY, timeout=0.2, **own) as client:
+            subject = OpenAIModel("gpt-4o", client=client)
+            options = {"extra_headers": {"X-A": "b"}, "extra_query": {"c": "d", "e": [1, 2]}, "timeout": 30}
+            await subject.generate(Request(HI.messages, options=options))
+            return (await subject.generate(HI)).failure()
+
+    with Loopback(whole(), Answer(0, then="stall")) as server:
+        found = asyncio.run(main(server.url))
+    first = server.requests[0]
+    assert (first.headers["x-own"], first.headers["x-a"], first.headers["authorization"]) == (
+        "yes",
+        "b",
+        f"Bearer {KEY}",
+    )
+    assert sorted(first.path.partition("?")[2].split("&")) == ["c=d", "e%5B%5D=1", "e%5B%5D=2", "own=1"]
+    assert (found.kind, len(server.requests)) == (ErrorKind.TIMEOUT, 2)

@@ -80,6 +80,21 @@ def test_api_base_is_another_name_of_base_url() -> None:
         assert OpenAIModel("m", api_base=server.url, api_key=KEY)("hi").content == "Hello!"
 
 
+def test_the_environment_may_say_where_and_for_whom(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("OPENAI_ORG_ID", "org-1"), ("OPENAI_PROJECT_ID", "proj-1"), ("OPENAI_API_KEY", KEY)):
+        monkeypatch.setenv(name, value)
+    with Loopback(whole()) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/")
+        assert OpenAIModel("m")("hi").content == "Hello!"
+    headers = server.requests[0].headers
+    assert (headers["openai-organization"], headers["openai-project"]) == ("org-1", "proj-1")
+    assert (server.requests[0].path, headers["authorization"]) == ("/v1/chat/completions", f"Bearer {KEY}")
+    monkeypatch.setenv("OPENAI_BASE_URL", "my-server")
+    found = asyncio.run(OpenAIModel("m").generate(HI)).failure()
+    assert (found.kind, found.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
+    assert found.message == "OPENAI_BASE_URL is an address such as 'http://127.0.0.1:8000/v1', not 'my-server'"
+
+
 def test_what_is_in_client_kwargs_reaches_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_HEADER", "from the environment")
     kwargs = {"default_headers": {"x-a": "b", "x-secret": Env("MY_HEADER")}, "default_query": {"c": "d"}}
