@@ -27,12 +27,12 @@ imported = time.time()
 from modelport.adapters.files.weights import default_gguf
 default_gguf()
 weights = time.time()
-from modelport.adapters.openvino import model as openvino
-openvino._no_statistics()
+from modelport.adapters.openvino.sdk import no_statistics
+no_statistics()
 import openvino_genai
 runtime = time.time()
 model = model_for("openvino:default")
-model._load()
+model._runtime.ready()
 loaded = time.time()
 first = None
 for event in blocking(model).stream(as_request({QUESTION!r}, max_tokens={TOKENS})):

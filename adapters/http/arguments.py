@@ -64,9 +64,3 @@ def check_text(where: str, value: object, *, is_key: bool = False) -> None:
         raise TypeError(f"{where} is text, not {value!r}")
     if not isinstance(value, Env) and not callable(value):
         raise TypeError(f"{where} is text, Env('NAME') or a function, not {type(value).__name__}")
-
-
-def check_kind(where: str, name: str, value: object, kind: type, words: str) -> None:
-    """Raises TypeError for an argument that is neither of this kind nor None."""
-    if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{where}: {name} is {words}, not {value!r}")

@@ -10,8 +10,9 @@ import attrs
 from ...domain.checks import Number
 from ..process.per_loop import PerLoop
 from ..process.secret import Env, revealed
+from ..settings import check_kind
 from . import tls
-from .arguments import check_kind, parts_of
+from .arguments import parts_of
 from .bounds import BOUNDS, Bounds, TooLarge
 from .post import Post
 from .proxies import proxy_for

@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, ParamSpec
 
 import attrs
-from attrs import Converter
 
 from ...domain.call_options import Options
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict, freeze_mapping
 from ...domain.option import canonical
-from ...domain.reading.preparation import as_role_conversions
 from ...domain.secrecy import shown
 from ..process.limiter import Limiter
-from .arguments import check, check_kind, check_text
+from ..settings import check_kind, flatten_of, options_of, read_by, role_conversions_of
+from .arguments import check, check_text
 from .post import TIMEOUT
 
 P = ParamSpec("P")
@@ -72,30 +71,12 @@ def _capabilities(declared: Capabilities | None, self: Any) -> Capabilities:
     return capabilities
 
 
-def _options(options: Mapping[str, Any], self: Any) -> FrozenDict:
-    return canonical(options, type(self).__name__)
-
-
 def _dropped(names: str | Iterable[str], self: Any) -> tuple[str, ...]:
     where = f"{type(self).__name__}: drop_options"
     listed = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
     if not all(isinstance(name, str) for name in listed):
         raise TypeError(f"{where} is a list of names such as ['temperature'], not {names!r}")
     return tuple(next(iter(canonical({name: None}, where))) for name in listed)
-
-
-def _role_conversions(conversions: Mapping[str, str] | None, self: Any) -> FrozenDict:
-    return as_role_conversions(conversions, type(self).__name__)
-
-
-def _flatten(flatten: Any, self: Any) -> bool:
-    check_kind(type(self).__name__, "flatten_messages_as_text", flatten, bool, "True or False")
-    return bool(flatten)
-
-
-def _read_by(read: Callable[[Any, Any], Any], **how: Any) -> Any:
-    """A field that this function reads, given the value and the model; to type checkers, simply of its type."""
-    return attrs.field(converter=Converter(read, takes_self=True), **how)
 
 
 @attrs.frozen(kw_only=True)
@@ -106,16 +87,16 @@ class Settings:
     """
 
     model_id: str
-    timeout: Any = _read_by(_timeout, default=TIMEOUT, hash=False)  # an HTTP library's own timeout has no hash
+    timeout: Any = read_by(_timeout, default=TIMEOUT, hash=False)  # an HTTP library's own timeout has no hash
     _client: Any = attrs.field(default=None, repr=False)
-    _client_kwargs: FrozenDict = _read_by(_client_kwargs, default=None, repr=False, hash=False)
-    base_model: str | None = _read_by(_base_model, default=None)
-    capabilities: Capabilities = _read_by(_capabilities, default=None)
-    options: FrozenDict = _read_by(_options, hash=False, repr=shown)
-    drop_options: tuple[str, ...] = _read_by(_dropped, default=())
+    _client_kwargs: FrozenDict = read_by(_client_kwargs, default=None, repr=False, hash=False)
+    base_model: str | None = read_by(_base_model, default=None)
+    capabilities: Capabilities = read_by(_capabilities, default=None)
+    options: FrozenDict = read_by(options_of, hash=False, repr=shown)
+    drop_options: tuple[str, ...] = read_by(_dropped, default=())
     requests_per_minute: float | Limiter | None = None
-    custom_role_conversions: FrozenDict = _read_by(_role_conversions, default=None)
-    flatten_messages_as_text: bool = _read_by(_flatten, default=False)
+    custom_role_conversions: FrozenDict = read_by(role_conversions_of, default=None)
+    flatten_messages_as_text: bool = read_by(flatten_of, default=False)
     _limiter: Limiter | None = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), True)
     )

@@ -24,7 +24,7 @@ from ..chat.answer import decode, decode_event
 from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import CHECKED, assumed, check_call
 from ..chat.request import encode, wire_format
-from ..http.arguments import check, check_alone, check_kind, check_text, one, parts_of
+from ..http.arguments import check, check_alone, check_text, one, parts_of
 from ..http.http_errors import Unwritable
 from ..http.model import ApiModel
 from ..http.reply import HttpxReply
@@ -32,6 +32,7 @@ from ..http.settings import ApiArguments, constructor
 from ..http.transport import Reply
 from ..process.per_loop import PerLoop
 from ..process.secret import Env, revealed, secrets_in
+from ..settings import check_kind
 from .errors import translate
 from .sdk import Connection, Route, connect, cookie_header, parsed
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from ...domain.frozen import thaw
@@ -28,6 +28,16 @@ class Uncompilable(ValueError):
     """The response format is no grammar that can be followed."""
 
 
+def vocabulary(tokenizer: Any, ends: Collection[int]) -> Any:
+    """The tokens of a Hugging Face tokenizer as llguidance reads them, and which of them end a text.
+
+    Takes about half a second.
+    """
+    import llguidance.hf
+
+    return llguidance.hf.from_tokenizer(tokenizer, eos_token=[*ends])
+
+
 class Constraints:
     """The constraints of one model. `vocabulary` gives its llguidance tokenizer, and is asked once, at need."""
 
@@ -42,13 +52,13 @@ class Constraints:
         if isinstance(form, Free):
             return None
         with self._lock.get(threading.Lock):
-            found = self._compiled.get(form)
-            if found is None:
-                found = self._compiled[form] = self._compile(form)
+            matcher = self._compiled.get(form)
+            if matcher is None:
+                matcher = self._compiled[form] = self._compile(form)
                 if len(self._compiled) > _REMEMBERED:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end(form)
-            return Constraint(found.deep_copy())
+            return Constraint(matcher.deep_copy())
 
     def _compile(self, form: ResponseFormat) -> Any:
         import llguidance
@@ -82,8 +92,8 @@ class Constraint:
         import numpy as np
 
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
-        found = np.unpackbits(bits, bitorder="little", count=min(size, bits.size * 8)).view(np.bool_)
-        return found if found.size == size else np.pad(found, (0, size - found.size))
+        known = np.unpackbits(bits, bitorder="little", count=min(size, bits.size * 8)).view(np.bool_)
+        return known if known.size == size else np.pad(known, (0, size - known.size))
 
 
 def _grammar(form: ResponseFormat) -> str:
@@ -110,6 +120,6 @@ def _grammar(form: ResponseFormat) -> str:
     return grammar
 
 
-def _first_line(said: object) -> str:
-    lines = [line.strip() for line in str(said).splitlines() if line.strip()]
-    return lines[0] if lines else type(said).__name__
+def _first_line(message: object) -> str:
+    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
+    return lines[0] if lines else type(message).__name__

@@ -7,7 +7,6 @@ reads a request, and how it generates.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
@@ -19,20 +18,22 @@ import attrs
 from returns.result import Result
 
 from ...domain.answer_builder import AnswerBuilder
-from ...domain.capability import Capabilities, missing
-from ...domain.error import ErrorKind, ModelError, Sent
+from ...domain.capability import Unsupported, missing
+from ...domain.error import ModelError, ModelFailure
 from ...domain.event import Event, Failed, Finished, settle
-from ...domain.frozen import FrozenDict
+from ...domain.option import resolve
+from ...domain.reading.preparation import prepare
 from ...domain.request import Request
 from ...domain.response import Response
-from ...domain.secrecy import is_secret
 from ..process.calling import Calling, reads_input
 from ..process.crossing import Give, pieces
 from .answer import LocalAnswer
 from .errors import Errors
+from .prompt import unsupported
+from .settings import Settings
 
 
-class LocalModel(Calling, ABC):
+class LocalModel(Settings, Calling, ABC):
     """Gives the port to an adapter that has `_events`, and a `_runtime` that can be closed."""
 
     __slots__ = ()
@@ -41,16 +42,7 @@ class LocalModel(Calling, ABC):
     is_local: ClassVar[bool] = True
     """It runs on this machine: a call of it costs nothing, unless a price is given for it."""
 
-    model_id: str
-    capabilities: Capabilities
-    options: FrozenDict
     _runtime: Any
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model_id!r}{self._given()})"
-
-    def _given(self) -> str:
-        return "".join(f", {name}={'***' if is_secret(name) else value!r}" for name, value in self.options.items())
 
     @property
     def provider(self) -> str:
@@ -77,19 +69,30 @@ class LocalModel(Calling, ABC):
         await asyncio.to_thread(self.close)
 
     async def _checked(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
-        lacking = missing(request, self.capabilities)
-        if lacking:
-            message = f"this model has no {', '.join(lacking)}"
-            error = ModelError(ErrorKind.UNSUPPORTED, message, sent=Sent.NO)
-            yield Failed(attrs.evolve(error, provider=self.provider, model_id=self.model_id))
+        try:
+            prepared = self._prepared(request)
+        except (ModelFailure, Unsupported) as error:
+            yield Failed(self.errors.translate(error, self.model_id, "reading"))
             return
-        async with aclosing(self._events(request, deltas=deltas)) as events:
+        async with aclosing(self._events(prepared, deltas=deltas)) as events:
             async for event in events:
                 yield event
 
+    def _prepared(self, request: Request) -> Request:
+        """The request as this model takes it, with the options of the call over its own.
+
+        Raises ModelFailure or `Unsupported` for what the model doesn't declare, or can't be given.
+        """
+        lacking = missing(request, self.capabilities)
+        if lacking:
+            raise unsupported(f"this model has no {', '.join(lacking)}")
+        conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
+        messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
+        return attrs.evolve(request, messages=messages, options=resolve(self.options, request.options))
+
     @abstractmethod
     def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
-        """The events of the answer; without `deltas` the last one is enough.
+        """The events of the answer to a prepared request; without `deltas` the last one is enough.
 
         A whole call doesn't want the event loop woken for each token: that would take time from the computation.
         """
@@ -130,11 +133,3 @@ class ThreadedModel(LocalModel):
 
     def _failed(self, error: Exception, phase: str) -> ModelError:
         return self.errors.translate(error, self.model_id, phase)
-
-
-def named(where: str, model_id: object) -> str:
-    """The name of a model, which may be a path. Raises ValueError, naming the adapter, for what is none."""
-    name = os.fspath(model_id) if isinstance(model_id, os.PathLike) else model_id
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"{where}: model_id is a name, a folder or 'default', not {model_id!r}")
-    return name

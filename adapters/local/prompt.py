@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from ...domain.message import Image, ToolResult
 from ...domain.request import Request
-from .template import offered
+from .template import offered, template_messages, template_tools
+
+
+def encode(request: Request, *, with_images: bool = False) -> dict[str, Any]:
+    """The conversation and the tools as a chat template takes them, with each picture in its place."""
+    messages, images = template_messages(request.messages, with_images=with_images)
+    if images:
+        for part, data in zip(_image_parts(messages), images, strict=True):
+            part["image"] = picture(data)
+    return {"conversation": messages, "tools": template_tools(offered(request))}
+
+
+def pictures(conversation: Mapping[str, Any]) -> list[Any]:
+    """The pictures of what `encode` gave, in their order."""
+    return [part["image"] for part in _image_parts(conversation["conversation"])]
+
+
+def _image_parts(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    contents = [message["content"] for message in messages if isinstance(message["content"], list)]
+    return [part for content in contents for part in content if part["type"] == "image"]
 
 
 def check_template(template: Any, request: Request, model: str) -> None:

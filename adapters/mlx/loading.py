@@ -5,6 +5,7 @@ What is on this machine is read without the network. A GGUF file is converted on
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import attrs
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Scope, Sent
 from ..files import cache, gguf, places, weights
+from ..local.sampling import Usual
 from . import memory as mlx_memory
 from . import sdk as mlx_sdk
 from .gguf import FORM, convert
@@ -36,16 +38,17 @@ class Loaded:
     ends: frozenset[int]  # the tokens that end an answer
     batchable: bool  # whether calls can enter and leave a batch while it runs
     on_cpu: bool
+    usual: Usual
 
     @classmethod
-    def of(cls, model: Any, tokenizer: Any, context: int | None) -> Loaded:
+    def of(cls, model: Any, tokenizer: Any, context: int | None, usual: Usual) -> Loaded:
         """What there is to know of them."""
         import mlx.core as mx
         from mlx_lm.models.cache import make_prompt_cache
 
         batchable = mlx_sdk.batchable(make_prompt_cache(model))
         on_cpu = mx.default_device() == mx.Device(mx.cpu)
-        return cls(model, tokenizer, context, frozenset(tokenizer.eos_token_ids), batchable, on_cpu)
+        return cls(model, tokenizer, context, frozenset(tokenizer.eos_token_ids), batchable, on_cpu, usual)
 
 
 def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
@@ -71,7 +74,7 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     if exact:
         model.set_dtype(mx.float32)
         mx.eval(model.parameters())
-    return Loaded.of(model, tokenizer, _context({**config, **given["model_config"]}))
+    return Loaded.of(model, tokenizer, _context({**config, **given["model_config"]}), _usual(folder))
 
 
 def injected(model: Any, tokenizer: Any) -> Loaded:
@@ -83,7 +86,7 @@ def injected(model: Any, tokenizer: Any) -> Loaded:
     mx.eval(model.parameters())
     wrapped = tokenizer if isinstance(tokenizer, TokenizerWrapper) else TokenizerWrapper(tokenizer)
     about = getattr(model, "args", None)
-    return Loaded.of(model, wrapped, _context(vars(about) if about is not None else {}))
+    return Loaded.of(model, wrapped, _context(vars(about) if about is not None else {}), Usual())
 
 
 def settled() -> None:
@@ -116,6 +119,13 @@ def _context(config: Mapping[str, Any]) -> int | None:
     inner = config.get("text_config")
     known = config.get("max_position_embeddings") or (inner or {}).get("max_position_embeddings")
     return known if isinstance(known, int) and known > 0 else None
+
+
+def _usual(folder: Path) -> Usual:
+    try:
+        return Usual.of(json.loads((folder / "generation_config.json").read_bytes()))
+    except (OSError, ValueError):  # a file that is none, mlx-lm passes over too
+        return Usual()
 
 
 def default_folder() -> Path:

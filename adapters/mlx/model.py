@@ -9,81 +9,69 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
-from ...domain.option import canonical, resolve
 from ...domain.request import Request
-from ...domain.response import FinishReason
-from ...domain.usage import Usage
-from ..local.answer import LocalAnswer
-from ..local.constraint import Constraints
+from ..local.answer import LocalAnswer, decode
+from ..local.constraint import Constraints, vocabulary
 from ..local.logprobs import asked
-from ..local.model import ThreadedModel, named
-from ..local.prompt import check_template, check_tools, room
+from ..local.model import ThreadedModel
+from ..local.prompt import encode, room
 from ..local.runtime import Runtime
-from ..local.template import offered, template_messages, template_tools
+from ..local.sampling import longest
 from ..process.secret import revealed
 from ..process.thread import Threads
 from . import thread as mlx_thread
-from .constraint import Follow, vocabulary
-from .errors import ERRORS
+from .answer import Answer
+from .errors import ERRORS, translate
 from .line import Call, Line
 from .loading import Loaded, injected, load, settled
-from .logprobs import Heard
-from .sampling import DEFAULT_MAX_TOKENS, sampling
+from .prompt import read
+from .sampling import sampling
+from .scores import MLXConstraint, MLXScores
+from .sdk import TOKENIZER
 
-_CALLS = 64  # so many wait in threads of their own; more wait for one of these
-_KEPT = 1 << 30
+__all__ = ["CAN", "MLXModel", "decode", "encode", "translate"]
+
+_CALLS: Final = 64  # so many wait in threads of their own; more wait for one of these
+_KEPT: Final = 1 << 30
 
 CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
 """What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
 
 
-class _Answer(LocalAnswer):
-    """One answer of mlx-lm."""
+class Ready:
+    """What answers: what is loaded, where its calls are generated, and what forms let it say."""
 
-    def __init__(
-        self,
-        loaded: Loaded,
-        request: Request,
-        prompt: list[int],
-        show: Callable[[Event], None] | None,
-        heard: Heard | None,
-    ) -> None:
-        tokenizer = loaded.tokenizer
-        super().__init__(
-            lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False),
-            request,
-            tokenizer.decode(prompt[-8:]),
-            show,
-            None if heard is None else heard.found,
-        )
-        self._ends, self._heard, self._read = loaded.ends, heard, len(prompt)
-        self._written = 0  # so many tokens have come
-        self._reason = FinishReason.LENGTH
-
-    def take(self, token: int) -> bool:
-        """Whether more than this token are wanted."""
-        self._written += 1
-        if token in self._ends:
-            self._reason = FinishReason.STOP
-            return False
-        if self._heard is not None:
-            self._heard.chose(self._read + self._written - 1, token, self.length)
-        self.feed([token])
-        return not self.ended
-
-    def over(self, cached: int, model_id: str) -> Finished:
-        """The last event."""
-        return self.finish(self._reason, Usage(self._read, self._written, cached_tokens=cached), model_id)
+    def __init__(self, loaded: Loaded, kept: int) -> None:
+        self.loaded = loaded
+        self.line = Line(loaded, kept)
+        self.constraints = Constraints(lambda: vocabulary(TOKENIZER.of(loaded.tokenizer), loaded.ends))
 
 
-@attrs.frozen(init=False, eq=False, repr=False)
+def _runtime(model: MLXModel) -> Runtime[Ready]:
+    own = None if model._model is None else injected(model._model, model._tokenizer)
+    loading = partial(_load, model.model_id, model.trust_remote_code, model.load_kwargs)
+    kept = model.prompt_cache_bytes
+
+    def ready() -> Ready:
+        settled()  # a forked child goes no further
+        return Ready(own or mlx_thread.submit(loading).result(), kept)
+
+    return Runtime(Threads("modelport-mlx-call", _CALLS), ready)
+
+
+def _load(model_id: str, trust_remote_code: bool, kwargs: FrozenDict) -> Loaded:
+    return load(model_id, trust_remote_code=trust_remote_code, **revealed(thaw(kwargs)))
+
+
+@attrs.frozen(init=False, eq=False, repr=False, kw_only=True)
 class MLXModel(ThreadedModel):
     """A model that mlx-lm runs: a name on the hub, a folder, or `default` for the embedded one.
 
@@ -94,16 +82,12 @@ class MLXModel(ThreadedModel):
 
     errors = ERRORS
 
-    model_id: str
-    options: FrozenDict
-    capabilities: Capabilities
     trust_remote_code: bool
     load_kwargs: FrozenDict
-    apply_chat_template_kwargs: FrozenDict
     prompt_cache_bytes: int
     _model: Any
     _tokenizer: Any
-    _runtime: _Runtime
+    _runtime: Runtime[Ready] = attrs.field(init=False, default=attrs.Factory(_runtime, takes_self=True))
 
     def __init__(
         self,
@@ -111,50 +95,50 @@ class MLXModel(ThreadedModel):
         *,
         trust_remote_code: bool = False,
         load_kwargs: Mapping[str, Any] | None = None,
-        apply_chat_template_kwargs: Mapping[str, Any] | None = None,
         prompt_cache_bytes: int = _KEPT,
         model: Any = None,
         tokenizer: Any = None,
+        apply_chat_template_kwargs: Mapping[str, Any] | None = None,
+        custom_role_conversions: Mapping[str, str] | None = None,
+        flatten_messages_as_text: bool = False,
+        capabilities: Capabilities | None = None,
         **options: Any,
     ) -> None:
-        name = named("MLXModel", model_id)
         if (model is None) != (tokenizer is None):
             raise ValueError("MLXModel: model and tokenizer are given together, or neither is")
         if isinstance(prompt_cache_bytes, bool) or not isinstance(prompt_cache_bytes, int) or prompt_cache_bytes < 0:
             raise ValueError(f"MLXModel: prompt_cache_bytes is a number of bytes, not {prompt_cache_bytes!r}")
-        kwargs = freeze_mapping(load_kwargs or {})
-        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            name,
-            canonical(options, "MLXModel"),
-            CAN,
-            trust_remote_code,
-            kwargs,
-            freeze_mapping(apply_chat_template_kwargs or {}),
-            prompt_cache_bytes,
-            model,
-            tokenizer,
-            _Runtime(
-                None if model is None else injected(model, tokenizer),
-                lambda: load(name, trust_remote_code=trust_remote_code, **revealed(thaw(kwargs))),
-                prompt_cache_bytes,
-            ),
+        self._set(
+            model_id=model_id,
+            trust_remote_code=trust_remote_code,
+            load_kwargs=freeze_mapping(load_kwargs or {}),
+            prompt_cache_bytes=prompt_cache_bytes,
+            model=model,
+            tokenizer=tokenizer,
+            apply_chat_template_kwargs=apply_chat_template_kwargs,
+            custom_role_conversions=custom_role_conversions,
+            flatten_messages_as_text=flatten_messages_as_text,
+            capabilities=CAN if capabilities is None else capabilities,
+            options=options,
         )
 
     def _begin(
         self, ready: Ready, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
     ) -> tuple[LocalAnswer, Callable[[], Finished]]:
         loaded = ready.loaded
-        prompt = self._prompt(loaded, request)
+        prompt = read(loaded, request, thaw(self.apply_chat_template_kwargs))
         left = room(len(prompt), loaded.context)
-        top, options = asked(thaw(resolve(self.options, request.options)))
-        most = options.pop("max_tokens", None) or DEFAULT_MAX_TOKENS
-        most = most if left is None else min(most, left)
+        top, options = asked(loaded.usual.under(thaw(request.options)))
+        most = longest(options.pop("max_tokens", None), left)
         chosen = sampling(options)
-        heard = None if top is None else Heard(loaded.tokenizer, top)
-        answer = _Answer(loaded, request, prompt, show, heard)
+        scores = None if top is None else MLXScores(loaded.tokenizer, top)
         constraint = ready.constraints.start(request.response_format)
-        follow = [] if constraint is None else [Follow(constraint, len(prompt), loaded.ends)]
-        processors: list[Callable[[Any, Any], Any]] = [*([] if heard is None else [heard]), *chosen.processors, *follow]
+        processors: list[Callable[[Any, Any], Any]] = [
+            *([] if scores is None else [scores]),
+            *chosen.processors,
+            *([] if constraint is None else [MLXConstraint(constraint, len(prompt), loaded.ends)]),
+        ]
+        answer = Answer(loaded, request, prompt, scores, show)
         call = Call(prompt, most, answer.take, cancelled, chosen.sampler, processors, chosen.rest)
 
         def generate() -> Finished:
@@ -162,34 +146,3 @@ class MLXModel(ThreadedModel):
             return answer.over(call.cached, self.model_id)
 
         return answer, generate
-
-    def _prompt(self, loaded: Loaded, request: Request) -> list[int]:
-        given, tokenizer = {"add_generation_prompt": True, **thaw(self.apply_chat_template_kwargs)}, loaded.tokenizer
-        template = given.get("chat_template") or tokenizer.chat_template
-        check_template(template or tokenizer.has_chat_template, request, "MLXModel")  # a few are functions
-        told = {"conversation": template_messages(request.messages)[0], "tools": template_tools(offered(request))}
-        if told["tools"]:
-            check_tools(request, tokenizer.apply_chat_template(**{**told, **given, "tokenize": False}))
-        return [*tokenizer.apply_chat_template(**{**told, **given, "tokenize": True})]
-
-
-class Ready:
-    """What answers: what is loaded, where its calls are generated, and what forms let it say."""
-
-    def __init__(self, loaded: Loaded, kept: int) -> None:
-        self.loaded = loaded
-        self.line = Line(loaded, kept)
-        self.constraints = Constraints(lambda: vocabulary(loaded))
-
-
-class _Runtime(Runtime[Ready]):
-    """What is loaded was loaded in a thread of MLX's; a forked child goes no further."""
-
-    __slots__ = ()
-
-    def __init__(self, given: Loaded | None, load: Callable[[], Loaded], kept: int) -> None:
-        def loaded() -> Ready:
-            settled()
-            return Ready(given or mlx_thread.submit(load).result(), kept)
-
-        super().__init__(Threads("modelport-mlx-call", _CALLS), loaded)

@@ -11,8 +11,6 @@ from typing import Any, Final
 
 import attrs
 
-DEFAULT_MAX_TOKENS: Final = 4096
-
 _SAMPLING: Final = ("top_p", "top_k", "min_p", "min_tokens_to_keep")
 _XTC: Final = ("xtc_probability", "xtc_threshold", "xtc_special_tokens")
 _PENALTIES: Final = (
@@ -35,19 +33,23 @@ class Sampling:
 
 
 def sampling(options: Mapping[str, Any]) -> Sampling:
-    """What these options mean, `max_tokens` apart. Raises ValueError for one that mlx-lm refuses."""
-    given = {name: value for name, value in options.items() if value is not None}
-    if "draft_model" in given:
+    """What these options mean, `max_tokens` apart; temperature 0 takes the likeliest token, and a sampler draws itself.
+
+    Raises ValueError for one that mlx-lm refuses.
+    """
+    rest = dict(options)
+    if "draft_model" in rest:
         raise ValueError("draft_model: a model is no option, and no draft is made here")
-    return Sampling(given.pop("sampler", None) or _sampler(given), _processors(given), given)
+    drawing = _sampler(rest)
+    return Sampling(rest.pop("sampler", drawing), _processors(rest), rest)
 
 
-def _processors(given: dict[str, Any]) -> list[Callable[[Any, Any], Any]]:
+def _processors(options: dict[str, Any]) -> list[Callable[[Any, Any], Any]]:
     from mlx_lm.sample_utils import make_logits_processors
 
-    own = given.pop("logits_processors", ())
-    penalties = {name: given.pop(name) for name in _PENALTIES if name in given}
-    bias = {int(token): float(value) for token, value in given.pop("logit_bias", {}).items()}
+    own = options.pop("logits_processors", ())
+    penalties = {name: options.pop(name) for name in _PENALTIES if name in options}
+    bias = {int(token): float(value) for token, value in options.pop("logit_bias", {}).items()}
     known = [_known(bias)] if bias else []
     return [*known, *make_logits_processors(bias or None, **penalties), *own]
 
@@ -64,10 +66,11 @@ def _known(tokens: Collection[int]) -> Callable[[Any, Any], Any]:
     return check
 
 
-def _sampler(given: dict[str, Any]) -> Callable[[Any], Any] | None:
-    seed = given.pop("seed", None)
-    chosen: dict[str, Any] = {name: given.pop(name) for name in (*_SAMPLING, *_XTC) if name in given}
-    temperature = given.pop("temperature", 1.0 if chosen else 0.0)
+def _sampler(options: dict[str, Any]) -> Callable[[Any], Any] | None:
+    seed, temperature = options.pop("seed", None), options.pop("temperature", 1.0)
+    chosen: dict[str, Any] = {name: options.pop(name) for name in (*_SAMPLING, *_XTC) if name in options}
+    if chosen.get("xtc_probability", 0):
+        raise ValueError("xtc_probability: mlx-lm draws it from a generator that all calls share; use top_p or min_p")
     if temperature == 0:
         return None
     return Draw(_filters(chosen), temperature, secrets.randbits(63) if seed is None else int(seed))
@@ -84,8 +87,6 @@ def _filters(chosen: Mapping[str, Any]) -> list[Callable[[Any], Any]]:
     if min_p:
         keep = chosen.get("min_tokens_to_keep", 1)
         filters.append(lambda likely: known.apply_min_p(likely, min_p, keep))
-    if chosen.get("xtc_probability", 0):
-        raise ValueError("xtc_probability: mlx-lm draws it from a generator that all calls share; use top_p or min_p")
     if top_k > 0:
         filters.append(lambda likely: known.apply_top_k(likely, top_k) if top_k < likely.shape[-1] else likely)
     return filters

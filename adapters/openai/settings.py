@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..chat.options import check_call
-from ..http.arguments import address, check_alone, check_kind, check_text
+from ..http.arguments import address, check_alone, check_text
+from ..settings import check_kind
 
 # The server would be sent them, and with them what they hold.
 _OF_THE_CLIENT: Final = frozenset(

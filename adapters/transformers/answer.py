@@ -14,8 +14,8 @@ from ...domain.request import Request
 from ...domain.response import FinishReason
 from ...domain.usage import Usage
 from ..local.answer import LocalAnswer
+from ..local.token_scores import ScoreReader
 from .loading import Loaded
-from .logprobs import Heard
 
 
 class Answer(LocalAnswer):
@@ -26,7 +26,7 @@ class Answer(LocalAnswer):
         loaded: Loaded,
         request: Request,
         prompt: Any,
-        heard: Heard | None,
+        scores: ScoreReader | None,
         show: Callable[[Event], None] | None,
         cancelled: threading.Event,
     ) -> None:
@@ -36,9 +36,9 @@ class Answer(LocalAnswer):
             request,
             tokenizer.decode(prompt[0, -8:]),
             show,
-            None if heard is None else heard.found,
+            None if scores is None else scores.logprobs,
         )
-        self._cancelled, self._heard = cancelled, heard
+        self._cancelled, self._scores = cancelled, scores
         self._size = self.read = int(prompt.shape[1])  # so many tokens, the prompt's included, have been read
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
@@ -56,11 +56,11 @@ class Answer(LocalAnswer):
         new = ids[0, self.read :].tolist()
         if not new or self.ended:
             return
-        if self._heard is None:
+        if self._scores is None:
             self.feed(new)
         else:
             for place, token in enumerate(new, self.read):
-                self._heard.chose(place, token, self.length)
+                self._scores.chose(place, token, self.length)
                 self.feed([token])
         self.read += len(new)
 

@@ -26,6 +26,15 @@ class Loaded(NamedTuple):
     processor: Any = None
     blind: ModelError | None = None
 
+    def ends(self, config: Any) -> list[int]:
+        """The tokens that end an answer under this generation config.
+
+        Some chat models end a turn with a token that only the tokenizer knows.
+        """
+        found = getattr(config, "eos_token_id", None)
+        known = (*(found if isinstance(found, (list, tuple)) else (found,)), self.tokenizer.eos_token_id)
+        return [*dict.fromkeys(end for end in known if end is not None)]
+
 
 def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     """The model and its tokenizer. Raises what transformers raises, or ModelFailure for a folder that isn't one."""

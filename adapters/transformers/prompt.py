@@ -11,19 +11,8 @@ from typing import Any
 from ...domain.error import ModelFailure
 from ...domain.frozen import thaw
 from ...domain.request import Request
-from ..local.prompt import check_template, check_tools, picture, pictured, shows, unsupported
-from ..local.template import offered, template_messages, template_tools
+from ..local.prompt import check_template, check_tools, encode, pictured, shows, unsupported
 from .loading import Loaded
-
-
-def encode(request: Request, *, with_images: bool = False) -> dict[str, Any]:
-    """The conversation and the tools as a chat template takes them, with each picture in its place."""
-    conversation, pictures = template_messages(request.messages, with_images=with_images)
-    if pictures:
-        rest = iter(pictures)
-        for part in (part for message in conversation for part in message["content"] if part["type"] == "image"):
-            part["image"] = picture(next(rest))
-    return {"conversation": conversation, "tools": template_tools(offered(request))}
 
 
 def read(loaded: Loaded, request: Request, kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,14 +30,14 @@ def read(loaded: Loaded, request: Request, kwargs: Mapping[str, Any]) -> dict[st
         raise ModelFailure(loaded.blind) if loaded.blind else unsupported("it has no images: it reads text only")
     check_template(template, request, "TransformersModel")
     reader = loaded.tokenizer if processor is None else processor
-    given = {"add_generation_prompt": True, **thaw(kwargs)}
+    arguments = {"add_generation_prompt": True, **thaw(kwargs)}
     if processor is not None and not getattr(processor, "chat_template", None):  # a few keep it with the tokenizer
-        given.setdefault("chat_template", template)
-    told = encode(request, with_images=processor is not None and shows(template))
-    if told["tools"]:
-        check_tools(request, reader.apply_chat_template(**told, **{**given, "tokenize": False}))
-    given |= {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
-    prompt = reader.apply_chat_template(**told, **given)
+        arguments.setdefault("chat_template", template)
+    conversation = encode(request, with_images=processor is not None and shows(template))
+    if conversation["tools"]:
+        check_tools(request, reader.apply_chat_template(**conversation, **{**arguments, "tokenize": False}))
+    arguments |= {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
+    prompt = reader.apply_chat_template(**conversation, **arguments)
     names = prompt if processor is not None else ("input_ids", "attention_mask")
     return {name: _on(prompt[name], loaded.model.device, loaded.model.dtype) for name in names}
 

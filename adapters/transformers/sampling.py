@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-DEFAULT_MAX_TOKENS = 4096
+from ..local.sampling import longest
+from .loading import Loaded
 
 _WARPERS = (  # in the order in which transformers applies them
     ("temperature", "TemperatureLogitsWarper", 1.0),
@@ -42,6 +43,24 @@ def arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("do_sample") is False:
         return {name: value for name, value in given.items() if name not in _SAMPLING}
     return given
+
+
+def configured(loaded: Loaded, options: dict[str, Any], size: int, room: int | None) -> dict[str, Any]:
+    """The arguments of `generate` after a prompt of this size: what was asked, over the model's own configuration."""
+    defaults = options.get("generation_config") or loaded.model.generation_config
+    call = seeded(arguments(options), defaults, loaded.model.device)
+    max_length = call.pop("max_length", None) or getattr(options.get("generation_config"), "max_length", None)
+    most = call.get("max_new_tokens") or getattr(defaults, "max_new_tokens", None)
+    if max_length is not None and most is None:
+        call["max_length"] = max_length if room is None else min(max_length, size + room)
+    else:
+        call["max_new_tokens"] = longest(most, room)
+    ends = call["eos_token_id"] if "eos_token_id" in call else loaded.ends(defaults)
+    ends = [*ends] if isinstance(ends, (list, tuple)) else [ends]
+    if ends:
+        call["eos_token_id"] = ends
+        call.setdefault("pad_token_id", getattr(defaults, "pad_token_id", None) or ends[0])
+    return call
 
 
 def seeded(given: Mapping[str, Any], defaults: Any, device: Any) -> dict[str, Any]:

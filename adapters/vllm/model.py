@@ -19,18 +19,21 @@ import attrs
 from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Failed
-from ...domain.frozen import FrozenDict, freeze_mapping, thaw
-from ...domain.option import canonical, resolve
+from ...domain.frozen import FrozenDict, thaw
 from ...domain.request import Request
 from ..files.torch_folder import sees
-from ..local.model import LocalModel, named
+from ..local.model import LocalModel
+from ..local.prompt import encode
+from ..local.sampling import Usual
 from ..process.secret import revealed
-from .answer import Answer
+from .answer import Answer, decode
 from .engine import Closed, Engine, Engines
 from .errors import ERRORS, translate
 from .loading import Start
 from .prompt import Prompt, Reader
-from .sampling import Loras, asked, sampling_params
+from .sampling import Loras, asked, sampling_params, usual
+
+__all__ = ["CAN", "VLLMModel", "decode", "encode", "translate"]
 
 CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
 """What every model in vLLM can: tools if its template tells of them, any form of answer; and one that sees, images."""
@@ -42,7 +45,52 @@ class Runs(Protocol):
     _runtime: Any
 
 
-@attrs.frozen(init=False, eq=False, repr=False)
+@attrs.frozen(eq=False)
+class Ready:
+    """A running engine, and what there is to know of its model."""
+
+    engine: Engine
+    llm: Any  # vLLM's own client of it
+    reader: Reader
+    usual: Usual
+    loras: Loras
+
+    @classmethod
+    def of(cls, engine: Engine) -> Ready:
+        """What an engine that has started has."""
+        llm = engine.started.result()
+        return cls(engine, llm, Reader(llm), usual(llm.model_config), Loras())
+
+    async def read(self, request: Request, kwargs: Mapping[str, Any]) -> Prompt:
+        """The prompt, made in a thread of the engine's. Raises what is wrong with the request."""
+        return await asyncio.wrap_future(self.reader.threads.submit(partial(self.reader.read, request, kwargs)))
+
+
+class EngineRuntime:
+    """What can't be a value: the engine of a model."""
+
+    __slots__ = ("_engines",)
+
+    def __init__(self, model_id: str, kwargs: FrozenDict) -> None:
+        self._engines = Engines(lambda: Start(model_id, lambda: revealed(thaw(kwargs))))
+
+    async def ready(self) -> tuple[Engine, Ready]:
+        """The engine, once it is ready. Raises what it failed with."""
+        engine = self._engines.engine()
+        if not engine.started.done():
+            await asyncio.wrap_future(engine.started)
+        return engine, engine.once(Ready.of)
+
+    def close(self) -> None:
+        """End the engine."""
+        self._engines.close()
+
+
+def _runtime(model: VLLMModel) -> Any:
+    return EngineRuntime(model.model_id, model.model_kwargs) if model._engine is None else model._engine._runtime
+
+
+@attrs.frozen(init=False, eq=False, repr=False, kw_only=True)
 class VLLMModel(LocalModel):
     """A model that vLLM runs: a name on the hub, a folder, or `default` for the embedded one.
 
@@ -52,35 +100,35 @@ class VLLMModel(LocalModel):
 
     errors = ERRORS
 
-    model_id: str
-    capabilities: Capabilities
-    options: FrozenDict
     model_kwargs: FrozenDict
-    apply_chat_template_kwargs: FrozenDict
     _engine: Runs | None
-    _runtime: Runtime
+    _runtime: EngineRuntime = attrs.field(init=False, default=attrs.Factory(_runtime, takes_self=True))
 
     def __init__(
         self,
         model_id: str | os.PathLike[str] = "default",
         *,
         model_kwargs: Mapping[str, Any] | None = None,
-        apply_chat_template_kwargs: Mapping[str, Any] | None = None,
         engine: Runs | None = None,
+        apply_chat_template_kwargs: Mapping[str, Any] | None = None,
+        custom_role_conversions: Mapping[str, str] | None = None,
+        flatten_messages_as_text: bool = False,
+        capabilities: Capabilities | None = None,
         **options: Any,
     ) -> None:
-        name = named("VLLMModel", model_id)
         if engine is not None and model_kwargs:
             raise ValueError("VLLMModel: model_kwargs start an engine, and engine is one that another model starts")
-        kwargs = FrozenDict(model_kwargs or {})
-        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            name,
-            attrs.evolve(CAN, images=sees(name)),
-            canonical(options, "VLLMModel"),
-            kwargs,
-            freeze_mapping(apply_chat_template_kwargs or {}),
-            engine,
-            Runtime(name, lambda: revealed(thaw(kwargs))) if engine is None else engine._runtime,
+        self._set(
+            model_id=model_id,
+            model_kwargs=FrozenDict(model_kwargs or {}),
+            engine=engine,
+            apply_chat_template_kwargs=apply_chat_template_kwargs,
+            custom_role_conversions=custom_role_conversions,
+            flatten_messages_as_text=flatten_messages_as_text,
+            capabilities=(lambda: attrs.evolve(CAN, images=sees(os.fspath(model_id))))
+            if capabilities is None
+            else capabilities,
+            options=options,
         )
 
     async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
@@ -101,8 +149,7 @@ class VLLMModel(LocalModel):
         phase, name, fail = "reading", "", AnswerBuilder().fail
         try:
             prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
-            options = resolve(self.options, request.options)
-            call = asked(options, ready.defaults, prompt.room)
+            call = asked(request.options, ready.usual, prompt.room)
             stepwise = deltas or bool(request.stop_sequences)
             params = sampling_params(call.params, request.response_format, deltas=stepwise)
             answer = Answer(ready.reader, request, prompt, params, call.top_logprobs, give if deltas else None)
@@ -129,44 +176,3 @@ class VLLMModel(LocalModel):
 
 
 _numbers = itertools.count(1)
-
-
-@attrs.frozen(eq=False)
-class Ready:
-    """A running engine, and what there is to know of its model."""
-
-    engine: Engine
-    llm: Any  # vLLM's own client of it
-    reader: Reader
-    defaults: Mapping[str, Any]  # what the model's own generation config says of sampling
-    loras: Loras
-
-    @classmethod
-    def of(cls, engine: Engine) -> Ready:
-        """What an engine that has started has."""
-        llm = engine.started.result()
-        return cls(engine, llm, Reader(llm), llm.model_config.get_diff_sampling_param(), Loras())
-
-    async def read(self, request: Request, given: Mapping[str, Any]) -> Prompt:
-        """The prompt, made in a thread of the engine's. Raises what is wrong with the request."""
-        return await asyncio.wrap_future(self.reader.threads.submit(partial(self.reader.read, request, given)))
-
-
-class Runtime:
-    """What can't be a value: the engine of a model."""
-
-    __slots__ = ("_engines",)
-
-    def __init__(self, model_id: str, kwargs: Callable[[], Mapping[str, Any]]) -> None:
-        self._engines = Engines(lambda: Start(model_id, kwargs))
-
-    async def ready(self) -> tuple[Engine, Ready]:
-        """The engine, once it is ready. Raises what it failed with."""
-        engine = self._engines.engine()
-        if not engine.started.done():
-            await asyncio.wrap_future(engine.started)
-        return engine, engine.once(Ready.of)
-
-    def close(self) -> None:
-        """End the engine."""
-        self._engines.close()

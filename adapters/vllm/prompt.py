@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 
 from ...domain.request import Request
-from ..local.prompt import check_template, check_tools, picture, pictured, room, shows, unsupported
-from ..local.template import offered, template_messages, template_tools
+from ..local.prompt import check_template, check_tools, encode, pictured, pictures, room, shows, unsupported
 from ..local.token_bytes import spelling
 from ..process.thread import Threads
 
@@ -35,21 +34,22 @@ class Reader:
         self._sees = bool(llm.model_config.is_multimodal_model)
         self._context: int = llm.model_config.max_model_len
 
-    def read(self, request: Request, given: Mapping[str, Any]) -> Prompt:
-        """The prompt of a request; `given` goes to the chat template. Raises what is wrong with it."""
+    def read(self, request: Request, kwargs: Mapping[str, Any]) -> Prompt:
+        """The prompt of a request; `kwargs` go to the chat template. Raises what is wrong with it."""
         if not self._sees and pictured(request):
             raise unsupported("it has no images: it reads text only")
-        template = given.get("chat_template") or self._template()
+        template = kwargs.get("chat_template") or self._template()
         check_template(template, request, "VLLMModel")
-        told, pictures = template_messages(request.messages, with_images=self._sees and shows(template))
-        rest = {"add_generation_prompt": True, **given, "chat_template": template, "tokenize": False}
-        text: str = self.tokenizer.apply_chat_template(told, tools=template_tools(offered(request)), **rest)
+        conversation = encode(request, with_images=self._sees and shows(template))
+        rest = {"add_generation_prompt": True, **kwargs, "chat_template": template, "tokenize": False}
+        text: str = self.tokenizer.apply_chat_template(**{**conversation, **rest})
         check_tools(request, text)
         tokens = self.tokenizer.encode(text, add_special_tokens=False)
         room(len(tokens), self._context)
         prompt: dict[str, Any] = {"prompt_token_ids": tokens}
-        if pictures:
-            prompt["multi_modal_data"] = {"image": [picture(data) for data in pictures]}
+        images = pictures(conversation)
+        if images:
+            prompt["multi_modal_data"] = {"image": images}
         made = self._processed(prompt)
         size = len(made.get("prompt_token_ids", tokens))
         return Prompt(made, size, text, room(size, self._context) or 0)

@@ -7,7 +7,8 @@
 | `lora_request`, `priority` | arguments of `generate` |
 | any other | the same |
 
-Where neither the call nor the model's own generation config says how to sample, the answer is greedy.
+What neither says, the model's own generation config does (`modelport.adapters.local.sampling`), as vLLM reads it:
+`generation_config` and `override_generation_config` of the engine's arguments stand.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from ...domain.frozen import thaw
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ..files.places import on_this_machine
 from ..local import logprobs
+from ..local.sampling import DRAWING, Usual, longest
 
-_SAMPLING: Final = frozenset({"temperature", "top_p", "top_k", "min_p", "seed"})
 # What this adapter says itself, as it reads the answer; and what would make several answers of one.
 _OURS: Final = frozenset(
     {"n", "output_kind", "detokenize", "structured_outputs", "skip_clone", "flat_logprobs", "stream_interval"}
@@ -45,19 +46,24 @@ class Asked:
     priority: int
 
 
-def asked(options: Mapping[str, Any], defaults: Mapping[str, Any], room: int) -> Asked:
-    """The options over the model's own defaults, in the room that the context leaves. Raises ModelFailure."""
-    given = {name: value for name, value in thaw(options).items() if value is not None}
+def usual(config: Any) -> Usual:
+    """What the model's own generation config says, of vLLM's `ModelConfig`; what overrides it there counts first."""
+    override = config.override_generation_config
+    file = {} if config.generation_config == "vllm" else config.try_get_generation_config()
+    drawn = {"do_sample": True} if override.keys() & set(DRAWING) else {}
+    return Usual.of({**file, **drawn, **override})
+
+
+def asked(options: Mapping[str, Any], usual: Usual, room: int) -> Asked:
+    """The options over the model's usual ones, in the room that the context leaves. Raises ModelFailure."""
     try:
-        top, given = logprobs.asked(given)
+        top, params = logprobs.asked(usual.under(thaw(options)))
     except ValueError as error:
         raise refused(str(error)) from None
-    lora, priority = given.pop("lora_request", None), given.pop("priority", 0)
+    lora, priority = params.pop("lora_request", None), params.pop("priority", 0)
     if not isinstance(priority, int) or isinstance(priority, bool):
         raise refused(f"priority is a whole number, not {priority!r}")
-    greedy = {} if _SAMPLING & (given.keys() | defaults.keys()) else {"temperature": 0.0}
-    params = {**greedy, **defaults, **given}
-    params["max_tokens"] = min(params.get("max_tokens", room), room)
+    params["max_tokens"] = longest(params.get("max_tokens"), room)
     if top is not None:
         params["logprobs"] = top
     return Asked(params, top, lora, priority)

@@ -86,8 +86,15 @@ INSIDES: Final[tuple[Inside, ...]] = (
         Argument("vllm", "vllm.v1.engine.async_llm:AsyncLLM.generate", name, _UNLIKE)
         for name in ("prompt", "sampling_params", "request_id", "lora_request", "priority")
     ),
-    _of("vllm.config.model:ModelConfig", "get_diff_sampling_param", _UNLIKE),
-    _of("vllm.config.model:ModelConfig", "is_multimodal_model", _UNLIKE),
+    *(
+        _of("vllm.config.model:ModelConfig", name, _UNLIKE)
+        for name in (
+            "generation_config",
+            "is_multimodal_model",
+            "override_generation_config",
+            "try_get_generation_config",
+        )
+    ),
     _of("vllm.renderers.base:BaseRenderer", "render_cmpl", _UNLIKE),
     _of("vllm.renderers.base:BaseRenderer", "get_mm_processor", "a template that a processor keeps isn't found"),
     _of("vllm.renderers.inputs.preprocess", "parse_model_prompt", _UNLIKE),

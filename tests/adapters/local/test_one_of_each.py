@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tiny_words import TEMPLATE, tokenizer
 
-from modelport import Image, Message, ModelFailure, Text, Tool, as_request
+from modelport import Capabilities, Image, Message, ModelFailure, Request, Text, Tool, as_request
 from modelport.adapters.local import prompt
 from modelport.adapters.local.template import template_messages
 
@@ -119,3 +119,33 @@ def test_vllm_turns_pictures_and_reads_those_in_their_address() -> None:
     reader = Seeing(SimpleNamespace(get_tokenizer=lambda: words, model_config=config))
     reader.read(as_request([Message("user", [Image(url=address)])]), {})
     assert [picture.size for picture in shown] == [(30, 40)]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_public_names_are_the_same(runtime: str) -> None:
+    module = import_module(f"modelport.adapters.{runtime}.model")
+    assert module.__all__ == ["CAN", f"{NAMES[runtime]}Model", "decode", "encode", "translate"]
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_roles_flattening_and_capabilities_are_told_to_each_alike(runtime: str) -> None:
+    kind = getattr(import_module(f"modelport.adapters.{runtime}.model"), f"{NAMES[runtime]}Model")
+    told = {"custom_role_conversions": {"system": "user"}, "flatten_messages_as_text": True}
+    model = kind("m", capabilities=Capabilities(tools=True), **told)
+    request = Request([Message("system", [Text("Be "), Text("brief.")]), Message("user", [Text("Hi")])])
+    prepared = model._prepared(request)
+    assert [(message.role, len(message.content)) for message in prepared.messages] == [("user", 1)]
+    assert not model.capabilities.images
+    for name, wrong in (("flatten_messages_as_text", 1), ("capabilities", {}), ("apply_chat_template_kwargs", "x")):
+        with pytest.raises(TypeError, match=f"{NAMES[runtime]}Model: {name} is "):
+            kind("m", **{name: wrong})
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_can_t_be_flattened_is_unsupported(runtime: str) -> None:
+    kind = getattr(import_module(f"modelport.adapters.{runtime}.model"), f"{NAMES[runtime]}Model")
+    model = kind("m", capabilities=Capabilities(images=True), flatten_messages_as_text=True)
+    with pytest.raises(ModelFailure, match="can't be flattened") as failure:
+        model([Message("user", [Image(b"one", media_type="image/png")])])
+    assert failure.value.error.kind == "unsupported"

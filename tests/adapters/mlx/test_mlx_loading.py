@@ -12,6 +12,7 @@ pytest.importorskip("mlx_lm")
 
 import tiny_mlx
 
+from modelport.adapters.local.sampling import Usual
 from modelport.adapters.mlx import sdk as mlx_sdk
 from modelport.adapters.mlx.errors import translate
 from modelport.adapters.mlx.model import MLXModel
@@ -60,6 +61,20 @@ def test_a_folder_of_transformers_5_is_read_with_its_own_rope(tmp_path: Path) ->
         for name, fields in both.items()
     }
     assert said["new"] == said["old"] != said["none"]
+
+
+@pytest.mark.parametrize(
+    ("written", "usual"),
+    [
+        ('{"do_sample": true, "temperature": 0.6, "max_new_tokens": 5}',
+         Usual({"temperature": 0.6, "max_tokens": 5}, drawn=True)),
+        ("{", Usual()),
+    ],
+)  # fmt: skip
+def test_a_folders_own_generation_config_is_read(tmp_path: Path, written: str, usual: Usual) -> None:
+    folder = tiny_mlx.folder(tmp_path / "tiny", WORDS, LLAMA)
+    (folder / "generation_config.json").write_text(written)
+    assert MLXModel(str(folder))._runtime.ready().loaded.usual == usual
 
 
 def test_a_folder_is_loaded_once_whatever_asks_at_once(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from modelport import JsonObject, JsonSchema, ModelFailure, Regex
+from modelport.adapters.local.sampling import Usual
 from modelport.adapters.vllm.engine import Closed
 from modelport.adapters.vllm.errors import EngineFailed, cause, translate
-from modelport.adapters.vllm.sampling import Asked, asked, structured
+from modelport.adapters.vllm.sampling import Asked, asked, structured, usual
 
 WORKER = (
     "\x1eWorkerProc failed to start.\nTraceback (most recent call last):\n"
@@ -98,29 +100,51 @@ def test_a_missing_package_is_named() -> None:
     assert found.message == "vLLM can't be imported (No module named 'torchvision'): vLLM needs it for this model"
 
 
+DRAWN = {"do_sample": True, "temperature": 0.6}
+
+
 @pytest.mark.parametrize(
-    ("options", "defaults", "expected"),
+    ("options", "config", "expected"),
     [
         ({}, {}, Asked({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
-        ({"max_tokens": 7}, {"temperature": 0.6}, Asked({"temperature": 0.6, "max_tokens": 7}, None, None, 0)),
+        ({"max_tokens": 7}, DRAWN, Asked({"temperature": 0.6, "max_tokens": 7}, None, None, 0)),
         ({"max_tokens": 700}, {}, Asked({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
-        ({"top_p": 0.9}, {"max_tokens": 9}, Asked({"max_tokens": 9, "top_p": 0.9}, None, None, 0)),
+        ({"top_p": 0.9}, {"max_new_tokens": 9}, Asked({"max_tokens": 9, "top_p": 0.9}, None, None, 0)),
         ({"temperature": None}, {}, Asked({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
         (
             {"logprobs": True, "top_logprobs": 2, "priority": 3, "lora_request": "x", "seed": 1},
             {},
-            Asked({"seed": 1, "max_tokens": 100, "logprobs": 2}, 2, "x", 3),
+            Asked({"seed": 1, "temperature": 0.0, "max_tokens": 100, "logprobs": 2}, 2, "x", 3),
         ),
     ],
 )
-def test_the_call_beats_the_models_own_defaults(options: Any, defaults: Any, expected: Asked) -> None:
-    assert asked(options, defaults, room=100) == expected
+def test_the_call_beats_the_models_own_defaults(options: Any, config: Any, expected: Asked) -> None:
+    assert asked(options, Usual.of(config), room=100) == expected
+
+
+@pytest.mark.parametrize(
+    ("read", "override", "expected"),
+    [
+        ("auto", {}, Usual({"temperature": 0.6}, drawn=True)),
+        ("vllm", {}, Usual()),
+        ("vllm", {"temperature": 0.3}, Usual({"temperature": 0.3}, drawn=True)),
+        ("auto", {"max_new_tokens": 9}, Usual({"temperature": 0.6, "max_tokens": 9}, drawn=True)),
+        ("auto", {"do_sample": False}, Usual({"temperature": 0.6})),
+    ],
+)
+def test_the_models_own_defaults_are_those_that_the_engine_was_told_to_read(
+    read: str, override: dict[str, Any], expected: Usual
+) -> None:
+    config = SimpleNamespace(
+        generation_config=read, override_generation_config=override, try_get_generation_config=lambda: dict(DRAWN)
+    )
+    assert usual(config) == expected
 
 
 @pytest.mark.parametrize("options", [{"top_logprobs": 2}, {"logprobs": 2}, {"priority": "high"}, {"priority": True}])
 def test_what_makes_no_sense_is_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(ModelFailure, match=next(iter(options))) as caught:
-        asked(options, {}, room=100)
+        asked(options, Usual(), room=100)
     assert caught.value.error.kind == "invalid_request"
 
 

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, assert_never
+import sys
+from typing import Any, Final, assert_never
 
 from ...domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from ...domain.frozen import thaw
+from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
+from ..local.sampling import DRAWING, draws, longest
 from .errors import said
 
-_NAMES = {"max_tokens": "max_new_tokens", "seed": "rng_seed"}
-_OURS = frozenset({"structured_output_config", "echo", "num_return_sequences", "include_stop_str_in_output"})
-_ENDLESS = frozenset({"assistant_confidence_threshold"})  # generation with it never ends, and can't be stopped
+_NAMES: Final = {"max_tokens": "max_new_tokens", "seed": "rng_seed"}
+_OURS: Final = frozenset({"structured_output_config", "echo", "num_return_sequences", "include_stop_str_in_output"})
+_ENDLESS: Final = frozenset({"assistant_confidence_threshold"})  # generation with it never ends, and can't be stopped
 
 
-def configured(config: Any, options: Mapping[str, Any], form: ResponseFormat) -> Any:
-    """The model's own config, changed to what is asked. Raises ModelFailure, naming what it can't take.
+def configured(config: Any, request: Request, size: int, room: int | None) -> Any:
+    """The model's own config, changed to what is asked after a prompt of this size, which leaves so much room.
 
-    Temperature 0 or None is greedy; where none is given, the model's own default stands.
+    Raises ModelFailure, naming what it can't take.
     """
-    wanted = dict(options)
-    if "temperature" in wanted:
-        config.do_sample = bool(wanted["temperature"])
-        if not config.do_sample:
-            del wanted["temperature"]
-    elif wanted.get("top_p") is not None or wanted.get("top_k") is not None:
-        config.do_sample = True
-    if (wanted.get("top_k") or 0) < 0:  # "no limit", as vLLM and MLX write it
+    wanted = {name: value for name, value in request.options.items() if value is not None}
+    config.do_sample = draws(wanted, config.do_sample)
+    if not config.do_sample:
+        wanted = {name: value for name, value in wanted.items() if name not in DRAWING}
+    if wanted.get("top_k", 0) < 0:  # "no limit", as vLLM and MLX write it
         wanted["top_k"] = 0
     if wanted.pop("logprobs", None) or wanted.pop("top_logprobs", None):
         raise _refused("OpenVINO GenAI doesn't tell how likely its tokens were: no logprobs", ErrorKind.UNSUPPORTED)
     for name, value in wanted.items():
-        if value is None:
-            continue
         attribute = _NAMES.get(name, name)
         if name in _OURS | _ENDLESS or name.startswith("_") or not hasattr(type(config), attribute):
             raise _refused(f"OpenVINO has no option {name!r}; remove it")
@@ -42,7 +39,13 @@ def configured(config: Any, options: Mapping[str, Any], form: ResponseFormat) ->
             setattr(config, attribute, thaw(value))
         except (TypeError, AttributeError) as error:
             raise _refused(f"OpenVINO can't take the option {name}={value!r}") from error
-    constraint = _constraint(form)
+    asked = config.max_new_tokens if config.max_new_tokens <= sys.maxsize else None  # it has a number for "no limit"
+    if asked is None and "max_length" in wanted:
+        asked = config.max_length - size
+        if asked < 1:
+            raise _refused(f"max_length={config.max_length} leaves no room: the prompt has {size} tokens")
+    config.max_new_tokens = longest(asked, room)
+    constraint = _constraint(request.response_format)
     if constraint:
         import openvino_genai
 
