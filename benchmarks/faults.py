@@ -18,7 +18,7 @@ from pathlib import Path
 
 from returns.result import Success
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kit"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kit" / "wires"))
 from loopback import DONE, Answer, Loopback, Seen, chunk, error, streamed, whole
 
 from modelport import (

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kit"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kit" / "tiny"))
 
 import tiny_mlx
 

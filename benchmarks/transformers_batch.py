@@ -127,7 +127,7 @@ def speed(rounds: int, dtype: str, tokens: int) -> None:
 
 def memory(calls: int) -> None:
     """Prints what Python and the process hold after a third, two thirds and all of the calls of a tiny model."""
-    sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "kit"))
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "kit" / "tiny"))
     import tiny_llama
 
     words = tiny_llama.tokenizer()

@@ -58,7 +58,7 @@ class Tool:
         >>> tool.name, tool.description, tool.parameters["required"]
         ('weather', 'The weather to come.', ('city',))
         """
-        from .tools.schema import read_function
+        from .functions.schema import read_function
 
         return cls(*read_function(function, name, description), strict)
 

@@ -25,8 +25,9 @@ from ..process.calling import Calling, reads_input
 from ..process.limiter import Limiter, Permit
 from . import exchange as http_exchange
 from .exchange import Exchange
+from .post import TIMEOUT
 from .rate_headers import listening
-from .settings import TIMEOUT, Settings
+from .settings import Settings
 
 _NOT_TOLD: Final = ("model_id", "timeout", "capabilities", "options")
 """The fields that a model's repr doesn't tell like all others."""
@@ -63,7 +64,7 @@ class ApiModel(Settings, Calling, ABC):
     @reads_input
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer, in one physical request."""
-        limiter = self._limiter
+        limiter = self.limiter
         if limiter is None:
             return await http_exchange.answered(self._exchange(request))
         permit = await self._permit(limiter, request)
@@ -78,7 +79,7 @@ class ApiModel(Settings, Calling, ABC):
     def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives. Its connection is dropped when the stream is closed, or a stop ends the text."""
         events = http_exchange.events(self._exchange, request)
-        return events if self._limiter is None else self._paced(request, events, self._limiter)
+        return events if self.limiter is None else self._paced(request, events, self.limiter)
 
     def _prepared(self, request: Request, usual: Mapping[str, Any]) -> tuple[Request, Mapping[str, Any]]:
         """The request as this model takes it, and the options of the call; the `usual` ones are the weakest.

@@ -83,7 +83,8 @@ def _dropped(names: str | Iterable[str], self: Any) -> tuple[str, ...]:
 class Settings:
     """What every model behind an API is told. A model is its settings, and what its adapter is told besides.
 
-    Raises ValueError or TypeError for what makes no sense.
+    `limiter` paces its calls, where `requests_per_minute` says so. Raises ValueError or TypeError for what makes no
+    sense.
     """
 
     model_id: str
@@ -97,7 +98,7 @@ class Settings:
     requests_per_minute: float | Limiter | None = None
     custom_role_conversions: FrozenDict = read_by(role_conversions_of, default=None)
     flatten_messages_as_text: bool = read_by(flatten_of, default=False)
-    _limiter: Limiter | None = attrs.field(
+    limiter: Limiter | None = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), True)
     )
 

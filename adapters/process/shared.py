@@ -5,14 +5,21 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+WORDS: Final = frozenset({"breaker", "limiter", "purse", "slots"})
+"""What they are called in a configuration."""
 
 
 class Shared(ABC):
     """A state that may be shared. A copy, or one in another process, begins anew: what is known here isn't there."""
 
     word: ClassVar[str]
-    """What it is called in a configuration."""
+    """One of `WORDS`."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        assert cls.word in WORDS, f"{cls.__name__}: write its word {cls.word!r} into WORDS"
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from ...adapters.process.limiter import Limiter
 from ...domain.machines.bounds import Bounds
 from ...domain.model import Model
 from ..layers.rate_limit import paced
@@ -17,6 +18,12 @@ from ..stack.walk import below
 
 UNKNOWN: Final = Bounds(math.inf, math.inf, math.inf, math.inf)
 """The bounds of a layer that doesn't say."""
+
+
+def limiter_of(model: object) -> Limiter | None:
+    """What paces the calls of a model besides its layers: `requests_per_minute` of its adapter."""
+    limiter = getattr(model, "limiter", None)
+    return limiter if isinstance(limiter, Limiter) else None
 
 
 def bounds(model: Model) -> Bounds:
@@ -29,7 +36,7 @@ def bounds(model: Model) -> Bounds:
     '4 calls, any number of seconds, 0 places in queues'
     """
     if not isinstance(model, Decorated):
-        limiter = getattr(model, "_limiter", None)
+        limiter = limiter_of(model)
         return Bounds() if limiter is None else paced(limiter, Bounds())
     if is_unseen(model):
         return bounds(model.inner)

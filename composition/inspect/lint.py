@@ -25,6 +25,7 @@ from ..layers.timeout import Timeout
 from ..stack.compose import describe
 from ..stack.policy import Decorated, is_unseen
 from ..stack.walk import below, first_leaf, leaves
+from .bounds import limiter_of
 
 
 @attrs.frozen
@@ -136,7 +137,7 @@ def cache_outside_fallback(way: Way) -> Iterator[Finding]:
 def hedge_without_limiter(way: Way) -> Iterator[Finding]:
     """Second requests load a provider that is slow already."""
     for at, layer in enumerate(way):
-        limited = getattr(way[-1], "_limiter", None) is not None
+        limited = limiter_of(way[-1]) is not None
         if isinstance(layer, Hedge) and not limited and not any(isinstance(it, RateLimit) for it in way[at + 1 :]):
             message = "a provider that is slow because it has too much to do is given more, and nothing limits it"
             yield Finding("hedge-without-limiter", repr(layer), message, "write with_rate_limit before with_hedge")

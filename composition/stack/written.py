@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 
 from ...adapters.process.secret import Env
-from ...adapters.process.shared import Shared
+from ...adapters.process.shared import WORDS, Shared
 from ...domain.capability import Capabilities
 from ...domain.fields import changed
 from ...domain.forms.form import Form
@@ -29,7 +29,7 @@ from ...domain.secrecy import is_secret
 NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})
 
 VALUES: Final[Mapping[str, type]] = {"capabilities": Capabilities, "price_per_million": Price}
-TAGS: Final = frozenset({"env", "map", "omit", *VALUES, "breaker", "limiter", "purse", "slots"})
+TAGS: Final = frozenset({"env", "map", "omit", *VALUES, *WORDS})
 _WORDS: Final[Mapping[type, str]] = {made: word for word, made in VALUES.items()}
 _SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 _NOTHING: Final = object()

@@ -346,7 +346,7 @@ def test_what_cannot_be_told(function: Callable[..., Any], words: str) -> None:
 
 def test_an_annotation_that_is_no_type() -> None:
     """An unhashable annotation is an error like any other."""
-    from modelport.domain.tools.schema import _Schemas
+    from modelport.domain.functions.schema import _Schemas
 
     with pytest.raises(TypeError, match=r"here is annotated with \[<class 'int'>\]"):
         _Schemas("f").of([int], "here")

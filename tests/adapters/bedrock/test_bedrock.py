@@ -32,7 +32,7 @@ from bedrock_wire import (
 )
 from laws import Case
 from loopback import Answer, Loopback, Script, Seen
-from paths import KIT
+from paths import WIRES
 
 from modelport import Finished, TextDelta
 from modelport.adapters import AmazonBedrockModel, AmazonBedrockServerModel
@@ -287,7 +287,7 @@ asyncio.run(main(sys.argv[1]))
             capture_output=True,
             text=True,
             timeout=60,
-            cwd=KIT,
+            cwd=WIRES,
             check=False,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "TextDelta(text='Hello')\n", "")

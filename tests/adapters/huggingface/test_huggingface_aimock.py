@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aimock
 import pytest
-import test_openai_aimock
 
 from modelport.adapters.huggingface.model import InferenceClientModel
 from modelport.domain.error import ModelError
@@ -16,7 +16,7 @@ from modelport.domain.request import Request
 from modelport.domain.tool import Tool
 
 pytest.importorskip("huggingface_hub")
-pytestmark, url = test_openai_aimock.pytestmark, test_openai_aimock.url
+pytestmark, url = aimock.NEEDED, aimock.url
 
 
 def ask(address: str, question: str | Request) -> tuple[Any, list[Event]]:

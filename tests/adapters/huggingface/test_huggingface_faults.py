@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from chat_faults import BROKEN, FAULTS, REFUSALS
 from huggingface_calls import failed, failed_stream, listen
 from loopback import Answer, Loopback, Script, Seen, body, chunk, error, sse, streamed
-from test_openai_faults import BROKEN, FAULTS, REFUSALS
 
 from modelport.adapters.huggingface.model import translate
 from modelport.domain.error import ModelError, Sent

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aimock
 import pytest
-import test_openai_aimock
 from litellm_calls import QUIET, answered, failed
 
 from modelport.adapters.litellm.model import LiteLLMModel
@@ -16,7 +16,7 @@ from modelport.domain.message import Message, ToolCall, ToolResult
 from modelport.domain.request import Request
 from modelport.domain.tool import Tool
 
-pytestmark, url = [QUIET, test_openai_aimock.pytestmark], test_openai_aimock.url
+pytestmark, url = [QUIET, aimock.NEEDED], aimock.url
 
 MODELS = ["openai", "azure", "anthropic", "router"]
 WEATHER = [Tool("weather", "Tells the weather.", {"type": "object", "properties": {"city": {"type": "string"}}})]

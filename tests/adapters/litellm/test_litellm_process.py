@@ -11,9 +11,6 @@ from typing import Any
 
 from litellm_calls import KEY
 from loopback import Loopback, error, saying
-from paths import KIT
-
-TESTS = KIT
 
 WATCH = """
 import json, sys

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from paths import KIT
+from paths import TINY
 
 pytest.importorskip("mlx_lm")
 
@@ -172,7 +172,7 @@ print(ask(tiny))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits of a process are read as Linux tells them")
 def test_where_memory_is_short_loading_and_generating_are_refused_and_the_next_call_is_answered(tmp_path: Path) -> None:
-    assert run(MEMORY, str(KIT), str(tmp_path / "tiny")).splitlines() == [
+    assert run(MEMORY, str(TINY), str(tmp_path / "tiny")).splitlines() == [
         "('overloaded', 'yes', True) ('overloaded', 'no', True)",
         "True True",
         "('overloaded', 'yes', True)",
@@ -211,7 +211,7 @@ def test_a_fork_is_refused_at_once_where_mlx_ran_before_and_serves_where_it_did_
     import tiny_mlx
 
     folder = tiny_mlx.folder(tmp_path / "tiny", tiny_mlx.tokenizer())
-    said = run(FORKED, str(KIT), str(folder), PYTHONWARNINGS="ignore")
+    said = run(FORKED, str(TINY), str(folder), PYTHONWARNINGS="ignore")
     assert said.splitlines() == ["3", "3", "unsupported True", "unsupported True", "3"]
 
 
@@ -238,7 +238,7 @@ def test_a_program_that_ends_while_it_generates_ends_cleanly(tmp_path: Path) -> 
 
     folder = tiny_mlx.folder(tmp_path / "tiny", tiny_mlx.tokenizer())
     for _ in range(3):
-        assert run(ENDS, str(KIT), str(folder)) == ""
+        assert run(ENDS, str(TINY), str(folder)) == ""
 
 
 FORKED_MEANWHILE = """
@@ -278,7 +278,7 @@ def test_a_forked_child_does_not_wait_at_its_end_for_what_its_parent_generates(t
     import tiny_mlx
 
     folder = tiny_mlx.folder(tmp_path / "tiny", tiny_mlx.tokenizer())
-    said = run(FORKED_MEANWHILE, str(KIT), str(folder), PYTHONWARNINGS="ignore")
+    said = run(FORKED_MEANWHILE, str(TINY), str(folder), PYTHONWARNINGS="ignore")
     assert said == "3 True\n"
 
 

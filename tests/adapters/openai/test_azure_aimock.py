@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aimock
 import pytest
-import test_openai_aimock
 
 from modelport.adapters.openai.azure import AzureOpenAIModel
 from modelport.domain.error import ErrorKind, ModelError
@@ -15,7 +15,7 @@ from modelport.domain.message import Message
 from modelport.domain.request import Request
 from modelport.domain.tool import Tool
 
-pytestmark, url = test_openai_aimock.pytestmark, test_openai_aimock.url
+pytestmark, url = aimock.NEEDED, aimock.url
 
 
 def at(address: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from paths import KIT
+from paths import TINY
 
 pytest.importorskip("torch", reason="needs the transformers extra")
 
@@ -539,7 +539,7 @@ print(asyncio.run(main()))
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 def test_a_child_that_is_forked_while_a_call_goes_on_answers_by_itself() -> None:
-    command = [sys.executable, "-W", "ignore", "-c", FORKS, str(KIT)]
+    command = [sys.executable, "-W", "ignore", "-c", FORKS, str(TINY)]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     said = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, env=env)
     assert said.stdout == "0\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from paths import KIT
+from paths import TINY
 
 pytest.importorskip("torch", reason="needs the transformers extra")
 
@@ -82,7 +82,7 @@ for asked, question, options in ((TransformersModel(str(folder)), "?", {}), (mod
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 def test_without_memory_enough_loading_and_generating_are_overloaded_and_the_next_call_works(tmp_path: Path) -> None:
     command = [sys.executable, "-c", NO_MEMORY, str(tmp_path)]
-    environment = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(KIT), "PATH": "", "HOME": str(tmp_path)}
+    environment = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TINY), "PATH": "", "HOME": str(tmp_path)}
     said = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=240)
     assert said.stdout == "overloaded model overloaded True\n" * 3, said.stderr
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelport.domain.tools.docstring import read_docstring
+from modelport.domain.functions.docstring import read_docstring
 
 
 @pytest.mark.parametrize(
