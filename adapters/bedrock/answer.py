@@ -1,6 +1,7 @@
-"""The answer on Bedrock's wire: what `converse` gave, or the events of `converse_stream`, as a `Response` or as events.
+"""The answer on Bedrock's wire, whole or in events, as a `Response` or as events.
 
-Pure; knows no SDK. What the domain has no word for is kept in `metadata["bedrock"]`, and goes back with the message:
+Pure; knows no SDK. It reads JSON as the service sends it, where bytes are base64, and as boto3 gives it, where they
+are bytes. What the domain has no word for is kept in `metadata["bedrock"]`, and goes back with the message:
 signatures, redacted thoughts, whole blocks such as citations. What it can't read is `Malformed`; an error that stands
 in a stream is `Reported`.
 """
@@ -48,8 +49,23 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = FrozenDict(
 )
 """What each stop reason means; another one is `other`."""
 
-_UNKNOWN: Final = "SDK_UNKNOWN_MEMBER"  # botocore's word
-_STARTS: Final = ("image", "toolResult", "toolUse")
+BLOCKS: Final = frozenset(
+    {
+        "audio",
+        "cachePoint",
+        "citationsContent",
+        "document",
+        "guardContent",
+        "image",
+        "reasoningContent",
+        "searchResult",
+        "text",
+        "toolResult",
+        "toolUse",
+        "video",
+    }
+)
+"""The blocks of content that can go back to the service: of others nobody knows whether it takes what it has sent."""
 
 
 def decode(answer: object, stops: tuple[str, ...] = (), model_id: str | None = None) -> Response:
@@ -59,9 +75,7 @@ def decode(answer: object, stops: tuple[str, ...] = (), model_id: str | None = N
     content = message.get("content") if isinstance(message, Mapping) else None
     if not isinstance(answer, Mapping) or not isinstance(content, Sequence) or isinstance(content, str):
         raise Malformed("the answer has no output.message.content; is this the Converse API?")
-    parts = [
-        _part(block) for block in content if isinstance(block, Mapping) and _known(block) and block != {"text": ""}
-    ]
+    parts = [_part(block) for block in content if _is_known(block) and block != {"text": ""}]
     return trimmed(_response(answer, Message(Role.ASSISTANT, parts), stops, model_id), stops)
 
 
@@ -79,9 +93,14 @@ def _response(answer: Mapping[str, Any], message: Message, stops: tuple[str, ...
     )
 
 
-def _known(block: Mapping[str, Any]) -> bool:
-    """Whether it is a block that can go back: of others botocore keeps the name, and refuses to send that."""
-    return bool(block) and _UNKNOWN not in block
+def _is_known(block: object) -> bool:
+    """Whether it is a block that can go back. Raises `Malformed` for what is none."""
+    if not isinstance(block, Mapping):
+        raise Malformed(f"a block of the answer is no JSON object, but {type(block).__name__}")
+    for name in block.keys() & BLOCKS:
+        if not isinstance(block[name], str if name == "text" else Mapping):
+            raise Malformed(f"a block of the answer is of another shape: {name} is {type(block[name]).__name__}")
+    return not block.keys().isdisjoint(BLOCKS)
 
 
 def _part(block: Mapping[str, Any]) -> Part:
@@ -103,6 +122,8 @@ def _part(block: Mapping[str, Any]) -> Part:
             return Image(_bytes(data), media_type=f"image/{kind}")
         case {"audio": {"format": str(kind), "source": {"bytes": (str() | bytes()) as data}}}:
             return Audio(_bytes(data), media_type="audio/mpeg" if kind == "mp3" else f"audio/{kind}")
+        case {"image": {"source": {"bytes": _}}} | {"audio": {"source": {"bytes": _}}}:
+            raise Malformed("a picture or a sound of the answer is of another shape")
     return Text(block_text(block), metadata={PROVIDER: {"block": block}})
 
 
@@ -139,7 +160,7 @@ class Arriving:
         """The last events, once it is `complete`."""
         events: list[Event] = [*self.draft.close()]
         wire = [self._blocks[index].wire() for index in sorted(self._blocks)]
-        parts = [_part(block) for block in wire if _known(block)]
+        parts = [_part(block) for block in wire if _is_known(block)]
         raw = {"output": {"message": {"role": "assistant", "content": wire}}, **self._raw}
         if self.request_id:
             raw["ResponseMetadata"] = {"RequestId": self.request_id}
@@ -234,10 +255,7 @@ def decode_event(name: str, event: object, arriving: Arriving) -> Sequence[Event
 
 def _start(arriving: Arriving, block: _Block, start: Mapping[str, Any]) -> Sequence[Event]:
     for kind, fields in start.items():
-        if kind in _STARTS:
-            block.kind, block.start = kind, dict(fields) if isinstance(fields, Mapping) else {}
-        else:
-            block.kind, block.start = _UNKNOWN, {"name": kind}
+        block.kind, block.start = kind, dict(fields) if isinstance(fields, Mapping) else {}
     if block.kind != "toolUse" or "type" in block.start:  # a tool that the service runs itself
         return ()
     id_, name = _text(block.start.get("toolUseId")), _text(block.start.get("name"))
@@ -304,7 +322,9 @@ def _usage(usage: object) -> Usage | None:
 
 def _count(usage: Mapping[str, Any], name: str) -> int:
     value = usage.get(name)
-    return value if isinstance(value, int) and value > 0 else 0
+    if value is not None and not isinstance(value, int):
+        raise Malformed(f"the usage of the answer is of another shape: {name} is {type(value).__name__}")
+    return max(value or 0, 0)
 
 
 def _invoked(trace: object) -> str | None:

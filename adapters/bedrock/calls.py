@@ -8,7 +8,7 @@ import math
 import re
 from typing import Any, Final, NoReturn
 
-_ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{0,64}")
+_ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 
 
 def call_id(id_: str) -> str:

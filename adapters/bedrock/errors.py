@@ -1,4 +1,4 @@
-"""What each exception of botocore, of the HTTP library beneath it, and each error of the Bedrock service means.
+"""What each refusal of the Bedrock service means, and each exception: the transport's, and those of botocore.
 
 Classes are named rather than imported, so that nothing of boto3 is needed to read the table.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
-
-import attrs
+from typing import Final
 
 from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
 from ..http.http_errors import HTTP, Meanings, meaning, without_quotes
 from ..http.refusal import described, failure, is_ours, lacks, named, silent, words
-from .sdk import EXPIRED, HEADER, WRAPPED
+from ..http.reply import Refused
+from .rest_json import parsed
+from .sdk import EXPIRED
 
 _K, _S = ErrorKind, Sent
 
@@ -75,13 +75,13 @@ EXCEPTIONS: Final[Meanings] = FrozenDict(
         # kind None: by the service's own word, its message, and the status
         "modelport.Corrupt": (_K.MALFORMED_RESPONSE, _S.YES),
         "botocore.ClientError": (None, _S.YES),
-        "modelport.HungUp": (_K.INTERRUPTED, _S.PERHAPS),  # the program ends
+        "modelport.Uncarried": (_K.AUTHENTICATION, _S.NO),
         "botocore.ParamValidationError": (_K.INVALID_REQUEST, _S.NO),
         "botocore.ReadTimeoutError": (_K.TIMEOUT, _S.PERHAPS),
         "botocore.ConnectTimeoutError": (_K.TIMEOUT, _S.NO),
         "botocore.ConnectionError": (_K.CONNECTION, _S.NO),  # EndpointConnectionError, SSLError, ProxyConnectionError
         "botocore.ConnectionClosedError": (_K.INTERRUPTED, _S.PERHAPS),
-        "botocore.HTTPClientError": (_K.INTERRUPTED, _S.PERHAPS),  # unless its cause says more
+        "botocore.HTTPClientError": (_K.INTERRUPTED, _S.PERHAPS),
         "botocore.IncompleteReadError": (_K.INTERRUPTED, _S.YES),
         "botocore.ChecksumError": (_K.MALFORMED_RESPONSE, _S.YES),
         "botocore.FlexibleChecksumError": (_K.MALFORMED_RESPONSE, _S.YES),
@@ -117,7 +117,7 @@ _NO_KEY: Final = (
     "there are no AWS credentials: pass aws_access_key_id=... and aws_secret_access_key=..., api_key=... (a Bedrock "
     "API key) or profile_name=..., or set AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
-_NO_REGION: Final = "there is no region: pass region_name=... (such as 'us-east-1') or set AWS_REGION"
+_NO_REGION: Final = "there is no region: pass region_name=... (such as 'us-east-1') or set AWS_DEFAULT_REGION"
 _NO_STOPS: Final = " (declare it: capabilities=Capabilities(..., max_stops=0), and stops are enforced here instead)"
 _UNSHOWN: Final = (
     "what was said isn't shown, because a key in it can't be recognized (see the warning `LibraryChanged`)"
@@ -138,24 +138,18 @@ def translate(
     `headers` are the answer's, where the exception doesn't hold them. Raises the exception again where the table
     doesn't know it, because it is then no failure of a provider.
     """
-    exception, known = _meaning(exception)
+    known = _meaning(exception)
     if known is None:
         raise exception
     kind, sent = known
-    answer = getattr(exception, "response", None)
-    answer = answer if isinstance(answer, Mapping) else {}
-    about: Mapping[str, Any] = answer.get("ResponseMetadata") or {}
-    error: Mapping[str, Any] = answer.get("Error") or {}
-    answer_headers = about.get("HTTPHeaders") or headers or {}
-    status = about.get("HTTPStatusCode") or error.get("HTTPStatusCode")
-    code, message = _words(exception, error, status)
+    status, answer_headers, code, message = _said(exception, headers or {})
     if kind is None:
         kind = kind_of(code, message, status)
     if kind is _K.UNSUPPORTED and "stopSequences" in message:
         message += _NO_STOPS
     if secrets is None and not _is_ours(exception):
         code, message = (code if code in CODES else ""), _UNSHOWN
-    failed = failure(
+    return failure(
         kind,
         message,
         sent=sent,
@@ -167,7 +161,6 @@ def translate(
         secrets=secrets or (),
         now=now,
     )
-    return attrs.evolve(failed, request_id=about.get("RequestId") or failed.request_id)
 
 
 def kind_of(code: str, message: str, status: int | None = None) -> ErrorKind:
@@ -187,39 +180,62 @@ def kind_of(code: str, message: str, status: int | None = None) -> ErrorKind:
     return kind
 
 
-def _meaning(exception: BaseException) -> tuple[BaseException, tuple[ErrorKind | None, Sent] | None]:
-    """The exception that says it, and what it means: `HTTPClientError` wraps whatever went wrong while sending."""
-    cause = WRAPPED.of(exception, {}).get("error") if type(exception).__name__ == "HTTPClientError" else None
-    if isinstance(cause, ValueError) and HEADER.name in str(cause):  # a key that HTTP can't carry
-        return cause, (_K.AUTHENTICATION, _S.NO)
+def _meaning(exception: BaseException) -> tuple[ErrorKind | None, Sent] | None:
     if isinstance(exception, RuntimeError) and str(exception).startswith(EXPIRED.name):
-        return exception, (_K.AUTHENTICATION, _S.NO)  # botocore has no class for it: they have expired all the same
-    if isinstance(cause, Exception):
-        inner = meaning(cause, EXCEPTIONS)
-        if inner is not None:
-            return cause, inner
-    return exception, meaning(exception, EXCEPTIONS)
+        return (_K.AUTHENTICATION, _S.NO)  # botocore has no class for it: they have expired all the same
+    return meaning(exception, EXCEPTIONS)
 
 
 def _is_ours(exception: BaseException) -> bool:
-    return is_ours(exception) and type(exception).__name__ != "Reported"
+    return is_ours(exception) and type(exception).__name__ not in ("Refused", "Reported")
 
 
-def _words(exception: BaseException, error: Mapping[str, Any], status: int | None) -> tuple[str, str]:
-    """The service's own word, and a message."""
+def _said(exception: BaseException, headers: Mapping[str, str]) -> tuple[int | None, Mapping[str, str], str, str]:
+    """The status and the headers of the answer, the service's own word, and a message."""
     name = type(exception).__name__
-    if name == "Reported":
-        code, message = exception.args
-        return code, words(message) or code
-    if error:
+    if isinstance(exception, Refused):
+        return exception.status, exception.headers, *_refusal(exception)
+    answer = getattr(exception, "response", None)
+    if isinstance(answer, Mapping):  # a ClientError of botocore's
+        about, error = answer.get("ResponseMetadata") or {}, answer.get("Error") or {}
+        status = about.get("HTTPStatusCode")
         code, text = str(error.get("Code") or ""), words(error.get("Message"))
         if code.isdecimal():  # a gateway's answer: botocore puts the status in the place of a word
             code = ""
-        return code, text if text and not text.isdecimal() else code or silent(status)
+        return status, about.get("HTTPHeaders") or headers, code, text or code or silent(status)
+    if name == "Reported":
+        code, message = exception.args
+        return None, headers, code, words(message) or code
+    return None, headers, "", _message(exception)
+
+
+def _refusal(refused: Refused) -> tuple[str, str]:
+    """The word and the message of a refusal."""
+    # docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
+    status, headers = refused.status, refused.headers
+    if 300 <= status < 400 and headers.get("location"):
+        return "", f"HTTP status {status}: the address is now {headers['location']}, which isn't followed"
+    try:
+        body = parsed(refused.body)
+    except ValueError:  # a gateway's
+        return "", silent(status) if "html" in headers.get("content-type", "") else _text(refused.body) or silent(
+            status
+        )
+    fields = body if isinstance(body, Mapping) else {}
+    said = headers.get("x-amzn-errortype") or fields.get("__type") or fields.get("code") or fields.get("Code")
+    code = said.partition(":")[0].rpartition("#")[2] if isinstance(said, str) else ""
+    return code, words(fields.get("message") or fields.get("Message")) or code or silent(status)
+
+
+def _text(body: bytes) -> str:
+    return words(body.decode("utf-8", "replace"))
+
+
+def _message(exception: BaseException) -> str:
+    name = type(exception).__name__
     if name in _ADVICE:
-        return "", _ADVICE[name]
+        return _ADVICE[name]
     if isinstance(exception, ImportError):
-        return "", lacks(exception, "bedrock")
-    if isinstance(exception, ValueError) and not _is_ours(exception):
-        return "", f"{name}: {without_quotes(words(str(exception)))}"  # of the header, which may be a secret
-    return "", described(exception) or name
+        return lacks(exception, "bedrock")
+    text = described(exception) or name
+    return without_quotes(text) if name == "HTTPClientError" else text  # of a header, which may be a secret

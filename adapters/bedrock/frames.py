@@ -12,9 +12,11 @@ from struct import Struct
 from typing import Final
 from zlib import crc32
 
+from ..http.bounds import BOUNDS, TooLarge
+
 _PRELUDE: Final = Struct(">III")
 _NUMBER: Final = Struct(">I")
-_LIMIT: Final = 24 * 1024 * 1024 + 128 * 1024  # as in botocore: a longer one isn't a frame
+_LIMIT: Final = 24 * 1024 * 1024 + 128 * 1024  # of botocore: a longer one isn't a frame
 _SIZES: Final[Mapping[int, int]] = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # of values that have one
 _BYTES, _STRING = 6, 7
 
@@ -26,10 +28,10 @@ class Corrupt(ValueError):
 class Frames:
     """Cuts a stream into frames, however its bytes fall."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_most")
 
-    def __init__(self) -> None:
-        self._held = b""
+    def __init__(self, most: int = BOUNDS.event) -> None:
+        self._held, self._most = b"", most
 
     @property
     def broken(self) -> bool:
@@ -37,7 +39,7 @@ class Frames:
         return bool(self._held)
 
     def feed(self, data: bytes) -> Iterator[tuple[Mapping[str, str], bytes]]:
-        """The headers and the payload of each frame that is whole now. Raises `Corrupt`."""
+        """The headers and the payload of each frame that is whole now. Raises `Corrupt`, or `TooLarge` for one."""
         if self._held:
             data = self._held + data
         at, end = 0, len(data)
@@ -50,6 +52,8 @@ class Frames:
                     )
                 if not 16 + headers <= length <= _LIMIT:
                     raise Corrupt(f"a frame of {length} bytes with {headers} bytes of headers can't be")
+                if length > self._most:
+                    raise TooLarge("an event of the stream", self._most, "event")
                 if end - at < length:
                     break
                 body = at + length - 4

@@ -1,48 +1,41 @@
-"""`AmazonBedrockModel`: whatever model Amazon Bedrock serves, over its Converse API, by boto3.
+"""`AmazonBedrockModel`: whatever model Amazon Bedrock serves, over its Converse API.
 
-The SDK gives the client: credentials, regions, signatures, the checks of every request, connections, errors. Its calls
-block, and so run in the model's own threads. The frames of a stream are read here (`frames`), which costs a
-fraction of what the SDK's own reader does.
+botocore says where the service is and how requests are signed, and finds the credentials. The request, the answer and
+the frames of a stream are ours, and our transport carries them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import inspect
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from functools import partial
-from typing import Any, Final, Unpack
+from collections.abc import Iterator
+from typing import Any, Unpack
 
 import attrs
 
 from ...domain.capability import Capabilities
-from ...domain.error import ErrorKind, ModelError, Sent
-from ...domain.event import Event
 from ...domain.facts import bedrock_max_stops
 from ...domain.request import Request
-from ...domain.response import Response
-from ..http.arguments import address, check_alone
-from ..http.exchange import Exchange
-from ..http.http_errors import Unwritable
 from ..http.model import ApiModel
 from ..http.settings import ApiArguments, constructor
+from ..http.transport import Transport
 from ..process.per_process import PerProcess
-from ..process.secret import Env, revealed, secrets_in
-from .answer import Arriving, Reported, decode, decode_event
-from .client import connect
+from ..process.secret import revealed, secrets_in
+from ..process.thread import Threads
+from .answer import decode, decode_event
+from .client_call import ClientExchange
 from .errors import translate
-from .frames import Frames
-from .live_call import LiveCall
+from .exchange import BedrockExchange, WireExchange
 from .request import encode
-from .sdk import answered, keys, pieces, raw, watched
-from .threads import Threads, chunks_in_thread, in_thread
+from .sdk import Connection, connect
+from .settings import Key, check_arguments, seconds
 
 __all__ = ["AmazonBedrockModel", "AmazonBedrockServerModel", "decode", "decode_event", "encode", "translate"]
 
-Key = str | Env
 
-_LONGEST: Final = 2e6  # seconds: the system counts milliseconds, in 32 bits
-_PATIENCE: Final = 0.05  # seconds for the end of a stream to come after its last event
+def _threads(self: Any) -> Threads:
+    """As many as the injected client has connections, where that can be told."""
+    config = getattr(getattr(self._client, "meta", None), "config", None)
+    return Threads("modelport-bedrock", getattr(config, "max_pool_connections", 10))
 
 
 @attrs.frozen(init=False, kw_only=True, repr=False)
@@ -51,10 +44,11 @@ class AmazonBedrockModel(ApiModel):
 
     `model_id` is a model, an inference profile or an ARN. Keyword arguments that aren't named here are options of every
     call (`temperature=0.2`): Converse's own members (`guardrailConfig`, `requestMetadata`, ...) go to their places, and
-    what neither knows to the model (`thinking={...}`). Without keys boto3 finds its own, in its own order; `api_key` is
-    a Bedrock API key, sent as a bearer token. `timeout` is how many seconds the service may be silent; connecting gets
-    5 of them. At most `max_concurrency` calls run at once, each in a thread, and the others wait. A `session` or a
-    `client` of boto3 is used as it is, and stays so: the model uses a twin of the client, which doesn't retry.
+    what neither knows to the model (`thinking={...}`). Without keys botocore finds its own, in its own order; `api_key`
+    is a Bedrock API key, sent as a bearer token. `timeout` is how many seconds the service may be silent; connecting
+    gets 5 of them. `session` is a `boto3.Session` of yours, and `transport` an `HttpTransport` with a proxy,
+    certificates or bounds of its own. A `client` of boto3 that is passed in is used as it is, in threads, but for its
+    retries.
 
     >>> AmazonBedrockModel("us.amazon.nova-lite-v1:0", temperature=0.2).options
     {'temperature': 0.2}
@@ -63,19 +57,14 @@ class AmazonBedrockModel(ApiModel):
     region_name: str | None
     profile_name: str | None
     endpoint_url: str | None
-    max_concurrency: int
     _aws_access_key_id: Key | None = attrs.field(repr=False)
     _aws_secret_access_key: Key | None = attrs.field(repr=False)
     _aws_session_token: Key | None = attrs.field(repr=False)
     _api_key: Key | None = attrs.field(repr=False)
     _session: Any = attrs.field(repr=False)
-    _clients: PerProcess[Any] = attrs.field(init=False, eq=False, repr=False, factory=PerProcess)
-    _threads: Threads = attrs.field(
-        init=False,
-        eq=False,
-        repr=False,
-        default=attrs.Factory(lambda self: Threads("modelport-bedrock", self.max_concurrency), True),
-    )
+    _transport: Transport | None
+    _connections: PerProcess[Connection] = attrs.field(init=False, eq=False, repr=False, factory=PerProcess)
+    _threads: Threads = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(_threads, True))
 
     @constructor
     def __init__(
@@ -90,33 +79,22 @@ class AmazonBedrockModel(ApiModel):
         aws_session_token: Key | None = None,
         api_key: Key | None = None,
         session: Any = None,
-        max_concurrency: int = 64,
+        transport: Transport | None = None,
         **more: Unpack[ApiArguments],
     ) -> None:
-        where = "AmazonBedrockModel"
-        timeout, client = more.get("timeout"), more.get("client")
-        if timeout is not None and not isinstance(timeout, (int, float)):
-            raise ValueError(f"{where}: timeout is a positive number of seconds, or None, not {timeout!r}")
-        if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
-            raise ValueError(f"{where}: max_concurrency is a whole number of calls from 1 on, not {max_concurrency!r}")
-        keys = {
+        own: dict[str, Any] = {
+            "region_name": region_name,
+            "profile_name": profile_name,
+            "endpoint_url": endpoint_url,
             "aws_access_key_id": aws_access_key_id,
             "aws_secret_access_key": aws_secret_access_key,
             "aws_session_token": aws_session_token,
+            "api_key": api_key,
+            "session": session,
+            "transport": transport,
         }
-        _check_keys(where, keys, api_key)
-        if api_key is not None and (endpoint_url or "").lower().startswith("http:"):
-            raise ValueError(f"{where}: api_key is a bearer token, which anybody could read on its way; use https://")
-        who = {"profile_name": profile_name, "api_key": api_key}
-        own = {"session": session, "region_name": region_name, "endpoint_url": endpoint_url, **keys, **who}
-        if client is not None:
-            _check_own(where, "client", client, "converse", "converse_stream")
-            check_alone(where, "client", {**own, "client_kwargs": more.get("client_kwargs")})
-        if session is not None:
-            _check_own(where, "session", session, "client")
-            check_alone(where, "session", who)
-        address(endpoint_url, f"{where}: endpoint_url", example="http://127.0.0.1:4566", instead="")
-        self._set(more, model_id=model_id, max_concurrency=max_concurrency, **own)
+        check_arguments(own, more)
+        self._set(more, model_id=model_id, **own)
 
     def _assumed(self) -> Capabilities:
         stops = bedrock_max_stops(self.base_model or self.model_id)
@@ -127,15 +105,14 @@ class AmazonBedrockModel(ApiModel):
         """The name in the ledger of attempts."""
         return "bedrock"
 
-    def _exchange(self, request: Request) -> _Exchange:
-        return _Exchange(self, request)
+    def _exchange(self, request: Request) -> BedrockExchange:
+        return WireExchange(self, request) if self._client is None else ClientExchange(self, request)
 
-    def _connected(self) -> Any:
-        return self._clients.get(self._connect)
+    def _connected(self) -> Connection:
+        """How calls are made in this process. It takes a while the first time, and raises what boto3 raises."""
+        return self._connections.get(self._connect)
 
-    def _connect(self) -> Any:
-        if self._client is not None:
-            return watched(self._client, self.max_concurrency)
+    def _connect(self) -> Connection:
         arguments = {
             "region_name": self.region_name,
             "endpoint_url": self.endpoint_url,
@@ -144,15 +121,14 @@ class AmazonBedrockModel(ApiModel):
             "aws_session_token": self._aws_session_token,
             **self._client_kwargs,
         }
-        made = connect(
+        return connect(
             self._session,
             self.profile_name,
-            self._api_key,
+            revealed(self._api_key),
             arguments,
-            timeout=_seconds(self.timeout),
-            threads=self.max_concurrency,
+            timeout=seconds(self.timeout),
+            transport=self._transport,
         )
-        return watched(made, self.max_concurrency)
 
     def _secrets(self) -> Iterator[object]:
         given = (self._api_key, self._aws_secret_access_key, self._aws_session_token, self._aws_access_key_id)
@@ -162,110 +138,5 @@ class AmazonBedrockModel(ApiModel):
         yield from secrets_in((self._client_kwargs, self.options))
 
 
-AmazonBedrockServerModel = AmazonBedrockModel  # its older name
-
-
-class _Exchange(Exchange):
-    """One call of boto3, in a thread of the model's own."""
-
-    arriving: Arriving
-    cut_off = "the stream ended without a stop reason"
-
-    def __init__(self, model: AmazonBedrockModel, request: Request) -> None:
-        self._model, self._request, self._call = model, request, LiveCall()
-        self.arriving = Arriving(request.stop_sequences, model.model_id)
-        self._frames = Frames()
-
-    async def answer(self) -> Response:
-        model, arguments = self._model, self._arguments(stream=False)
-        answer = await in_thread(model._threads, self._call, partial(self._converse, arguments))
-        return decode(answer, self._request.stop_sequences, model.model_id)
-
-    def chunks(self) -> AsyncGenerator[Any]:
-        arguments = self._arguments(stream=True)
-        return chunks_in_thread(self._model._threads, self._call, partial(self._converse_stream, arguments))
-
-    def read(self, chunk: Any) -> Iterator[Event]:
-        for name, value in read(self._frames, chunk) if isinstance(chunk, bytes) else chunk.items():
-            yield from decode_event(name, value, self.arriving)
-            if self.arriving.draft.stopped_by is not None:
-                return
-
-    def finish(self) -> list[Event]:
-        self.arriving.request_id = self._call.headers.get("x-amzn-requestid")
-        return self.arriving.finish()
-
-    def translated(self, error: Exception) -> ModelError:
-        call, model = self._call, self._model
-        held = keys(model._clients.known())
-        secrets = None if held is None else (*model._secrets(), *held)
-        failure = translate(error, model_id=model.model_id, headers=call.headers, secrets=secrets)
-        if call.asked and failure.kind is ErrorKind.CONNECTION:  # TLS that broke later on
-            return attrs.evolve(failure, kind=ErrorKind.INTERRUPTED, sent=Sent.PERHAPS)
-        return failure
-
-    def _arguments(self, *, stream: bool) -> dict[str, Any]:
-        """The arguments of the SDK's call; a timeout of its own goes to the call in progress."""
-        model = self._model
-        request, options = model._prepared(self._request, {})
-        if "timeout" in options:
-            self._call.timeout = _seconds(options["timeout"])
-            options = {name: value for name, value in options.items() if name != "timeout"}
-        return encode(request, model.model_id, options, max_stops=model.capabilities.max_stops, stream=stream)
-
-    def _converse(self, arguments: dict[str, Any]) -> Any:
-        client = self._model._connected()
-        return answered(client, client.converse(**arguments))
-
-    def _converse_stream(self, arguments: dict[str, Any], give: Callable[[Any], None]) -> None:
-        client = self._model._connected()
-        stream = answered(client, client.converse_stream(**arguments))["stream"]
-        beneath = raw(stream)
-        try:
-            for piece in stream if beneath is None else pieces(beneath):
-                give(piece)
-                if self._call.hung_up:
-                    return
-        finally:
-            getattr(stream, "close", bool)()
-
-
-def read(frames: Frames, chunk: bytes) -> Iterator[tuple[str, Any]]:
-    """The names and the values of the events that these bytes complete. Raises `Corrupt` or `Reported`."""
-    import orjson
-
-    for headers, payload in frames.feed(chunk):
-        name = headers.get(":event-type")
-        if name is not None:
-            yield name, orjson.loads(payload)
-        elif headers.get(":message-type") == "error":
-            raise Reported(headers.get(":error-code", "error"), headers.get(":error-message", ""))
-        else:
-            code = headers.get(":exception-type", "exception")
-            with contextlib.suppress(ValueError, AttributeError):
-                raise Reported(code, orjson.loads(payload).get("message", ""))
-            raise Reported(code, payload.decode("utf-8", "replace"))
-
-
-def _seconds(timeout: Any) -> float | None:
-    if timeout is None or isinstance(timeout, (int, float)) and timeout > 0:
-        return None if timeout is None else min(timeout, _LONGEST)
-    raise Unwritable(f"options: timeout is a positive number of seconds, or None, not {timeout!r}")
-
-
-def _check_keys(where: str, keys: Mapping[str, Key | None], api_key: Key | None) -> None:
-    given = [name for name, key in keys.items() if key is not None]
-    for name, key in {**keys, "api_key": api_key}.items():
-        if key is not None and (not isinstance(key, (str, Env)) or not key):
-            raise TypeError(f"{where}: {name} is text or Env('NAME'), not {type(key).__name__}")
-    if given and api_key is not None:
-        raise ValueError(f"{where}: api_key is sent in place of {', '.join(given)}; keep one of the two")
-    if (keys["aws_access_key_id"] is None) != (keys["aws_secret_access_key"] is None) or given == ["aws_session_token"]:
-        raise ValueError(f"{where}: aws_access_key_id and aws_secret_access_key go together")
-
-
-def _check_own(where: str, name: str, value: Any, *members: str) -> None:
-    methods = [getattr(value, member, None) for member in members]
-    if not all(map(callable, methods)) or any(map(inspect.iscoroutinefunction, methods)):
-        what = "a boto3.Session" if name == "session" else "boto3's client of bedrock-runtime"
-        raise TypeError(f"{where}: {name}= takes {what}, not {type(value).__name__}")
+AmazonBedrockServerModel = AmazonBedrockModel
+"""An older name."""

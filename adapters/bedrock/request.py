@@ -1,8 +1,8 @@
 """The question on Bedrock's wire: a `Request` as the arguments of boto3's `converse` and `converse_stream`.
 
-It is pure, and knows no SDK; botocore checks what it makes against the service's own model. What a message or a tool
-looks like there is remembered for as long as it lives, so a growing conversation encodes only what is new. What the
-domain has no word for travels in `metadata["bedrock"]`: `signature`, `redactedContent` (base64), `cachePoint`,
+It is pure, and knows no SDK; the tests have botocore check it against its model of the service. What a message or a
+tool looks like there is remembered for as long as it lives, so a growing conversation encodes only what is new. What
+the domain has no word for travels in `metadata["bedrock"]`: `signature`, `redactedContent` (base64), `cachePoint`,
 `guardContent`, or a whole `block`.
 """
 
@@ -201,21 +201,11 @@ def _tool(tool: Tool) -> dict[str, Any]:
 # Messages
 
 
-class WireMessage(dict[str, Any]):
-    """A message on the wire. It stays as it is, so botocore need not check it again once it has."""
-
-    __slots__ = ("checked",)
-
-    def __init__(self, role: str, content: list[dict[str, Any]]) -> None:
-        super().__init__(role=role, content=content)
-        self.checked = False
-
-
 class _Wire(NamedTuple):
     """A message on the wire: its side, itself, and the names of the documents in it."""
 
     side: str
-    message: WireMessage
+    message: dict[str, Any]
     documents: tuple[str, ...]
 
 
@@ -295,7 +285,7 @@ def _wire(message: Message, where: str) -> _Wire:
     side = message.role.value if message.role is not Role.TOOL else "user"
     inner = [*blocks, *(each for block in blocks for each in block.get("toolResult", {}).get("content", ()))]
     names = tuple(block["document"]["name"] for block in inner if "document" in block)
-    return _Wire(side, WireMessage(side, blocks), names)
+    return _Wire(side, {"role": side, "content": blocks}, names)
 
 
 def own(value: Message | Part) -> Mapping[str, Any]:

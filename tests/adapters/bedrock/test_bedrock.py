@@ -1,10 +1,11 @@
-"""`AmazonBedrockModel` over real connections: its calls, its threads, and what it leaves behind."""
+"""`AmazonBedrockModel` over real connections: its calls, their ends, and what it leaves behind."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from bedrock_wire import (
     ACCESS,
     BEGIN,
     HI,
+    KEYS,
     MODEL,
     STREAM,
     ask,
@@ -26,10 +28,12 @@ from bedrock_wire import (
     heard,
     model,
     saying,
+    session,
     streamed,
     text_delta,
     whole,
 )
+from botocore.config import Config
 from laws import Case
 from loopback import Answer, Loopback, Script, Seen
 from paths import WIRES
@@ -39,8 +43,6 @@ from modelport.adapters import AmazonBedrockModel, AmazonBedrockServerModel
 from modelport.domain.message import Message, Text
 from modelport.domain.request import Request
 from modelport.domain.response import Response
-
-TOKEN = "bedrock-api-key-planted-0123456789"
 
 
 def test_the_snippet_of_the_page_works() -> None:
@@ -81,11 +83,11 @@ def test_content_is_flattened_where_that_was_asked() -> None:
         assert server.requests[-1].json["messages"] == [{"role": "user", "content": [{"text": "hi\nthere"}]}]
 
 
-# Threads
+# Connections
 
 
 def test_fifty_calls_of_half_a_second_take_no_more_than_three() -> None:
-    """In the loop's own pool, with six threads here, they would take more than four."""
+    """In the loop's own pool of threads, with six here, they would take more than four."""
 
     def slow(seen: Seen) -> Answer:
         return Answer(headers={"content-type": "application/json"}, pieces=[b" ", whole().body], pause=0.25)
@@ -101,38 +103,93 @@ def test_fifty_calls_of_half_a_second_take_no_more_than_three() -> None:
         assert asyncio.run(main(model(server))) == ["Hello!"] * 50
 
 
-def test_threads_are_named_and_bounded_and_the_rest_waits() -> None:
-    names: set[str] = set()
+def test_calls_need_no_threads() -> None:
     before = set(threading.enumerate())
+    names: set[str] = set()
 
-    def slow(seen: Seen) -> Answer:
+    def look(seen: Seen) -> Answer:
         names.update(thread.name for thread in set(threading.enumerate()) - before)
         return Answer(headers={"content-type": "application/json"}, pieces=[whole().body], pause=0.01)
 
     async def main(made: AmazonBedrockModel) -> None:
+        (await made.generate(HI)).unwrap()  # the first one asks botocore
+        names.clear()
         calls: list[Any] = [made.generate(HI) for _ in range(6)] + [heard(made.stream(HI)) for _ in range(6)]
         await asyncio.gather(*calls)
 
-    with Loopback(slow) as server:
-        asyncio.run(main(model(server, max_concurrency=3)))
-        assert len(server.requests) == 12
-    assert names - {"loopback"} == {f"modelport-bedrock_{number}" for number in range(3)}
+    with Loopback(look) as server:
+        asyncio.run(main(model(server)))
+        assert len(server.requests) == 13
+    assert names == {"loopback"}
 
 
-def test_a_waiting_call_that_is_cancelled_is_never_sent() -> None:
+class SlowSession:
+    """A session that takes its time to make a client."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def client(self, *args: Any, **kwargs: Any) -> Any:
+        self.begun.set()
+        self.go_on.wait(10)
+        return session().client(*args, **kwargs)
+
+    def get_credentials(self) -> Any:
+        return session().get_credentials()
+
+
+def test_a_call_that_is_cancelled_before_it_is_signed_is_never_sent() -> None:
+    slow = SlowSession()
+
     async def main(made: AmazonBedrockModel) -> None:
         first = asyncio.ensure_future(made.generate(HI))
+        await asyncio.to_thread(slow.begun.wait, 10)  # the loop goes on meanwhile
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        slow.go_on.set()
+        assert (await made.generate(HI)).unwrap().content == "Hello!"
+
+    with Loopback(whole()) as server:
+        asyncio.run(main(model(server, session=slow)))
+        assert len(server.requests) == 1
+
+
+def test_a_call_that_is_cancelled_in_the_tls_handshake_closes_its_connection() -> None:
+    greeted, gone = threading.Event(), threading.Event()
+
+    def serve() -> None:
+        with listening.accept()[0] as connection:
+            while connection.recv(65536):
+                greeted.set()
+            gone.set()
+
+    async def main(made: AmazonBedrockModel) -> None:
+        task = asyncio.ensure_future(made.generate(HI))
+        await asyncio.to_thread(greeted.wait, 10)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await asyncio.to_thread(gone.wait, 3)  # of 5 seconds that connecting may take
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        place = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        asyncio.run(main(AmazonBedrockModel(MODEL, endpoint_url=place, session=session(), **KEYS)))
+        thread.join()
+
+
+def test_a_cancelled_call_through_a_proxy_closes_its_connection() -> None:
+    async def main(made: AmazonBedrockModel) -> None:
+        task = asyncio.ensure_future(made.generate(HI))
         assert await asyncio.to_thread(server.until, lambda it: it.open == 1)
-        second = asyncio.ensure_future(made.generate(HI))
-        await asyncio.sleep(0)
-        for task in (second, first):
-            task.cancel()
-        await asyncio.gather(first, second, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         assert await asyncio.to_thread(server.until, lambda it: it.open == 0)
 
     with Loopback(Answer(0, then="stall")) as server:
-        asyncio.run(main(model(server, max_concurrency=1)))
-        assert len(server.requests) == 1
+        config = Config(proxies={"http": f"127.0.0.1:{server.port}"})
+        asyncio.run(main(model(server, endpoint_url="http://bedrock.invalid", client_kwargs={"config": config})))
+        assert server.requests[-1].path.startswith("http://bedrock.invalid/model/")
 
 
 def half(seen: Seen, **headers: str) -> Answer:
@@ -226,7 +283,7 @@ def test_a_stream_that_doesnt_end_after_its_last_event_is_not_waited_for() -> No
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_has_a_client_and_threads_of_its_own() -> None:
+def test_a_forked_child_has_connections_of_its_own() -> None:
     with Loopback(saying("Hello")) as server:
         made = model(server)
         assert asyncio.run(made.generate(HI)).unwrap().content == "Hello"
@@ -236,12 +293,12 @@ def test_a_forked_child_has_a_client_and_threads_of_its_own() -> None:
             os._exit(0 if good else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert asyncio.run(made.generate(HI)).unwrap().content == "Hello"
-        assert server.connections == 2
+        assert server.connections == 3  # one for each event loop
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "over TLS"])
 def test_calls_that_are_cancelled_never_disturb_others(secure: bool) -> None:
-    """Their connections may serve others by the time that they are hung up."""
+    """Their connections may have been meant to serve others."""
     chance = random.Random(7)
 
     async def main(made: AmazonBedrockModel) -> tuple[list[str], int]:
@@ -262,7 +319,7 @@ def test_calls_that_are_cancelled_never_disturb_others(secure: bool) -> None:
         return [str(outcome) for outcome in outcomes if not isinstance(outcome, asyncio.CancelledError)], cancelled
 
     with Loopback(saying("Hello there")) as server, secured(server, secure) as place:
-        good, cancelled = asyncio.run(main(model(server, max_concurrency=16, **place)))
+        good, cancelled = asyncio.run(main(model(server, **place)))
         assert server.until(lambda it: it.open == 0)
     assert set(good) == {"Hello there"}
     assert len(good) + cancelled == 100

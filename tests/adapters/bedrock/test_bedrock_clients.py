@@ -7,12 +7,14 @@ import copy
 import json
 import pickle
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import attrs
 import boto3
+import botocore.session
 import pytest
 from bedrock_tls import secured
 from bedrock_wire import (
@@ -36,11 +38,13 @@ from bedrock_wire import (
     whole,
 )
 from botocore.config import Config
+from botocore.tokens import DeferredRefreshableToken, FrozenAuthToken
 from loopback import Answer, Loopback
 
 from modelport import Capabilities, Env, Failed, TextDelta, from_dict, to_dict
 from modelport.adapters import AmazonBedrockModel
-from modelport.domain.message import Message, ToolCall
+from modelport.adapters.http.http_transport import HttpTransport
+from modelport.domain.message import Message
 from modelport.domain.request import Request
 from modelport.domain.response import Response
 
@@ -121,16 +125,16 @@ def test_a_tool_that_reads_along_sees_every_event() -> None:
     assert (last.error.kind, last.error.code, last.error.message) == ("rate_limited", "throttlingException", "slow")
 
 
-def test_botocore_names_the_place_that_it_refuses_though_it_has_checked_the_rest_before() -> None:
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [({"requestMetadata": {"team": 7}}, "requestMetadata.team"), ({"serviceTier": {}}, 'serviceTier: "type"')],
+)
+def test_a_clients_own_checks_name_the_place_and_nothing_is_sent(options: dict[str, Any], place: str) -> None:
     with Loopback(whole()) as server:
-        made = model(server)
-        good, bad = Message("user", "hi"), Message("assistant", ToolCall("", "weather"))
-        for _ in range(2):
-            assert asyncio.run(made.generate(Request([good]))).unwrap().content == "Hello!"
-            found = asyncio.run(made.generate(Request([good, bad]))).failure()
-            assert (found.kind, found.sent) == ("invalid_request", "no")
-            assert "messages[1].content[0].toolUse.toolUseId" in found.message
-        assert len(server.requests) == 2
+        made = AmazonBedrockModel(MODEL, client=client(server), **options)
+        found = asyncio.run(made.generate(HI)).failure()
+        assert (found.kind, found.sent, server.requests) == ("invalid_request", "no", [])
+        assert place in found.message
 
 
 class Fake:
@@ -367,6 +371,201 @@ def test_keys_that_are_renewed_are_hidden_and_a_renewal_that_fails_is_an_error(
         assert len(server.requests) == 2
 
 
+class Login:
+    """Where botocore finds a token that is renewed, such as one of a login in the browser."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = list(tokens)
+        self.threads: list[str] = []
+
+    def load_token(self, **_: Any) -> Any:
+        return DeferredRefreshableToken("login", self.renew)
+
+    def renew(self) -> FrozenAuthToken:
+        self.threads.append(threading.current_thread().name)
+        token = self.tokens.pop(0) if len(self.tokens) > 1 else self.tokens[0]
+        return FrozenAuthToken(token, datetime.now(UTC) + timedelta(seconds=30))
+
+
+def test_a_token_that_is_renewed_is_fetched_off_the_event_loop_and_hidden() -> None:
+    login = Login("planted-token-0001", "planted-token-0002", "planted-token-0003")
+    inner = botocore.session.Session()
+    inner.register_component("token_provider", login)
+    with Loopback(lambda seen: error(403, "AccessDeniedException", seen.headers["authorization"])) as server:
+        with secured(server) as place:
+            place["client_kwargs"]["config"] = Config(auth_scheme_preference="httpBearerAuth")
+            made = AmazonBedrockModel(
+                MODEL, session=boto3.Session(botocore_session=inner), region_name="us-east-1", **place
+            )
+            found = [asyncio.run(made.generate(HI)).failure() for _ in range(2)]
+        sent = [seen.headers["authorization"] for seen in server.requests]
+    assert all(header.startswith("Bearer planted-token-000") for header in sent)
+    assert [each.message for each in found] == ["Bearer ***"] * 2
+    assert set(login.threads) == {"modelport-bedrock"}
+
+
+def test_a_token_of_the_environment_is_sent_over_tls_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", TOKEN)
+    with Loopback(error(403, "AccessDeniedException", f"no such key: {TOKEN}")) as server:
+        plain = AmazonBedrockModel(
+            MODEL, endpoint_url=f"http://127.0.0.1:{server.port}", region_name="us-east-1", session=boto3.Session()
+        )
+        refused = asyncio.run(plain.generate(HI)).failure()
+        assert (refused.sent, server.requests) == ("no", [])
+        assert "requires an HTTPS endpoint" in refused.message
+        with secured(server) as place:
+            found = asyncio.run(AmazonBedrockModel(MODEL, region_name="us-east-1", **place).generate(HI)).failure()
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert found.message == "no such key: ***"
+
+
+def test_an_api_key_is_not_sent_to_an_address_of_the_environment_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Loopback(whole()) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{server.port}/")
+        found = asyncio.run(AmazonBedrockModel(MODEL, api_key=TOKEN, region_name="us-east-1").generate(HI)).failure()
+        assert (found.kind, found.sent, server.requests) == ("invalid_request", "no", [])
+    assert "use https://" in found.message
+
+
+def test_credentials_that_come_later_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    with Loopback(whole()) as server:
+        made = AmazonBedrockModel(MODEL, endpoint_url=f"http://127.0.0.1:{server.port}", region_name="us-east-1")
+        assert asyncio.run(made.generate(HI)).failure().kind == "authentication"
+        (tmp_path / "credentials").write_text(
+            f"[default]\naws_access_key_id={ACCESS}\naws_secret_access_key={SECRET}\n"
+        )
+        assert asyncio.run(made.generate(HI)).unwrap().content == "Hello!"
+
+
+# Places and connections
+
+
+@pytest.mark.parametrize(
+    ("fields", "variables", "address"),
+    [
+        ({}, {"AWS_DEFAULT_REGION": "eu-west-3"}, "https://bedrock-runtime.eu-west-3.amazonaws.com"),
+        ({"region_name": "us-gov-west-1"}, {}, "https://bedrock-runtime.us-gov-west-1.amazonaws.com"),
+        ({"region_name": "cn-north-1"}, {}, "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"),
+        ({"region_name": "x", "endpoint_url": "http://h:1/p/"}, {}, "http://h:1/p"),
+        ({"region_name": "x"}, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "http://h:2"}, "http://h:2"),
+        (
+            {"region_name": "us-east-1"},
+            {"AWS_USE_FIPS_ENDPOINT": "true"},
+            "https://bedrock-runtime-fips.us-east-1.amazonaws.com",
+        ),
+        (
+            {"region_name": "us-east-1", "client_kwargs": {"config": Config(use_dualstack_endpoint=True)}},
+            {},
+            "https://bedrock-runtime.us-east-1.api.aws",
+        ),
+    ],
+)
+def test_botocore_says_where_the_service_is(
+    fields: dict[str, Any], variables: dict[str, str], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    keys = {"aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET}
+    connection = AmazonBedrockModel(MODEL, **keys, **fields)._connected()
+    post, _ = connection.sign("/model/m/converse", b"{}", stream=False)
+    assert post.address == f"{address}/model/m/converse"
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, HttpTransport()),
+        ({"proxies": {}}, HttpTransport(proxy=False)),
+        ({"proxies": {"https": "proxy:3128"}}, HttpTransport(proxy=False)),
+        ({"proxies": {"http": "//proxy:3128"}}, HttpTransport(proxy="http://proxy:3128")),
+        ({"proxies": {"http": "https://proxy:3128"}}, HttpTransport(proxy="https://proxy:3128")),
+        ({"client_cert": "me.pem"}, HttpTransport(certificate="me.pem")),
+        ({"client_cert": ("me.pem", "key.pem")}, HttpTransport(certificate=("me.pem", "key.pem"))),
+    ],
+)
+def test_boto3s_proxies_and_certificates_are_the_transports(
+    config: dict[str, Any], expected: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    made = AmazonBedrockModel(MODEL, endpoint_url="http://h:1", client_kwargs={"config": Config(**config)}, **KEYS)
+    assert made._connected().transport == expected
+
+
+def test_certificates_to_trust_are_boto3s_and_a_transport_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert AmazonBedrockModel(
+        MODEL, client_kwargs={"verify": "ca.pem"}, **KEYS
+    )._connected().transport == HttpTransport(ca="ca.pem")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "aws.pem")
+    assert AmazonBedrockModel(MODEL, **KEYS)._connected().transport == HttpTransport(ca="aws.pem")
+    assert AmazonBedrockModel(MODEL, client_kwargs={"verify": True}, **KEYS)._connected().transport == HttpTransport()
+    own = HttpTransport(idle=1.0)
+    assert AmazonBedrockModel(MODEL, transport=own, **KEYS)._connected().transport is own
+
+
+def test_boto3s_timeouts_are_the_calls() -> None:
+    def timeouts(**fields: Any) -> tuple[float | None, float | None]:
+        found = AmazonBedrockModel(MODEL, **KEYS, **fields)._connected().timeouts
+        return found.connect, found.silence
+
+    assert timeouts() == (5.0, 600.0)
+    assert timeouts(timeout=2) == (2, 2)
+    assert timeouts(timeout=None) == (5.0, None)
+    assert timeouts(client_kwargs={"config": Config(connect_timeout=1, read_timeout=9)}) == (1, 9)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "says"),
+    [
+        ({"colour": "red"}, "boto3's client can't be made: "),
+        ({"endpoint_url": "nowhere"}, "boto3's client can't be made: Invalid endpoint: nowhere"),
+    ],
+)
+def test_what_boto3_refuses_is_a_bad_request(kwargs: dict[str, Any], says: str) -> None:
+    found = asyncio.run(AmazonBedrockModel(MODEL, client_kwargs=kwargs, **KEYS).generate(HI)).failure()
+    assert (found.kind, found.sent) == ("invalid_request", "no")
+    assert says in found.message
+
+
+def test_a_region_that_is_none_is_botocores_to_refuse() -> None:
+    found = asyncio.run(AmazonBedrockModel(MODEL, **{**KEYS, "region_name": "not a region"}).generate(HI)).failure()
+    assert (found.kind, found.sent) == ("not_found", "no")
+
+
+def test_a_sessions_configuration_is_used_and_what_has_no_effect_is_refused() -> None:
+    inner = botocore.session.Session()
+    inner.set_default_client_config(Config(user_agent_extra="my-app/2"))
+    with Loopback(whole()) as server:
+        assert isinstance(ask(server, session=boto3.Session(botocore_session=inner)), Response)
+        assert "my-app/2" in server.requests[0].headers["user-agent"]
+        inner.set_default_client_config(Config(tcp_keepalive=True))
+        found = failed(server, session=boto3.Session(botocore_session=inner))
+        assert (found.kind, found.sent, len(server.requests)) == ("invalid_request", "no", 1)
+    assert "the configuration of boto3: tcp_keepalive has no effect here" in found.message
+
+
+def test_what_a_sessions_owner_hooked_into_it_runs_for_each_call() -> None:
+    inner = botocore.session.Session()
+    seen: list[str] = []
+
+    def mark(request: Any, operation_name: str, **_: Any) -> None:
+        seen.append(operation_name)
+        request.headers["x-team"] = "a"
+
+    inner.register("before-sign.bedrock-runtime", mark)
+    with Loopback(saying("Hello")) as server:
+        made = model(server, session=boto3.Session(botocore_session=inner))
+        asyncio.run(made.generate(HI))
+        asyncio.run(heard(made.stream(HI)))
+        assert [each.headers["x-team"] for each in server.requests] == ["a", "a"]
+        assert "x-team" in server.requests[0].headers["authorization"]
+    assert seen == ["Converse", "ConverseStream"]
+
+
 # Values
 
 
@@ -385,7 +584,6 @@ def test_a_model_goes_into_a_dict_and_back_without_its_secrets(monkeypatch: pyte
         endpoint_url="http://127.0.0.1:4566",
         aws_access_key_id=Env("A_KEY"),
         aws_secret_access_key=SECRET,
-        max_concurrency=8,
         requests_per_minute=60,
         custom_role_conversions={"system": "user"},
         temperature=0.2,
@@ -396,7 +594,7 @@ def test_a_model_goes_into_a_dict_and_back_without_its_secrets(monkeypatch: pyte
     again = from_dict(json.loads(json.dumps(written)))
     assert isinstance(again, AmazonBedrockModel)
     assert to_dict(again) == written
-    assert (again.region_name, again.endpoint_url, again.max_concurrency) == ("us-east-1", "http://127.0.0.1:4566", 8)
+    assert (again.region_name, again.endpoint_url) == ("us-east-1", "http://127.0.0.1:4566")
     assert again.options == made.options
     with Loopback(whole()) as server:
         monkeypatch.setenv("A_KEY", ACCESS)
@@ -415,8 +613,21 @@ def test_how_many_stops_it_takes_goes_by_the_model_and_can_be_said() -> None:
         ({"model_id": ""}, "model_id"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": "soon"}, "timeout is a positive number of seconds"),
-        ({"max_concurrency": 0}, "max_concurrency"),
-        ({"max_concurrency": True}, "max_concurrency"),
+        ({"max_concurrency": 8}, "no max_concurrency, since calls need no threads; with_concurrency(...)"),
+        ({"client": Fake(), "timeout": 5}, "client= brings its own timeout"),
+        ({"client": Fake(), "transport": HttpTransport()}, "client= brings its own transport"),
+        ({"client_kwargs": {"verify": False}}, "verify=False isn't possible; verify='ca.pem'"),
+        ({"client_kwargs": {"config": Config(tcp_keepalive=True)}}, "config: tcp_keepalive has no effect here"),
+        (
+            {"client_kwargs": {"config": Config(proxies_config={"proxy_ca_bundle": "x"})}},
+            "config: proxies_config has no",
+        ),
+        ({"client_kwargs": {"region_name": "x"}, "region_name": "y"}, "region_name stands in client_kwargs too"),
+        ({"client_kwargs": {"verify": "x"}, "transport": HttpTransport()}, "transport= brings its own verify"),
+        (
+            {"client_kwargs": {"config": Config(proxies={}, client_cert="x")}, "transport": HttpTransport()},
+            "transport= brings its own config.proxies, config.client_cert",
+        ),
         ({"endpoint_url": "localhost"}, "endpoint_url is an address"),
         ({"endpoint_url": "http://u:p@127.0.0.1/"}, "no password"),
         ({"endpoint_url": "http://[::1"}, "endpoint_url is an address"),

@@ -34,6 +34,8 @@ from loopback import Answer, Loopback, body
 
 from modelport.adapters.bedrock.errors import CODES, kind_of, translate
 from modelport.adapters.bedrock.model import AmazonBedrockModel
+from modelport.adapters.http.bounds import Bounds
+from modelport.adapters.http.http_transport import HttpTransport
 from modelport.domain.error import ModelError
 from modelport.domain.response import Response
 
@@ -171,7 +173,7 @@ damaged[-6] ^= 1
         (streamed(*PARTIAL), "interrupted", "the stream ended without a stop reason"),
         (streamed(*PARTIAL, ending()[1]), "interrupted", "the stream ended without a stop reason"),
         (streamed(*PARTIAL, text_delta("!")[:30]), "interrupted", "the stream ended without a stop reason"),
-        (streamed(*PARTIAL, then="cut"), "interrupted", "ended prematurely"),
+        (streamed(*PARTIAL, then="cut"), "interrupted", "not completed"),
         (streamed(*PARTIAL, then="reset"), "interrupted", "reset"),
         (streamed(*PARTIAL, bytes(damaged)), "malformed_response", "its checksum is wrong"),
         (streamed(*PARTIAL, frame("contentBlockDelta", b"{nope")), "malformed_response", "JSONDecodeError"),
@@ -251,8 +253,37 @@ def test_a_gateways_refusal_goes_by_its_status() -> None:
     with Loopback(Answer(503, HTML, b"<html>bad gateway</html>")) as server:
         found = failed(server)
         assert (found.kind, found.status, found.code) == ("overloaded", 503, None)
-        server.script = [Answer(302, {"location": "http://127.0.0.1:9/"})]
-        assert (failed(server).kind, failed(server).message) == ("not_found", "HTTP status 302, and nothing else")
+        assert found.message == "HTTP status 503, and nothing else"
+
+
+def test_a_redirect_is_refused_with_the_address_that_it_names() -> None:
+    with Loopback(Answer(302, {"location": "http://127.0.0.1:9/"})) as server:
+        found = failed(server)
+    said = "HTTP status 302: the address is now http://127.0.0.1:9/, which isn't followed"
+    assert (found.kind, found.message) == ("not_found", said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "message"),
+    [
+        (
+            body({"message": "no"}, 400, x_amzn_ErrorType="ValidationException:http://internal/"),
+            "ValidationException",
+            "no",
+        ),
+        (body({"__type": "com.amazon#ValidationException", "Message": "no"}, 400), "ValidationException", "no"),
+        (body({"code": "ValidationException"}, 400), "ValidationException", "ValidationException"),
+        (body({"Code": 7, "message": 5}, 400), None, "5"),
+        (Answer(400, {}, b"upstream said no"), None, "upstream said no"),
+        (Answer(400), None, "HTTP status 400, and nothing else"),
+    ],
+)
+def test_the_word_of_a_refusal_stands_in_a_header_or_in_its_body(
+    answer: Answer, code: str | None, message: str
+) -> None:
+    with Loopback(answer) as server:
+        found = failed(server)
+    assert (found.kind, found.code, found.message) == ("invalid_request", code, message)
 
 
 def test_silence_is_a_timeout() -> None:
@@ -310,12 +341,26 @@ def test_what_is_missing_says_how_to_give_it(monkeypatch: pytest.MonkeyPatch) ->
     assert "nobodys" in found.message
 
 
-def test_an_option_that_botocore_refuses_is_a_bad_request_and_nothing_is_sent() -> None:
+def test_an_option_that_json_cant_hold_is_a_bad_request_and_nothing_is_sent() -> None:
     with Loopback(whole()) as server:
-        found = failed(server, max_tokens=5, requestMetadata={"team": 7})
+        found = failed(server, max_tokens=5, extra_body={"team": {1, 2}})
         assert (found.kind, found.sent) == ("invalid_request", "no")
-        assert "team" in found.message
+        assert "can't be written as JSON" in found.message
         assert server.requests == []
+
+
+def test_an_answer_that_doesnt_end_is_read_up_to_a_bound() -> None:
+    transport = HttpTransport(bounds=Bounds(answer=1000, event=300))
+    with Loopback(whole("x" * 2000)) as server:
+        found = failed(server, transport=transport)
+        server.script = [streamed(*PARTIAL, *[text_delta("x")] * 9)]
+        long = failed_stream(server, transport=transport)
+        server.script = [streamed(*PARTIAL, text_delta("x" * 300))]
+        large = failed_stream(server, transport=transport)
+    assert [found.kind, long.error.kind, large.error.kind] == ["malformed_response"] * 3
+    assert "the answer is larger than 1,000 bytes" in found.message
+    assert "the answer is larger than 1,000 bytes" in long.error.message
+    assert "an event of the stream is larger than 300 bytes" in large.error.message
 
 
 def test_what_the_model_doesnt_declare_is_unsupported_and_nothing_is_sent() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.adapters.bedrock.frames import Corrupt, Frames
+from modelport.adapters.http.bounds import TooLarge
 
 WHOLE = BEGIN + text_delta("좋아!") + refusal("throttlingException", "slow down") + b"".join(ending())
 
@@ -63,6 +64,11 @@ def test_a_byte_that_was_changed_is_never_taken_for_what_was_sent(at: int, by: i
 def test_what_is_no_event_stream_is_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt):
         list(Frames().feed(data))
+
+
+def test_a_frame_that_is_too_large_is_refused_as_soon_as_it_says_so() -> None:
+    with pytest.raises(TooLarge, match="an event of the stream is larger than 100 bytes"):
+        list(Frames(100).feed(text_delta("x" * 100)[:12]))
 
 
 def test_half_a_frame_is_known_to_be_half() -> None:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from modelport.adapters.bedrock import request as bedrock_request
 from modelport.adapters.bedrock.media import document_name
 from modelport.adapters.bedrock.request import Unwritable, encode
+from modelport.adapters.bedrock.rest_json import written
 from modelport.domain.capability import Unsupported
 from modelport.domain.message import Audio, Document, Image, Message, Reasoning, Text, ToolCall, ToolResult
 from modelport.domain.option import canonical, resolve
@@ -118,6 +119,29 @@ def test_botocore_admits_every_request(request: Request, stream: bool, max_stops
         stops = body.get("inferenceConfig", {}).get("stopSequences", ())
         assert max_stops is None or len(stops) <= max_stops
     assert request == before
+
+
+def botocores(arguments: dict[str, Any], stream: bool) -> tuple[str, Any]:
+    """The path and the body that botocore makes of the arguments."""
+    operation = service().operation_model("ConverseStream" if stream else "Converse")
+    made = create_serializer("rest-json", False).serialize_to_request(arguments, operation)
+    return made["url_path"], json.loads(made["body"])
+
+
+@given(values.requests | requests, st.booleans(), st.text(max_size=20).map("m{}".format))
+def test_a_request_is_written_as_botocore_writes_it(request: Request, stream: bool, model_id: str) -> None:
+    with contextlib.suppress(Unsupported, Unwritable):
+        arguments = encode(request, model_id, resolve(request.options), stream=stream)
+        path, body = written(arguments, stream=stream)
+        assert (path, json.loads(body)) == botocores(arguments, stream)
+
+
+def test_numbers_of_any_size_and_names_that_are_numbers_are_written_too() -> None:
+    options = {"extra_body": {"seed": 2**70, "logit_bias": {50256: -100}}}
+    _, body = written(encode(Request([Message("user", "좋아")]), MODEL, options), stream=False)
+    fields = json.loads(body)["additionalModelRequestFields"]
+    assert fields == {"seed": 2**70, "logit_bias": {"50256": -100}}
+    assert "좋아" in json.loads(body)["messages"][0]["content"][0]["text"]
 
 
 @given(values.requests | requests)
@@ -291,14 +315,14 @@ def test_a_cache_point_for_tools_is_left_out_where_there_are_none() -> None:
 
 def test_the_id_of_a_call_that_converse_wouldnt_take_is_another_for_the_call_and_its_result() -> None:
     """As another provider may have made it."""
-    ids = ["functions.weather:0", "a/b", "long" * 20 + "1", "long" * 20 + "2"]
+    ids = ["functions.weather:0", "", "a/b", "long" * 20 + "1", "long" * 20 + "2"]
     said = [Message("assistant", [ToolCall(id_, "weather") for id_ in ids])]
     said += [Message("tool", ToolResult(id_, "sunny")) for id_ in ids]
     calls, results = (message["content"] for message in sent(*said)["messages"])
     found = [block["toolUse"]["toolUseId"] for block in calls]
     assert found == [block["toolResult"]["toolUseId"] for block in results]
     assert found[0] == "functions.weather:0"
-    assert len(set(found)) == 4
+    assert len(set(found)) == 5
     assert all(id_.isalnum() and len(id_) == 64 for id_ in found[1:])
 
 
