@@ -49,6 +49,7 @@ from .domain.event import (
     settle as settle,
 )
 from .domain.forms.fingerprint import fingerprint as fingerprint
+from .domain.forms.markdown import as_markdown as as_markdown
 from .domain.forms.json_form import from_json as from_json, to_json as to_json
 from .domain.machines.allowance import Allowance as Allowance
 from .domain.machines.bounds import Bounds as Bounds

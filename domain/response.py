@@ -63,6 +63,11 @@ class Response:
     def __str__(self) -> str:
         return self.text
 
+    def _repr_markdown_(self) -> str:
+        from .forms.markdown import as_markdown
+
+        return as_markdown(self)
+
     @property
     def reasoning(self) -> str:
         """What the model thought before it answered."""

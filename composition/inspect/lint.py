@@ -22,6 +22,7 @@ from ..layers.hedge import Hedge
 from ..layers.rate_limit import RateLimit
 from ..layers.retry import Retry
 from ..layers.timeout import Timeout
+from ..show.table import table
 from ..stack.compose import describe
 from ..stack.policy import Decorated, is_unseen
 from ..stack.walk import below, first_leaf, leaves
@@ -41,11 +42,22 @@ class Finding:
         return f"{self.rule}: {self.where}: {self.message}; {self.fix}"
 
 
+class Findings(tuple[Finding, ...]):
+    """Findings, which a notebook shows as a table."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return "<p>no findings</p>"
+        return table(("rule", "where", "why", "fix"), [attrs.astuple(each) for each in self])
+
+
 Way = tuple[Any, ...]
 Rule = Callable[[Way], Iterator[Finding]]
 
 
-def lint(model: Model, *, needs: str | Iterable[str] = ()) -> tuple[Finding, ...]:
+def lint(model: Model, *, needs: str | Iterable[str] = ()) -> Findings:
     """What can't be meant in this stack, each finding once; `needs` are capabilities that requests will ask for.
 
     Raises ValueError for a capability that there isn't.
@@ -61,7 +73,7 @@ def lint(model: Model, *, needs: str | Iterable[str] = ()) -> tuple[Finding, ...
             raise ValueError(f"lint: needs: there is no capability {name!r}; there are {', '.join(FEATURES)}")
     ways = tuple(_ways(model))
     found = (finding for way in ways for rule in RULES for finding in rule(way))
-    return tuple(dict.fromkeys((*found, *_twice(ways), *_of_another_kind(model), *_lacking(ways, needed))))
+    return Findings(dict.fromkeys((*found, *_twice(ways), *_of_another_kind(model), *_lacking(ways, needed))))
 
 
 def _ways(model: Model) -> Iterator[Way]:

@@ -31,6 +31,7 @@ from ...domain.response import Response
 from ...domain.usage import Usage
 from ..layers.chaos import with_chaos
 from ..stack.compose import compose
+from .comparison import Comparison
 from .rehearsal import Rehearsed
 
 EVERYONE = "*"
@@ -84,6 +85,9 @@ class Simulation:
 
     def __str__(self) -> str:
         return compared({"stack": self})
+
+    def _repr_html_(self) -> str:
+        return compared({"stack": self})._repr_html_()
 
 
 def simulate(
@@ -183,7 +187,6 @@ def _cost(model_id: str | None, usage: Usage | None, prices: Mapping[str, Price]
     return 0.0 if usage is None or price is None else price.of(usage)
 
 
-_BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
 
 
@@ -198,20 +201,9 @@ def _shares(calls: list[tuple[float, bool]]) -> tuple[float, ...]:
     return tuple(good / number if number else 1.0 for good, number in zip(answered, asked, strict=True))
 
 
-def compared(simulations: Mapping[str, Simulation]) -> str:
-    """Several simulations in one table, and in one plot: the share of answered calls over time."""
-    rows = [
-        "| stack | answered | p50 | p95 | p99 | physical calls | cost | errors |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, of in simulations.items():
-        times = " | ".join(f"{of.percentile(share):.2f} s" for share in (0.5, 0.95, 0.99))
-        cost = "-" if of.usd is None else f"{of.usd:.4f} USD"
-        errors = ", ".join(f"{kind} {number}" for kind, number in of.errors.items()) or "none"
-        rows.append(f"| {name} | {of.success:.1%} | {times} | {of.physical_calls} | {cost} | {errors} |")
-    wide = max(map(len, simulations))
-    plot = [
-        f"{name:<{wide}} {''.join(_BARS[int(share * 7)] for share in of.share_by_time)}"
-        for name, of in simulations.items()
-    ]
-    return "\n".join([*rows, "", *plot])
+def compared(simulations: Mapping[str, Simulation]) -> Comparison:
+    """Several simulations as text: one table, and one plot of the share of answered calls over time.
+
+    A notebook shows the table with pictures: how long calls took, how many were answered over time, calls and cost.
+    """
+    return Comparison(simulations)

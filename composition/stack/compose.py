@@ -8,8 +8,9 @@ from itertools import count
 from typing import Any, Literal, overload
 
 from ...domain.model import Model
+from ..show.diagram import diagram
 from .policy import Decorated, Direct, P, is_unseen
-from .walk import below
+from .walk import below, name_of, tree
 
 Layer = Callable[[Model], Model]
 """Makes a better model of another one."""
@@ -65,18 +66,20 @@ def _expect_model(value: object, what: str) -> Model:
     return value
 
 
-def describe(model: Model, form: Literal["text", "mermaid"] = "text") -> str:
+def describe(model: Model, form: Literal["text", "mermaid", "svg"] = "text") -> str:
     """The stack as text, outermost first: a line for each policy, each candidate and each model.
 
-    As `mermaid` it is a diagram that documentation pages draw. Raises ValueError for another form.
+    As `mermaid` it is a diagram that documentation pages draw, as `svg` a picture. Raises ValueError for another form.
 
     >>> from modelport import ScriptedModel, with_retry
     >>> print(describe(compose(ScriptedModel("Hello!"), with_retry(attempts=2))))
     Retry(attempts=2)
     └─ ScriptedModel
     """
-    if form not in ("text", "mermaid"):
-        raise ValueError(f"describe: form is 'text' or 'mermaid', not {form!r}")
+    if form not in ("text", "mermaid", "svg"):
+        raise ValueError(f"describe: form is 'text', 'mermaid' or 'svg', not {form!r}")
+    if form == "svg":
+        return diagram(tree(model), alone=True)
     return "\n".join(_lines(model) if form == "text" else ("flowchart TD", *_nodes(model, count())))
 
 
@@ -86,7 +89,7 @@ def _nodes(model: Model, numbers: Iterator[int]) -> Iterator[str]:
         yield from _nodes(model.inner, numbers)
         return
     name = f"n{next(numbers)}"
-    label = repr(model.policy) if isinstance(model, Decorated) else _name(model)
+    label = repr(model.policy) if isinstance(model, Decorated) else name_of(model)
     left, right = ("[", "]") if isinstance(model, Decorated) else ("([", "])")
     yield f'    {name}{left}"{label.replace(chr(34), "#quot;")}"{right}'
     for number, inner in enumerate(below(model)):
@@ -98,7 +101,7 @@ def _nodes(model: Model, numbers: Iterator[int]) -> Iterator[str]:
 
 def _lines(model: Model) -> Iterator[str]:
     if not isinstance(model, Decorated):
-        yield _name(model)
+        yield name_of(model)
         return
     if is_unseen(model):
         yield from _lines(model.inner)
@@ -110,8 +113,3 @@ def _lines(model: Model) -> Iterator[str]:
         first, *others = _lines(inner)
         yield ("└─ " if last else "├─ ") + first
         yield from (("   " if last else "│  ") + line for line in others)
-
-
-def _name(model: Any) -> str:
-    model_id = getattr(model, "model_id", None)
-    return f"{type(model).__name__}({model_id!r})" if model_id else type(model).__name__

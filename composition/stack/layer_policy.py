@@ -75,5 +75,10 @@ class LayerPolicy:
         return {name: value for name, value in self.arguments().items() if name not in ("clock", "chance")}
 
     def __repr__(self) -> str:
-        settings = (f"{name}={value!r}" if name else str(value) for name, value in self.shown().items())
+        settings = (f"{name}={_written(value)}" if name else str(value) for name, value in self.shown().items())
         return f"{type(self).__name__}({', '.join(settings)})"
+
+
+def _written(value: Any) -> str:
+    """Kinds are shown as they can be given, and in one order."""
+    return repr(sorted(map(str, value)) if isinstance(value, frozenset) else value)

@@ -147,6 +147,13 @@ class Decorated(Calling, Generic[P]):
     def __repr__(self) -> str:
         return repr(self.inner) if is_unseen(self) else f"{self.policy!r}({self.inner!r})"
 
+    def _repr_html_(self) -> str:
+        """The stack as a picture, in a notebook."""
+        from ..show.diagram import diagram
+        from .walk import tree
+
+        return diagram(tree(self))
+
 
 def is_unseen(model: Model) -> TypeGuard[Decorated]:
     """Whether it only makes the ledger's entries of the model below, and is shown as that one."""

@@ -10,12 +10,30 @@ import attrs
 from ...domain.frozen import EMPTY, FrozenDict
 from ...domain.model import Model
 from ...domain.option import merge
+from ..show.diagram import Node
 from .policy import Decorated, is_unseen
 
 
 def below(model: Model) -> tuple[Model, ...]:
     """The model under a layer, and those that the layer brings; none below one that isn't under a layer."""
     return (model.inner, *getattr(model.policy, "models", ())) if isinstance(model, Decorated) else ()
+
+
+def tree(model: Model) -> Node:
+    """The stack as a tree of boxes: a policy's name and settings, over the models that it may ask."""
+    if is_unseen(model):
+        return tree(model.inner)
+    whole = repr(model.policy) if isinstance(model, Decorated) else name_of(model)
+    name, bracket, settings = whole.partition("(")
+    closed = bracket and settings.endswith(")")
+    said = (name, settings[:-1]) if closed else (whole, "")
+    return Node(*said, tuple(map(tree, below(model))))
+
+
+def name_of(model: Model) -> str:
+    """The class of a model, and its id where it has one."""
+    model_id = getattr(model, "model_id", None)
+    return f"{type(model).__name__}({model_id!r})" if model_id else type(model).__name__
 
 
 def layers_of(model: Model) -> Iterator[Any]:

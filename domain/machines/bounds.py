@@ -62,6 +62,17 @@ class Bounds:
         places = _shown(self.queue, "place")
         return f"{_shown(self.calls, 'call')}, {_shown(self.seconds, 'second')}, {places} in queues"
 
+    def _repr_markdown_(self) -> str:
+        rows = [
+            ("physical calls", self.calls),
+            ("seconds in all", self.seconds),
+            ("seconds of waiting", self.waiting),
+            ("seconds of work", self.working),
+            ("places in queues", self.queue),
+        ]
+        lines = [f"| {what} | {'any number' if most == math.inf else f'{most:g}'} |" for what, most in rows]
+        return "\n".join(["| at most | |", "|---|---|", *lines])
+
 
 def one_after_another(bounds: Iterable[Bounds]) -> Bounds:
     """All of these calls, one after the other."""
