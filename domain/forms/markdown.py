@@ -41,8 +41,9 @@ def as_markdown(response: Response, prices: Mapping[str, Price] = EMPTY) -> str:
 
 def _took(response: Response, prices: Mapping[str, Price]) -> Iterator[str]:
     attempts, usage = response.attempts, response.usage
-    if response.model_id:
-        yield _entities(response.model_id)
+    model_id = response.model_id or next((each.model_id for each in reversed(attempts)), None)
+    if model_id:
+        yield _entities(model_id)
     if attempts:
         yield f"{max(each.started + each.duration for each in attempts) - min(each.started for each in attempts):.2f} s"
     if usage is not None:

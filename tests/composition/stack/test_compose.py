@@ -253,8 +253,8 @@ def test_a_stack_is_a_diagram_too() -> None:
 
 
 def test_a_stack_has_no_other_form() -> None:
-    with pytest.raises(ValueError, match="form is 'text' or 'mermaid', not 'svg'"):
-        describe(ScriptedModel("a"), "svg")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="form is 'text', 'mermaid' or 'svg', not 'png'"):
+        describe(ScriptedModel("a"), "png")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -23,6 +23,11 @@ def test_an_answer_is_its_text_and_a_line_of_what_it_took():
     )
 
 
+def test_a_model_that_does_not_say_its_name_is_named_by_the_ledger():
+    told = Response.of("Hi", attempts=[Attempt(None, "small", "answered", duration=0.5)])
+    assert told._repr_markdown_() == "Hi\n\n*small · 0.50 s*"
+
+
 def test_its_cost_is_told_where_there_is_a_price():
     assert " · 0.000080 USD · " in as_markdown(TOLD, {"gpt-4o": Price(2.5, 10)})
     assert " · 0.000080 USD" in as_markdown(Response.of("Hi", usage=Usage(12, 5)), {"*": Price(2.5, 10)})
