@@ -26,6 +26,7 @@ from ..domain.request import Request
 from ..domain.response import Response
 from .chat.request import wire_format
 from .process.calling import Calling, reads_input
+from .process.sealed import Sealed
 
 _FORMS = ("json_object", "json_schema")
 _TEXT_ONLY = ("tools", "images", "audio", "documents", "json_object", "json_schema", "regex", "grammar")
@@ -71,7 +72,7 @@ def _error(kind: ErrorKind, message: str, name: str, sent: Sent) -> ModelError:
 
 
 @attrs.frozen(repr=False)
-class FunctionModel(Calling):
+class FunctionModel(Calling, Sealed):
     """A function as a model; make one with `from_function`."""
 
     function: Callable[..., Any]

@@ -23,6 +23,7 @@ from ...domain.response import Response
 from ...domain.secrecy import shown_as_arguments
 from ..process.calling import Calling, reads_input
 from ..process.limiter import Limiter, Permit
+from ..process.sealed import Sealed
 from . import exchange as http_exchange
 from .exchange import Exchange
 from .post import TIMEOUT
@@ -33,7 +34,7 @@ _NOT_TOLD: Final = ("model_id", "timeout", "capabilities", "options")
 """The fields that a model's repr doesn't tell like all others."""
 
 
-class ApiModel(Settings, Calling, ABC):
+class ApiModel(Settings, Calling, Sealed, ABC):
     """Gives the port to an adapter that says what one exchange with its provider is.
 
     With `requests_per_minute`, no minute sees more starts of calls than that, from all threads and tasks that use this

@@ -27,13 +27,14 @@ from ...domain.request import Request
 from ...domain.response import Response
 from ..process.calling import Calling, reads_input
 from ..process.crossing import Give, pieces
+from ..process.sealed import Sealed
 from .answer import LocalAnswer
 from .errors import Errors
 from .prompt import unsupported
 from .settings import Settings
 
 
-class LocalModel(Settings, Calling, ABC):
+class LocalModel(Settings, Calling, Sealed, ABC):
     """Gives the port to an adapter that has `_events`, and a `_runtime` that can be closed."""
 
     __slots__ = ()

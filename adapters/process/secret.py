@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
@@ -45,6 +46,24 @@ class Env:
         if not text:
             raise Unset(f"the environment variable {self.name} isn't set")
         return text
+
+
+# Words that stand where a key is asked for and none is needed.
+NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})
+
+
+def variable_of(secret: str) -> str | None:
+    """The name of the environment variable that holds this text, the first of several; None where none does."""
+    return min((name for name, value in os.environ.items() if value == secret), default=None)
+
+
+def is_address_with_secret(text: str) -> bool:
+    """Whether it is an address with a password, or with a secret in its query."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False  # no address at all
+    return bool(parts.password) or any(is_secret(name) for name, _ in parse_qsl(parts.query))
 
 
 def revealed(value: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 
 import attrs
 
-from ...adapters.process.secret import Env
+from ...adapters.process.secret import NO_SECRETS, Env
 from ...domain.option import OMIT
 from ...domain.secrecy import is_secret
-from ..stack.written import NO_SECRETS, TAGS, VALUES
+from ..stack.written import TAGS, VALUES
 
 
 class Misconfigured(ValueError):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import attrs
 
+from ...adapters.process.sealed import Sealed
 from ...domain.machines.bounds import Bounds
 from ...domain.model import Model
 
@@ -42,7 +43,7 @@ def brought(default: Any, *, eq: bool = True) -> Any:
 
 
 @attrs.frozen(repr=False)
-class LayerPolicy:
+class LayerPolicy(Sealed):
     """A policy whose fields are its layer's arguments, by the same names unless `passed_as` says another."""
 
     plays_model: ClassVar[bool] = False

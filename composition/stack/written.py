@@ -12,11 +12,10 @@ import math
 import os
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NoReturn
-from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from ...adapters.process.secret import Env
+from ...adapters.process.secret import NO_SECRETS, Env, is_address_with_secret, variable_of
 from ...adapters.process.shared import WORDS, Shared
 from ...domain.capability import Capabilities
 from ...domain.fields import changed
@@ -24,9 +23,6 @@ from ...domain.forms.form import Form
 from ...domain.model import Model
 from ...domain.price import Price
 from ...domain.secrecy import is_secret
-
-# Words that stand where a key is asked for and none is needed.
-NO_SECRETS: Final = frozenset({"", "-", "dummy", "empty", "fake", "no-key", "none", "not-needed", "null", "unused"})
 
 VALUES: Final[Mapping[str, type]] = {"capabilities": Capabilities, "price_per_million": Price}
 TAGS: Final = frozenset({"env", "map", "omit", *VALUES, *WORDS})
@@ -93,23 +89,15 @@ class Writer(Form):
 
 
 def _text(text: str, where: str, secret: bool) -> Any:
-    if "://" in text and _is_address_with_secret(text):
+    if "://" in text and is_address_with_secret(text):
         raise ValueError(f"{where}: this address has a secret in it, which no configuration may hold")
     if not secret or text.lower() in NO_SECRETS:
         return text
-    names = sorted(name for name, value in os.environ.items() if value == text)
-    if not names:
+    name = variable_of(text)
+    if name is None:
         fix = "pass Env('NAME'), or leave it out and set the environment variable that is read without it"
         raise ValueError(f"{where}: a secret was given as text, and no configuration may hold one; {fix}")
-    return {"env": names[0]}
-
-
-def _is_address_with_secret(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False  # no address at all
-    return bool(parts.password) or any(is_secret(name) for name, _ in parse_qsl(parts.query))
+    return {"env": name}
 
 
 def adapter_written(model: Model, writer: Writer) -> dict[str, Any]:

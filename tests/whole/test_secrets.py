@@ -241,3 +241,20 @@ def test_a_secret_that_is_named_is_sent_and_not_held(
     assert secret in str(server.requests[before].headers)
     assert secret not in str(attrs.asdict(model, recurse=False))  # type: ignore[arg-type]
     assert json.dumps({"env": VARIABLE}) in json.dumps(to_dict(model))
+
+
+@pytest.mark.parametrize("adapter", EACH)
+def test_no_pickle_of_a_model_or_a_stack_holds_a_secret(adapter: str) -> None:
+    secret, refusals = "of-nobody-4711-but-secret", list[str]()
+    for model in ADAPTERS[adapter](secret, "http://127.0.0.1:1/v1"):
+        for value in (model, compose(model, with_retry())):
+            try:
+                pickled = pickle.dumps(value)
+            except ValueError as error:
+                refusals.append(str(error))
+            except (AttributeError, pickle.PicklingError):  # a function that has no name can't be pickled at all
+                continue
+            else:
+                assert secret.encode() not in pickled
+    assert len(refusals) >= 4
+    assert all("no pickle may hold" in said and secret not in said for said in refusals)
