@@ -113,7 +113,9 @@ class WireExchange(BedrockExchange):
         arguments, beside = self.arguments(stream=stream)
         silence = seconds(beside["timeout"]) if beside else None
         path, body = written(arguments, stream=stream)
-        connection = self.model._connections.known() or await in_thread(self.model._connected)
+        connection = self.model._connections.known()
+        if connection is None:
+            connection = await in_thread(self.model._connected)
         sign = partial(connection.sign, path, body, stream=stream)
         post, self.secrets = sign() if connection.is_ready else await in_thread(sign)
         if beside:
