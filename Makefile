@@ -1,6 +1,6 @@
 # Two commands from a bare clone, with nothing but Python (3.11 or newer), pip and make:
 #
-#   make ask PROMPT="Why is the sky blue?"    a real model on this machine answers
+#   make ask PROMPT="What is gravity?"        a real model on this machine answers
 #   make test                                 everything is installed and tested
 #
 # Both set up .venv when it isn't there, from locks/, so that they do the same in a year. `make lock` renews the locks, and
@@ -8,7 +8,7 @@
 # published. The documentation, mlx-lm and vLLM have environments of their own inside .venv, and so has each further Python.
 
 PYTHON ?= python3
-PROMPT ?= Why is the sky blue?
+PROMPT ?= What is gravity?
 ASK ?=
 TESTS ?=
 PYTHONS ?= 3.12 3.13
@@ -43,7 +43,7 @@ export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 .SECONDARY:
 
 ask: $(VENV)/locked-default $(VENV)/wheel
-	@$(BIN)/modelport ask $(ASK) "$$PROMPT"
+	@$(BIN)/modelport ask $(ASK) "$$PROMPT" < /dev/null
 
 test: lint types contracts docs test-browser tests test-pythons test-mlx test-vllm
 

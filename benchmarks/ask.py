@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-QUESTION = "Why is the sky blue?"
+QUESTION = "What is gravity?"
 TOKENS = 40
 TARGET = 6.0
 
@@ -47,7 +47,9 @@ def command(environment: dict[str, str]) -> tuple[float, float]:
     """Seconds to the first byte and to the end of the real command."""
     asked = [sys.executable, "-m", "modelport.composition.cli.main", "ask", QUESTION, "--max-tokens", str(TOKENS)]
     start = time.perf_counter()
-    with subprocess.Popen(asked, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(
+        asked, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
         assert process.stdout is not None
         process.stdout.read(1)
         first = time.perf_counter() - start

@@ -54,8 +54,8 @@ def command(**given_options: Any) -> None:
 
 
 def _typed(conversation: Conversation) -> Iterator[str]:
-    keys = "Alt-Enter begins a new line, Ctrl-C ends an answer, Ctrl-D leaves"
-    complain(f"Chat with {conversation.choice.name}. {keys}.")
+    complain(f"Chat with {conversation.choice.name}")
+    complain("(Alt-Enter begins a new line, Ctrl-C ends an answer, Ctrl-D leaves)")
     return typed(_history() if conversation.is_logged else None)
 
 

@@ -13,5 +13,5 @@ SYSTEM: Final = "You are a helpful assistant. Answer in one short paragraph."
 OPTIONS: Final[Mapping[str, Any]] = FrozenDict({"frequency_penalty": 0.3, "max_tokens": 200})
 """With these its answers end, most of them by themselves."""
 
-NOTE: Final = "(the embedded model answers, a small demonstration; to ask another one: --model, see modelport models)"
+NOTE: Final = "(this is a small demonstration model; for others: --model, modelport models)"
 REPEATS: Final = "(the model began to repeat itself, and was ended)"

@@ -23,8 +23,9 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # scripts ask for it: nothing else is imported
         print(f"modelport {_version()}")
         return
-    if absent := _absent():
-        complain(f"the command line can't start ({absent} isn't installed): pip install 'modelport[cli]'")
+    absent = [name for name in _NEEDED if find_spec(name) is None]
+    if absent:
+        complain(f"the command line can't start ({absent[0]} isn't installed): pip install 'modelport[cli]'")
         sys.exit(1)
     for stream in filter(_is_text, (sys.stdin, sys.stdout, sys.stderr)):
         stream.reconfigure(encoding="utf-8", errors="replace")
@@ -40,16 +41,6 @@ def _version() -> str:
         return metadata.version("modelport")
     except metadata.PackageNotFoundError:  # part of another package
         return "(not installed on its own)"
-
-
-def _absent() -> str | None:
-    for name in _NEEDED:
-        try:
-            if find_spec(name) is None:
-                return name
-        except ImportError:
-            return name
-    return None
 
 
 def _is_text(stream: object) -> TypeGuard[io.TextIOWrapper]:

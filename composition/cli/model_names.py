@@ -15,8 +15,7 @@ DEFAULT: Final = "openvino:default"
 class Adapter(NamedTuple):
     """The class that a word means, a name for its model, and what it takes to be asked.
 
-    `module` comes with the extra; `address` is the argument that says where its server is; `variable` holds its key,
-    and `or_else` says where a key may come from, too.
+    `module` comes with the extra; `address` is the argument that says where its server is; `variable` holds its key.
     """
 
     name: str
@@ -25,7 +24,6 @@ class Adapter(NamedTuple):
     module: str
     address: str | None = None
     variable: str | None = None
-    or_else: str = ""
 
 
 ADAPTERS: Final = {
@@ -36,30 +34,16 @@ ADAPTERS: Final = {
     "openai": Adapter("OpenAIModel", "gpt-4o", "openai", "openai", "base_url", "OPENAI_API_KEY"),
     "azure": Adapter("AzureOpenAIModel", "my-deployment", "openai", "openai", "azure_endpoint", "AZURE_OPENAI_API_KEY"),
     "huggingface": Adapter(
-        "InferenceClientModel",
-        "Qwen/Qwen3-32B",
-        "huggingface",
-        "huggingface_hub",
-        "base_url",
-        "HF_TOKEN",
-        "or hf auth login",
+        "InferenceClientModel", "Qwen/Qwen3-32B", "huggingface", "huggingface_hub", "base_url", "HF_TOKEN"
     ),
-    "litellm": Adapter(
-        "LiteLLMModel",
-        "anthropic/claude-sonnet-4-5",
-        "litellm",
-        "litellm",
-        "api_base",
-        or_else="the variable of its provider, such as ANTHROPIC_API_KEY",
-    ),
+    "litellm": Adapter("LiteLLMModel", "anthropic/claude-sonnet-4-5", "litellm", "litellm", "api_base"),
     "bedrock": Adapter(
         "AmazonBedrockModel",
-        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "us.amazon.nova-lite-v1:0",
         "bedrock",
         "boto3",
         "endpoint_url",
         "AWS_BEARER_TOKEN_BEDROCK",
-        "or what the AWS command line uses",
     ),
 }
 """Each word, in the order of the help."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,7 +29,10 @@ def command(base_url: tuple[str, ...]) -> None:
     """
     with refusing():
         files, kept = settings(), kept_keys()
-    print(_table(("ADAPTER", "FOR EXAMPLE", "INSTALLED", "KEY"), list(_adapters(kept))))
+    absent = dict.fromkeys(each.extra for each in ADAPTERS.values() if find_spec(each.module) is None)
+    print(_table(("ADAPTER", "INSTALLED", "KEY", "FOR EXAMPLE"), list(_adapters(kept, absent))))
+    if absent:
+        print("\nto install: pip install " + " ".join(f"'modelport[{extra}]'" for extra in absent))
     name, by = named(None, os.environ.get("MODELPORT_MODEL"), files)
     print(f"\nasked where none is named: {name}{f' ({by})' if by else ''}")
     print(f"the embedded default's weights are {_weights()}")
@@ -41,18 +44,15 @@ def command(base_url: tuple[str, ...]) -> None:
             print(f'  modelport ask "..." --model openai:{server.models[0]} --base-url {server.address}')
 
 
-def _adapters(kept: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+def _adapters(kept: Mapping[str, str], absent: Container[str]) -> Iterator[tuple[str, str, str, str]]:
     for word, adapter in ADAPTERS.items():
-        is_here = find_spec(adapter.module) is not None
-        installed_as = "yes" if is_here else f"pip install 'modelport[{adapter.extra}]'"
-        yield word, f"{word}:{adapter.example}", installed_as, _key(adapter, kept)
+        yield word, "no" if adapter.extra in absent else "yes", _key(adapter, kept), f"{word}:{adapter.example}"
 
 
-def _key(adapter: Adapter, kept: dict[str, str]) -> str:
+def _key(adapter: Adapter, kept: Mapping[str, str]) -> str:
     if adapter.address is None:
         return "none, it runs here"
-    key = where_key_is(adapter.variable, kept) if adapter.variable is not None else ""
-    return key if key.endswith(("is set", "is kept")) else f"{key} {adapter.or_else}".strip()
+    return "that of its provider" if adapter.variable is None else where_key_is(adapter.variable, kept)
 
 
 def _names(files: Sequence[Settings]) -> Iterator[tuple[str, str, str]]:

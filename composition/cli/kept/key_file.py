@@ -57,7 +57,7 @@ def use_kept_keys() -> None:
 
 
 def where_key_is(variable: str, kept: Mapping[str, str]) -> str:
-    """In words: whether this variable has a key, and from where."""
+    """The variable, and whether it has a key: from the environment, from here, or not."""
     if os.environ.get(variable):
-        return f"{variable} is set"
-    return f"{variable} is kept" if variable in kept else f"{variable} isn't set"
+        return f"{variable} (set)"
+    return f"{variable} ({'kept' if variable in kept else 'not set'})"

@@ -11,7 +11,7 @@ from .blocks import finished_blocks
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.live import Live
-    from rich.markdown import Markdown
+    from rich.segment import Segment
 
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
 _CONTROLS |= dict.fromkeys(range(128, 160), 0xFFFD)
@@ -81,48 +81,55 @@ class Rendered:
         if self._live is None:
             self._live = self._begun()
         done, self._open = finished_blocks(self._open + visible(text))
+        if done:
+            self._live.update(_Drawn(""))
         for block in done:
-            self._console.print(_markdown(block))
+            self._console.print(_Drawn(block))
             self._console.print()
-        self._live.update(_End(self._open))
+        self._live.update(_Drawn(self._open, is_open=True), refresh=True)
 
     def close(self, complete: bool = True) -> None:
         """Draw the last block as it stays."""
         if self._live is not None:
-            self._live.update(_End(""))
+            self._live.update(_Drawn(""))
             self._live.stop()
             self._live = None
         if self._open.strip():
-            self._console.print(_markdown(self._open))
+            self._console.print(_Drawn(self._open))
         self._open = ""
 
     def _begun(self) -> Live:
         from rich.live import Live
 
-        live = Live(console=self._console, transient=True, refresh_per_second=12, redirect_stderr=False)
+        # Not refreshed by a thread of its own: what that draws while a block is printed would stay on the screen.
+        live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stderr=False)
         live.start()
         return live
 
 
-class _End:
-    """As much of the end of a block as the screen has room for."""
+class _Drawn:
+    """A block of Markdown without empty lines around it; of a long one that is `open`, the end that fits the screen."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, is_open: bool = False) -> None:
+        self._text, self._is_open = text, is_open
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.markdown import Markdown
         from rich.segment import Segment
 
-        lines = console.render_lines(_markdown(self._text), options, pad=False) if self._text.strip() else []
-        for line in lines[-max(1, console.height - 1) :]:
+        lines = console.render_lines(Markdown(self._text, hyperlinks=False), options, pad=False)
+        while lines and _is_empty(lines[0]):
+            lines.pop(0)
+        while lines and _is_empty(lines[-1]):
+            lines.pop()
+        for line in lines[-max(1, console.height - 1) :] if self._is_open else lines:
             yield from line
             yield Segment.line()
 
 
-def _markdown(text: str) -> Markdown:
-    from rich.markdown import Markdown
-
-    return Markdown(text, hyperlinks=False)
+def _is_empty(line: list[Segment]) -> bool:
+    """Whether a line shows nothing, not even a background."""
+    return all(not part.text.strip() and (part.style is None or part.style.bgcolor is None) for part in line)
 
 
 def visible(text: str) -> str:

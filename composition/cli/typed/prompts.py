@@ -15,7 +15,8 @@ def prompt(words: tuple[str, ...], *, reads: bool = True) -> str:
     typed = words[0] if words else ""
     if typed == "-":
         return _standard_input()
-    piped = _standard_input() if reads and sys.stdin is not None and not sys.stdin.isatty() else ""
+    is_terminal = sys.stdin is not None and sys.stdin.isatty()
+    piped = _standard_input() if reads and not is_terminal else ""
     return joined(piped, typed)
 
 

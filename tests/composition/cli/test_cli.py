@@ -221,14 +221,7 @@ def run_without(module: str, *arguments: str, **environment: str) -> subprocess.
     script = f"""
 import sys
 
-
-class Without:
-    def find_spec(self, name, path=None, target=None):
-        if name == {module!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}")
-
-
-sys.meta_path.insert(0, Without())
+sys.modules[{module!r}] = None
 from modelport.composition.cli.main import main
 
 main()
@@ -328,3 +321,13 @@ def test_a_mistake_in_a_plan_is_told_by_file_and_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "modelport.toml:3:" in "".join(done.stderr.split())
     assert run("plan", str(tmp_path / "absent.toml")).returncode == 2
+
+
+def test_the_version_is_told_without_what_commands_need() -> None:
+    code = (
+        "import sys\nsys.argv = ['modelport', '--version']\n"
+        "from modelport.composition.cli.main import main\nmain()\n"
+        "print({'click', 'rich', 'prompt_toolkit', 'attr', 'asyncio'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[1] == "set()"
