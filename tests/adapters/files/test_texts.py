@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
+import pickle
 import signal
 import sqlite3
 import subprocess
@@ -202,6 +204,8 @@ def test_all_who_name_a_file_share_it_and_a_copy_finds_it_again(tmp_path):
     store = DiskStore(tmp_path / "a.db")
     assert store._texts is DiskStore(str(tmp_path / "a.db"))._texts
     assert isinstance(store._texts, Texts)
+    for again in (copy.deepcopy(store), pickle.loads(pickle.dumps(store))):
+        assert (again == store, again._texts is store._texts) == (True, True)
 
 
 @pytest.mark.parametrize(
