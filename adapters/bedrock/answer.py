@@ -60,6 +60,8 @@ BLOCKS: Final = frozenset(
         "reasoningContent",
         "searchResult",
         "text",
+        "toolAddition",
+        "toolRemoval",
         "toolResult",
         "toolUse",
         "video",
@@ -221,7 +223,9 @@ class _Block:
             case "reasoningContent" if self.redacted is not None:
                 return {"reasoningContent": {"redactedContent": self.redacted}}
             case "reasoningContent":
-                return {"reasoningContent": {"reasoningText": {"text": text, **self.start}}}
+                return (
+                    {"reasoningContent": {"reasoningText": {"text": text, **self.start}}} if text or self.start else {}
+                )
         return {self.kind: {**self.start, **({"content": self.content} if self.content else {})}}
 
 

@@ -366,7 +366,7 @@ def _result_block(part: ToolResult, where: str) -> dict[str, Any]:
             content.append(block)
     result: dict[str, Any] = {"toolUseId": call_id(part.call_id), "content": content}
     if part.is_error:
-        result["status"] = "error"
+        result |= {"status": "error", "content": content or [{"text": "error"}]}  # an empty one is refused
     return {"toolResult": result}
 
 

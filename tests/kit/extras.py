@@ -6,7 +6,7 @@ import pytest
 
 MODULES = {
     "aiolimiter": ("aiolimiter",),
-    "bedrock": ("boto3", "orjson"),
+    "bedrock": ("boto3", "aiohttp", "orjson"),
     "check": ("jsonschema", "pydantic"),
     "cli": ("click", "prompt_toolkit", "rich"),
     "huggingface": ("huggingface_hub", "orjson"),

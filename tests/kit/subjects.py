@@ -409,7 +409,7 @@ ADAPTERS: dict[str, Adapter] = {
     ),
     "LiteLLMModel": Adapter(lambda: LiteLLM(_litellm), "litellm.md", ("litellm", "orjson")),
     "LiteLLMRouterModel": Adapter(lambda: LiteLLM(_litellm_router), "litellm_router.md", ("litellm", "orjson")),
-    "AmazonBedrockModel": Adapter(_bedrock, "bedrock.md", ("boto3", "orjson")),
+    "AmazonBedrockModel": Adapter(_bedrock, "bedrock.md", ("boto3", "aiohttp", "orjson")),
     "TransformersModel": Adapter(lambda: nullcontext(Transformers()), "transformers.md", ("torch",)),
     "VLLMModel": Adapter(_vllm, "vllm.md", ("vllm",)),
     "MLXModel": Adapter(_mlx, "mlx.md", ("mlx_lm",)),

@@ -264,6 +264,35 @@ def test_a_tool_that_the_service_runs_itself_is_no_call_of_ours() -> None:
         assert server.requests[-1].json["messages"][1]["content"] == [use, {"text": "It rains."}]
 
 
+def test_what_the_services_own_tool_and_a_picture_say_in_pieces_is_gathered() -> None:
+    found = {"toolResult": {"toolUseId": "s1", "content": [{"text": "rain"}, {"text": "sun"}]}}
+    picture = {"image": {"format": "png", "source": {"bytes": "iVBO"}}}
+    use = {"toolUse": {"toolUseId": "c1", "name": "clock", "input": {}}}
+    response = both(
+        [found, picture, use, {"text": "So."}],
+        start({"toolResult": {"toolUseId": "s1"}}),
+        delta({"toolResult": [{"text": "rain"}]}),
+        delta({"toolResult": [{"text": "sun"}]}),
+        start({"image": {"format": "png"}}, 1),
+        delta({"image": {"source": {"bytes": "iVBO"}}}, 1),
+        start({"toolUse": {"toolUseId": "c1"}}, 2),
+        start({"toolUse": {"toolUseId": "c1", "name": "clock"}}, 2),  # said again
+        stop(2),
+        delta({"reasoningContent": {"of tomorrow": 1}}, 4),
+        text_delta("So.", 5),
+        reason="tool_use",
+    )
+    assert response.message == Message(
+        "assistant",
+        [
+            Text("", metadata={"bedrock": {"block": found}}),
+            Image(b"\x89PN", media_type="image/png"),
+            ToolCall("c1", "clock", "{}"),
+            Text("So."),
+        ],
+    )
+
+
 def test_pictures_and_sounds_that_it_answers_are_parts() -> None:
     picture = {"image": {"format": "png", "source": {"bytes": "iVBO"}}}
     sound = {"audio": {"format": "mp3", "source": {"bytes": "SUQz"}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from contextlib import aclosing
@@ -153,6 +154,23 @@ def test_whole_and_streamed_answers_are_the_same() -> None:
         last: Any = asyncio.run(heard(made.stream(HI)))[-1]
     assert last.response == whole_answer
     assert (whole_answer.content, whole_answer.response_id) == ("Hello there", "req-1")
+
+
+class Breaking:
+    """A client of somebody's own, whose answers break."""
+
+    def converse(self, **_: Any) -> Any:
+        return json.loads("{")
+
+    def converse_stream(self, **_: Any) -> Any:
+        return {"stream": [{"throttlingException": {"message": "slow down"}}]}
+
+
+def test_what_breaks_in_a_client_of_somebodys_own_is_an_error() -> None:
+    made = AmazonBedrockModel(MODEL, client=Breaking())
+    assert asyncio.run(made.generate(HI)).failure().kind == "malformed_response"
+    last: Any = asyncio.run(heard(made.stream(HI)))[-1]
+    assert (last.error.kind, last.error.message) == ("rate_limited", "slow down")
 
 
 def test_a_client_that_botocore_stubs_answers_what_its_owner_says() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -60,7 +62,13 @@ def test_a_byte_that_was_changed_is_never_taken_for_what_was_sent(at: int, by: i
     assert found == read(WHOLE)[: len(found)]
 
 
-@pytest.mark.parametrize("data", [b"<html>bad gateway</html>", b'{"message": "no"}', bytes(16)])
+SHORT = struct.pack(">II", 15, 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"<html>bad gateway</html>", b'{"message": "no"}', bytes(16), SHORT + struct.pack(">I", zlib.crc32(SHORT))],
+)
 def test_what_is_no_event_stream_is_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt):
         list(Frames().feed(data))

@@ -277,6 +277,27 @@ def test_as_many_stops_are_sent_as_the_model_takes_and_no_blank_one() -> None:
     }
 
 
+def test_a_failed_tools_result_is_never_empty() -> None:
+    failed, done = (ToolResult(f"c{number}", "", is_error=number == 1) for number in (1, 2))
+    assert sent(Message("tool", failed), Message("tool", done))["messages"][0]["content"] == [
+        {"toolResult": {"toolUseId": "c1", "content": [{"text": "error"}], "status": "error"}},
+        {"toolResult": {"toolUseId": "c2", "content": []}},
+    ]
+
+
+def test_blank_words_of_a_tools_result_are_left_out() -> None:
+    result = ToolResult("c1", [Text(" "), Text("sunny")])
+    assert sent(Message("tool", result))["messages"][0]["content"] == [
+        {"toolResult": {"toolUseId": "c1", "content": [{"text": "sunny"}]}}
+    ]
+
+
+def test_a_strict_tool_is_declared_so() -> None:
+    tool = Tool("clock", "", {"type": "object"}, strict=True)
+    spec = {"name": "clock", "inputSchema": {"json": {"type": "object"}}, "strict": True}
+    assert sent(Message("user", "Hi"), tools=[tool])["toolConfig"] == {"tools": [{"toolSpec": spec}]}
+
+
 def test_tools_and_what_to_do_with_them() -> None:
     spec = {
         "toolSpec": {
@@ -339,6 +360,8 @@ def test_a_schema_goes_to_the_providers_own_mode() -> None:
         "structure": {"jsonSchema": {"schema": '{"type":"object"}', "name": "colour"}},
     }
     assert sent(Message("user", "Hi"), response_format=form)["outputConfig"] == {"textFormat": text_format}
+    form["json_schema"]["description"] = "Of a car."  # type: ignore[index]
+    text_format["structure"]["jsonSchema"]["description"] = "Of a car."  # type: ignore[index]
     request = Request([Message("user", "Hi")], response_format=form)
     body = encode(request, MODEL, {"outputConfig": {"effort": "low"}})  # which botocore hasn't always known
     assert body["outputConfig"] == {"effort": "low", "textFormat": text_format}
