@@ -289,7 +289,7 @@ def _pieces(text: str, sizes: Iterator[int]) -> Iterator[str]:
 
 def _lawful(events: Sequence[Event], request: Request) -> Iterator[Event]:
     """These events as the port's laws want them: stops kept, no empty deltas, and one end."""
-    draft = AnswerBuilder(request.stop_sequences)
+    builder = AnswerBuilder(request.stop_sequences)
     end = next((event for event in events if isinstance(event, (Finished, Failed))), None)
     said = events[: events.index(end)] if end is not None else events
     if isinstance(end, Finished) and not said:
@@ -297,23 +297,23 @@ def _lawful(events: Sequence[Event], request: Request) -> Iterator[Event]:
     for event in said:
         match event:
             case TextDelta():
-                yield from draft.text(event.text)
+                yield from builder.text(event.text)
             case ReasoningDelta():
-                yield from draft.reasoning(event.text)
+                yield from builder.reasoning(event.text)
             case ToolCallDelta():
-                yield from draft.tool_call(event.index, event.id, event.name, event.arguments)
-        if draft.stopped_by is not None:
+                yield from builder.tool_call(event.index, event.id, event.name, event.arguments)
+        if builder.stopped_by is not None:
             break
-    yield from draft.close()
+    yield from builder.close()
     match end:
         case Finished():
             yield Finished(trimmed(end.response, request.stop_sequences))
-        case _ if draft.stopped_by is not None:
-            yield draft.finish(FinishReason.STOP)
+        case _ if builder.stopped_by is not None:
+            yield builder.finish(FinishReason.STOP)
         case Failed():
-            yield end if end.partial is not None else draft.fail(end.error)
+            yield end if end.partial is not None else builder.fail(end.error)
         case None:
-            yield draft.fail(cut_off(()).error)
+            yield builder.fail(cut_off(()).error)
 
 
 def _paused(steps: Iterator[Event | _Pause], stall: Stall) -> Iterator[Event | _Pause]:
@@ -327,18 +327,18 @@ def _paused(steps: Iterator[Event | _Pause], stall: Stall) -> Iterator[Event | _
 
 
 def _broken(steps: Iterator[Event | _Pause], cut: Break) -> Iterator[Event | _Pause]:
-    draft = AnswerBuilder()
+    builder = AnswerBuilder()
     shown = 0
     for step in steps:
         if isinstance(step, (Finished, Failed)) or (shown == cut.after and not isinstance(step, _Pause)):
             break
         match step:
             case TextDelta():
-                draft.text(step.text)
+                builder.text(step.text)
             case ReasoningDelta():
-                draft.reasoning(step.text)
+                builder.reasoning(step.text)
             case ToolCallDelta():
-                draft.tool_call(step.index, step.id, step.name, step.arguments)
+                builder.tool_call(step.index, step.id, step.name, step.arguments)
         shown += not isinstance(step, _Pause)
         yield step
-    yield draft.fail(cut.error)
+    yield builder.fail(cut.error)

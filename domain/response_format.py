@@ -65,9 +65,9 @@ def as_response_format(value: ResponseFormat | Mapping[str, Any] | None) -> Resp
             return Free()
         case {"type": "json_object"}:
             return JsonObject()
-        case {"type": "json_schema", "json_schema": {"schema": _} as given}:
-            strict = bool(given.get("strict", False))
-            return JsonSchema(given["schema"], given.get("name") or "response", given.get("description"), strict)
+        case {"type": "json_schema", "json_schema": {"schema": _} as fields}:
+            strict = bool(fields.get("strict", False))
+            return JsonSchema(fields["schema"], fields.get("name") or "response", fields.get("description"), strict)
     raise ValueError(
         f"response_format: can't read {value!r}; use JsonObject(), JsonSchema(...), Regex(...) or Grammar(...)"
     )

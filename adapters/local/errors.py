@@ -124,19 +124,19 @@ class Errors:
     def meaning(self, error: Exception, phase: str) -> Meaning:
         """The kind, whose fault it is, and whether anything was generated. A name that begins the text counts first."""
         by_name, by_phase = {**_BY_NAME, **self.by_name}, {**_BY_PHASE, **self.by_phase}
-        told = " ".join(str(error).split()).lower()
+        message = " ".join(str(error).split()).lower()
         own = (self.say(error).partition(":")[0], *(base.__name__ for base in type(error).__mro__))
-        found: Meaning | None = NO_MEMORY if any(words in told for words in _OF_MEMORY) else _BY_NAME.get(own[1])
-        found = found or next((it for when, words, it in self.by_words if when == phase and words in told), None)
-        found = found or next((by_name[name] for name in (*own, *names(error)) if name in by_name), None)
-        found = found or next(by_phase[phase, name] for name in own if (phase, name) in by_phase)
-        return (*NO_MEMORY[:2], Sent.YES) if found is NO_MEMORY and phase == "generating" else found
+        meaning: Meaning | None = NO_MEMORY if any(words in message for words in _OF_MEMORY) else _BY_NAME.get(own[1])
+        meaning = meaning or next((it for when, words, it in self.by_words if when == phase and words in message), None)
+        meaning = meaning or next((by_name[name] for name in (*own, *names(error)) if name in by_name), None)
+        meaning = meaning or next(by_phase[phase, name] for name in own if (phase, name) in by_phase)
+        return (*NO_MEMORY[:2], Sent.YES) if meaning is NO_MEMORY and phase == "generating" else meaning
 
     def _with_its_fix(self, error: Exception) -> str:
-        said, name = " ".join(str(error).split()), (getattr(error, "name", None) or "").partition(".")[0]
-        if "pip install" in said:
-            return said
-        return f"{said}; pip install {name if name and name not in self.brings else self.extra}"
+        message, name = " ".join(str(error).split()), (getattr(error, "name", None) or "").partition(".")[0]
+        if "pip install" in message:
+            return message
+        return f"{message}; pip install {name if name and name not in self.brings else self.extra}"
 
 
 def names(error: BaseException) -> Iterator[str]:

@@ -25,12 +25,12 @@ class Token:
     logprob: float
 
 
-def asked(options: Mapping[str, Any]) -> tuple[int | None, dict[str, Any]]:
+def take_logprobs(options: Mapping[str, Any]) -> tuple[int | None, dict[str, Any]]:
     """How many alternatives to each token are asked for, None where no log probabilities are; and the other options.
 
     Raises ValueError for a wrong `logprobs` or `top_logprobs`.
 
-    >>> asked({"logprobs": True, "top_logprobs": 2, "seed": 7})
+    >>> take_logprobs({"logprobs": True, "top_logprobs": 2, "seed": 7})
     (2, {'seed': 7})
     """
     rest = dict(options)
@@ -57,9 +57,9 @@ class Logprobs:
         ranked = sorted(alternatives, key=lambda other: -other.logprob)
         self._entries.append((at, {**_written(token), "top_logprobs": [_written(other) for other in ranked]}))
 
-    def onto(self, response: Response, said: str) -> Response:
-        """The answer with them as its `raw`; `said` is all that the model said, before any of it was told apart."""
-        kept = _before_stop(said, response)
+    def onto(self, response: Response, text: str) -> Response:
+        """The answer with them as its `raw`; `text` is all that it said, before thoughts and calls were told apart."""
+        kept = _before_stop(text, response)
         content = [entry for at, entry in self._entries if at < kept]
         return attrs.evolve(response, raw={"choices": [{"logprobs": {"content": content}}]})
 
@@ -69,17 +69,17 @@ def _written(token: Token) -> dict[str, Any]:
     return {"token": text, "logprob": max(token.logprob, _LEAST), "bytes": [*token.data]}
 
 
-def _before_stop(said: str, response: Response) -> int:
+def _before_stop(text: str, response: Response) -> int:
     """How many characters stand before the stop that ended the answer."""
     stop = response.stopped_by
     if stop is None:
-        return len(said)
+        return len(text)
     at = 0
     for part in response.message.content:
         if not isinstance(part, Text | Reasoning):
-            at = said.rfind(stop)  # behind calls, which are written in many ways
+            at = text.rfind(stop)  # behind calls, which are written in many ways
             break
-        found = said.find(part.text, at)
-        at = found + len(part.text) if found >= 0 else at
-    found = said.find(stop, max(at, 0))
-    return found if found >= 0 else len(said)
+        begin = text.find(part.text, at)
+        at = begin + len(part.text) if begin >= 0 else at
+    begin = text.find(stop, max(at, 0))
+    return begin if begin >= 0 else len(text)

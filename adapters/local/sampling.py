@@ -52,10 +52,10 @@ class Usual:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Usual:
         """What there is of it in the file."""
-        found = {name: config[name] for name in _OF_A_CONFIG if config.get(name) is not None}
-        if "max_new_tokens" in found:
-            found["max_tokens"] = found.pop("max_new_tokens")
-        return cls(found, bool(config.get("do_sample")))
+        defaults = {name: config[name] for name in _OF_A_CONFIG if config.get(name) is not None}
+        if "max_new_tokens" in defaults:
+            defaults["max_tokens"] = defaults.pop("max_new_tokens")
+        return cls(defaults, bool(config.get("do_sample")))
 
     def under(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options of a call over these; with temperature 0 where its tokens aren't drawn.
@@ -63,8 +63,8 @@ class Usual:
         >>> Usual.of({"do_sample": True, "temperature": 0.6, "max_new_tokens": 9}).under({"max_tokens": 7})
         {'temperature': 0.6, 'max_tokens': 7}
         """
-        given = {name: value for name, value in options.items() if value is not None}
-        if draws(given, self.drawn):
-            return {**self.options, **given}
-        both = {**self.options, **given, "temperature": 0.0}
+        asked_for = {name: value for name, value in options.items() if value is not None}
+        if draws(asked_for, self.drawn):
+            return {**self.options, **asked_for}
+        both = {**self.options, **asked_for, "temperature": 0.0}
         return {name: value for name, value in both.items() if name == "temperature" or name not in DRAWING}

@@ -41,9 +41,9 @@ class Settings:
     flatten_messages_as_text: bool = read_by(flatten_of)
 
     def __repr__(self) -> str:
-        told = {name: "***" if is_secret(name) else repr(value) for name, value in self._shown().items()}
+        shown = {name: "***" if is_secret(name) else repr(value) for name, value in self._shown().items()}
         return (
-            ", ".join([f"{type(self).__name__}({self.model_id!r}", *(f"{name}={text}" for name, text in told.items())])
+            ", ".join([f"{type(self).__name__}({self.model_id!r}", *(f"{name}={text}" for name, text in shown.items())])
             + ")"
         )
 

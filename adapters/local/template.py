@@ -64,7 +64,7 @@ def _message(
     message: Message, names: Mapping[str, str], images: list[bytes] | None, where: str
 ) -> list[dict[str, Any]]:
     results = [part for part in message.content if isinstance(part, ToolResult)]
-    said = [part for part in message.content if not isinstance(part, (ToolCall, ToolResult, Reasoning))]
+    own_parts = [part for part in message.content if not isinstance(part, (ToolCall, ToolResult, Reasoning))]
     thought = "".join(part.text for part in message.content if isinstance(part, Reasoning))
     out: list[dict[str, Any]] = []
     for result in results:
@@ -75,9 +75,9 @@ def _message(
         out.append(
             {"role": "tool", **({"name": name} if name else {}), "tool_call_id": result.call_id, "content": text}
         )
-    if said or message.tool_calls or thought or not results:
+    if own_parts or message.tool_calls or thought or not results:
         role = Role.USER if message.role is Role.TOOL else message.role
-        own: dict[str, Any] = {"role": role.value, "content": _content(tuple(said), images, where)}
+        own: dict[str, Any] = {"role": role.value, "content": _content(tuple(own_parts), images, where)}
         if thought:
             own["reasoning_content"] = thought
         if message.tool_calls:
@@ -87,19 +87,19 @@ def _message(
 
 
 def _content(parts: tuple[Part, ...], images: list[bytes] | None, where: str) -> str | list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    content: list[dict[str, Any]] = []
     for at, part in enumerate(parts):
         match part:
             case Text():
-                found.append({"type": "text", "text": part.text})
+                content.append({"type": "text", "text": part.text})
             case Image() if images is not None:
                 images.append(_bytes(part, f"{where}.content[{at}]"))
-                found.append({"type": "image"})
+                content.append({"type": "image"})
             case Image() | Audio() | Document() | Reasoning() | ToolCall() | ToolResult():
                 raise Unsupported(f"{where}.content[{at}]: this model's template takes no {type(part).__name__}")
             case _:
                 assert_never(part)
-    return "".join(part["text"] for part in found) if images is None else found
+    return "".join(part["text"] for part in content) if images is None else content
 
 
 def _bytes(image: Image, where: str) -> bytes:

@@ -39,8 +39,8 @@ def convert(path: Path, folder: Path) -> None:
     import mlx.core as mx
 
     gguf.check(path)
-    stored, found = mx.load(str(path), return_metadata=True)
-    about = {name: value.tolist() if isinstance(value, mx.array) else value for name, value in found.items()}
+    stored, metadata = mx.load(str(path), return_metadata=True)
+    about = {name: value.tolist() if isinstance(value, mx.array) else value for name, value in metadata.items()}
     kind = (about.get("general.architecture"), about.get("tokenizer.ggml.model"))
     if kind != ("llama", "gpt2"):
         raise ValueError(f"{str(path)!r} holds a model of the kind {kind}, and only ('llama', 'gpt2') can be converted")
@@ -60,19 +60,19 @@ def convert(path: Path, folder: Path) -> None:
 
 
 def _config(about: Mapping[str, Any], *, tied: bool) -> dict[str, Any]:
-    def said(name: str) -> Any:
+    def about_llama(name: str) -> Any:
         return about[f"llama.{name}"]
 
     return {
         "model_type": "llama",
         "architectures": ["LlamaForCausalLM"],
-        "hidden_size": said("embedding_length"),
-        "intermediate_size": said("feed_forward_length"),
-        "num_hidden_layers": said("block_count"),
-        "num_attention_heads": said("attention.head_count"),
-        "num_key_value_heads": about.get("llama.attention.head_count_kv", said("attention.head_count")),
-        "rms_norm_eps": said("attention.layer_norm_rms_epsilon"),
-        "max_position_embeddings": said("context_length"),
+        "hidden_size": about_llama("embedding_length"),
+        "intermediate_size": about_llama("feed_forward_length"),
+        "num_hidden_layers": about_llama("block_count"),
+        "num_attention_heads": about_llama("attention.head_count"),
+        "num_key_value_heads": about.get("llama.attention.head_count_kv", about_llama("attention.head_count")),
+        "rms_norm_eps": about_llama("attention.layer_norm_rms_epsilon"),
+        "max_position_embeddings": about_llama("context_length"),
         "rope_theta": about.get("llama.rope.freq_base", 10000.0),
         "vocab_size": len(about["tokenizer.ggml.tokens"]),
         "eos_token_id": about["tokenizer.ggml.eos_token_id"],

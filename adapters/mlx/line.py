@@ -32,7 +32,7 @@ class _Cancelled(Exception):
 
 
 @attrs.define(eq=False)
-class Call:
+class Generation:
     """One answer to be generated. `take` is given its tokens, and says whether it wants more of them."""
 
     prompt: list[int]
@@ -57,13 +57,13 @@ class Call:
     def guarded(self, step: Callable[..., Any], otherwise: Callable[[Any], Any]) -> Callable[..., Any]:
         """The step, whose failure is this call's alone and not the whole batch's."""
 
-        def run(*given: Any) -> Any:
+        def run(*arguments: Any) -> Any:
             if self._trouble is None:
                 try:
-                    return step(*given)
+                    return step(*arguments)
                 except Exception as error:
                     self._trouble = error
-            return otherwise(given[-1])
+            return otherwise(arguments[-1])
 
         return run
 
@@ -90,9 +90,9 @@ class _Batch:
             prefill_step_size=_step(loaded),
         )
         self._kept, self._on_cpu = kept, loaded.on_cpu
-        self.calls: dict[int, Call] = {}
+        self.calls: dict[int, Generation] = {}
 
-    def admit(self, call: Call) -> None:
+    def admit(self, call: Generation) -> None:
         """Have it generated with the others from the next step on."""
         from mlx_lm.sample_utils import greedy_sampler
 
@@ -142,11 +142,11 @@ class Line:
     def __init__(self, loaded: Loaded, most_bytes: int) -> None:
         self._loaded = loaded
         self._kept = Kept(most_bytes)
-        self._waiting: deque[Call] = deque()
+        self._waiting: deque[Generation] = deque()
         self._lock = threading.Lock()
         self._working = False
 
-    def generate(self, call: Call) -> None:
+    def generate(self, call: Generation) -> None:
         """Waits until the call has been generated or cancelled. Raises what went wrong."""
         with self._lock:
             self._waiting.append(call)
@@ -177,10 +177,10 @@ class Line:
             if lone is not None:
                 self._alone(lone)
 
-    def _arrived(self, busy: bool) -> tuple[list[Call], Call | None]:
+    def _arrived(self, busy: bool) -> tuple[list[Generation], Generation | None]:
         """Those who enter the batch now, and one that is to be generated alone; nobody: the work is over."""
         with self._lock:
-            entering: list[Call] = []
+            entering: list[Generation] = []
             while self._waiting and self._loaded.batchable and not self._waiting[0].alone:
                 entering.append(self._waiting.popleft())
             if entering or busy:
@@ -189,20 +189,20 @@ class Line:
             self._working = lone is not None
             return [], lone
 
-    def _alone(self, call: Call) -> None:
+    def _alone(self, call: Generation) -> None:
         from mlx_lm import stream_generate
 
         def progress(*_: int) -> None:
             if call.cancelled.is_set():
                 raise _Cancelled
 
-        given = {"prefill_step_size": _step(self._loaded), "prompt_progress_callback": progress, **call.alone}
-        given |= {"max_tokens": call.max_tokens, "sampler": call.sampler, "logits_processors": call.processors}
+        arguments = {"prefill_step_size": _step(self._loaded), "prompt_progress_callback": progress, **call.alone}
+        arguments |= {"max_tokens": call.max_tokens, "sampler": call.sampler, "logits_processors": call.processors}
         try:
             mlx_memory.demand(0)
-            said: Any = stream_generate(self._loaded.model, self._loaded.tokenizer, call.prompt, **given)
-            with closing(said):
-                for one in said:
+            tokens: Any = stream_generate(self._loaded.model, self._loaded.tokenizer, call.prompt, **arguments)
+            with closing(tokens):
+                for one in tokens:
                     if not call.takes(one.token):
                         break
         except _Cancelled:

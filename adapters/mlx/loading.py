@@ -59,22 +59,22 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
     import mlx.core as mx
     from mlx_lm.utils import load_config
 
-    given = dict(arguments)
-    source: dict[str, Any] = {name: given.pop(name) for name in ("revision", "token", "cache_dir") if name in given}
+    named = dict(arguments)
+    source: dict[str, Any] = {name: named.pop(name) for name in ("revision", "token", "cache_dir") if name in named}
     folder = default_folder() if model_id == places.DEFAULT else _folder(model_id, source)
     config = load_config(folder)
     lacking = mended(config)
     mlx_sdk.positions_are_read(lacking)
-    given["model_config"] = {**lacking, **given.get("model_config", {})}
-    given["tokenizer_config"] = {"trust_remote_code": trust_remote_code, **given.get("tokenizer_config", {})}
+    named["model_config"] = {**lacking, **named.get("model_config", {})}
+    named["tokenizer_config"] = {"trust_remote_code": trust_remote_code, **named.get("tokenizer_config", {})}
     exact = model_id == places.DEFAULT and mx.default_device() == mx.Device(mx.cpu)  # half precision is slower there
     size = sum(file.stat().st_size for file in folder.glob("model*.safetensors"))
     mlx_memory.demand(3 * size if exact else size)
-    model, tokenizer = mlx_lm.load(str(folder), trust_remote_code=trust_remote_code, **given)[:2]
+    model, tokenizer = mlx_lm.load(str(folder), trust_remote_code=trust_remote_code, **named)[:2]
     if exact:
         model.set_dtype(mx.float32)
         mx.eval(model.parameters())
-    return Loaded.of(model, tokenizer, _context({**config, **given["model_config"]}), _usual(folder))
+    return Loaded.of(model, tokenizer, _context({**config, **named["model_config"]}), _usual(folder))
 
 
 def injected(model: Any, tokenizer: Any) -> Loaded:

@@ -20,7 +20,7 @@ from ...domain.frozen import FrozenDict, freeze_mapping, thaw
 from ...domain.request import Request
 from ..local.answer import LocalAnswer, decode
 from ..local.constraint import Constraints, vocabulary
-from ..local.logprobs import asked
+from ..local.logprobs import take_logprobs
 from ..local.model import ThreadedModel
 from ..local.prompt import encode, room
 from ..local.runtime import Runtime
@@ -30,7 +30,7 @@ from ..process.thread import Threads
 from . import thread as mlx_thread
 from .answer import Answer
 from .errors import ERRORS, translate
-from .line import Call, Line
+from .line import Generation, Line
 from .loading import Loaded, injected, load, settled
 from .prompt import read
 from .sampling import sampling
@@ -128,7 +128,7 @@ class MLXModel(ThreadedModel):
         loaded = ready.loaded
         prompt = read(loaded, request, thaw(self.apply_chat_template_kwargs))
         left = room(len(prompt), loaded.context)
-        top, options = asked(loaded.usual.under(thaw(request.options)))
+        top, options = take_logprobs(loaded.usual.under(thaw(request.options)))
         most = longest(options.pop("max_tokens", None), left)
         chosen = sampling(options)
         scores = None if top is None else MLXScores(loaded.tokenizer, top)
@@ -139,7 +139,7 @@ class MLXModel(ThreadedModel):
             *([] if constraint is None else [MLXConstraint(constraint, len(prompt), loaded.ends)]),
         ]
         answer = Answer(loaded, request, prompt, scores, show)
-        call = Call(prompt, most, answer.take, cancelled, chosen.sampler, processors, chosen.rest)
+        call = Generation(prompt, most, answer.take, cancelled, chosen.sampler, processors, chosen.rest)
 
         def generate() -> Finished:
             ready.line.generate(call)

@@ -12,29 +12,29 @@ _ALSO_AT_THE_TOP = ("rope_theta", "partial_rotary_factor")
 
 
 def mended(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What the configuration lacks at its top, and in `text_config`; empty where nothing is missing.
+    """What the configuration missing at its top, and in `text_config`; empty where nothing is missing.
 
     >>> mended({"rope_parameters": {"rope_theta": 100000.0, "rope_type": "default"}})
     {'rope_theta': 100000.0}
     """
-    found = _missing(config)
+    missing = _missing(config)
     inner = config.get("text_config")
     if isinstance(inner, Mapping) and (lacking := _missing(inner)):
-        found["text_config"] = {**inner, **lacking}
-    return found
+        missing["text_config"] = {**inner, **lacking}
+    return missing
 
 
 def _missing(config: Mapping[str, Any]) -> dict[str, Any]:
-    given = config.get("rope_parameters")
-    if not isinstance(given, Mapping):
+    positions = config.get("rope_parameters")
+    if not isinstance(positions, Mapping):
         return {}
     wanted: dict[str, Any] = {}
-    if isinstance(local := given.get("sliding_attention"), Mapping) and "rope_theta" in local:
+    if isinstance(local := positions.get("sliding_attention"), Mapping) and "rope_theta" in local:
         wanted["rope_local_base_freq"] = local["rope_theta"]
-    if isinstance(whole := given.get("full_attention"), Mapping):  # each sort of layer has its own
-        given = whole
-    wanted |= {name: given[name] for name in _ALSO_AT_THE_TOP if given.get(name) is not None}
-    kind = given.get("rope_type", given.get("type", "default"))
+    if isinstance(whole := positions.get("full_attention"), Mapping):  # each sort of layer has its own
+        positions = whole
+    wanted |= {name: positions[name] for name in _ALSO_AT_THE_TOP if positions.get(name) is not None}
+    kind = positions.get("rope_type", positions.get("type", "default"))
     if kind != "default":
-        wanted["rope_scaling"] = {**given, "rope_type": kind, "type": kind}  # some models read one, some the other
+        wanted["rope_scaling"] = {**positions, "rope_type": kind, "type": kind}  # some models read one, some the other
     return {name: value for name, value in wanted.items() if config.get(name) is None}

@@ -10,11 +10,11 @@ from ..local.errors import NOT_FOUND, OF_THE_MODEL, OF_THE_REQUEST, UNSUPPORTED,
 _PLACE: Final = re.compile(r"\[\d\d:\d\d:\d\d\] \S+\.cc:\d+: ")  # xgrammar's
 
 
-def said(exception: Exception) -> str:
+def text_of(exception: Exception) -> str:
     """What an exception of OpenVINO says, without the places in its C++ source."""
     lines = [line.strip() for line in str(exception).splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Exception from ", "Check '"))]
-    return _PLACE.sub("", " ".join(told)) or str(exception).strip() or type(exception).__name__
+    text = [line for line in lines if line and not line.startswith(("Exception from ", "Check '"))]
+    return _PLACE.sub("", " ".join(text)) or str(exception).strip() or type(exception).__name__
 
 
 ERRORS: Final = Errors(
@@ -30,6 +30,6 @@ ERRORS: Final = Errors(
         ("generating", "'max_length' must be", OF_THE_REQUEST),
         ("generating", "xgrammar", OF_THE_REQUEST),  # it compiles before the first token
     ),
-    say=said,
+    say=text_of,
 )
 translate: Final = ERRORS.translate

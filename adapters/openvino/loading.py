@@ -58,8 +58,8 @@ def load(model_id: str, device: str, kwargs: Mapping[str, Any], pipeline: Any = 
 def _path(model_id: str, hub: Mapping[str, Any]) -> Path:
     if model_id == places.DEFAULT:
         return default_gguf()
-    told = {name: value for name, value in hub.items() if name != "token"}
-    place = places.find(model_id, "OpenVINOModel", marks=_MARKS, files=True, **told)
+    known = {name: value for name, value in hub.items() if name != "token"}
+    place = places.find(model_id, "OpenVINOModel", marks=_MARKS, files=True, **known)
     path = places.fetch(place, _FILES, **hub)
     if path.is_dir() and not any((path / mark).is_file() for mark in _MARKS):
         message = f"the repository {model_id!r} has no {_MARKS[0]}: it is in another runtime's format"
@@ -74,10 +74,10 @@ def _expect(device: str) -> None:
     base = device.partition(":")[0].partition(".")[0]
     if base in _ANYWHERE:
         return
-    found = openvino.Core().available_devices
-    if any(known.partition(".")[0] == base for known in found):
+    devices = openvino.Core().available_devices
+    if any(known.partition(".")[0] == base for known in devices):
         return
-    message = f"there is no device {device!r}: OpenVINO finds {', '.join(found)} here"
+    message = f"there is no device {device!r}: OpenVINO finds {', '.join(devices)} here"
     raise ModelFailure(ModelError(ErrorKind.INVALID_REQUEST, message, scope=Scope.MODEL, sent=Sent.NO))
 
 

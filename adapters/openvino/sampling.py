@@ -11,7 +11,7 @@ from ...domain.frozen import thaw
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ..local.sampling import DRAWING, draws, longest
-from .errors import said
+from .errors import text_of
 
 _NAMES: Final = {"max_tokens": "max_new_tokens", "seed": "rng_seed"}
 _OURS: Final = frozenset({"structured_output_config", "echo", "num_return_sequences", "include_stop_str_in_output"})
@@ -39,12 +39,12 @@ def configured(config: Any, request: Request, size: int, room: int | None) -> An
             setattr(config, attribute, thaw(value))
         except (TypeError, AttributeError) as error:
             raise _refused(f"OpenVINO can't take the option {name}={value!r}") from error
-    asked = config.max_new_tokens if config.max_new_tokens <= sys.maxsize else None  # it has a number for "no limit"
-    if asked is None and "max_length" in wanted:
-        asked = config.max_length - size
-        if asked < 1:
+    most = config.max_new_tokens if config.max_new_tokens <= sys.maxsize else None  # it has a number for "no limit"
+    if most is None and "max_length" in wanted:
+        most = config.max_length - size
+        if most < 1:
             raise _refused(f"max_length={config.max_length} leaves no room: the prompt has {size} tokens")
-    config.max_new_tokens = longest(asked, room)
+    config.max_new_tokens = longest(most, room)
     constraint = _constraint(request.response_format)
     if constraint:
         import openvino_genai
@@ -53,7 +53,7 @@ def configured(config: Any, request: Request, size: int, room: int | None) -> An
     try:
         config.validate()
     except RuntimeError as error:
-        raise _refused(said(error)) from error
+        raise _refused(text_of(error)) from error
     return config
 
 

@@ -82,8 +82,8 @@ class Inside:
         owner = self.holder()
         if hasattr(owner, self.name) or self.name in getattr(owner, "__annotations__", ()):
             return True
-        told = list(inspect.getmro(owner)[:-1]) if inspect.isclass(owner) else [owner]
-        return any(_says(inspect.getsource(each), self.name) for each in told)
+        sources = list(inspect.getmro(owner)[:-1]) if inspect.isclass(owner) else [owner]
+        return any(_says(inspect.getsource(each), self.name) for each in sources)
 
     def holder(self) -> Any:
         """The module, class or function that has it."""
@@ -125,10 +125,10 @@ def _says(source: str, name: str) -> bool:
 
 def changed(package: str, what: str) -> None:
     """Warn, once in a process, of what the release of this package that is installed does otherwise."""
-    said = f"{package} {_version(package)} {what}"
-    if said not in _said:
-        _said.add(said)
-        warnings.warn(said, LibraryChanged, stacklevel=3)
+    message = f"{package} {_version(package)} {what}"
+    if message not in _said:
+        _said.add(message)
+        warnings.warn(message, LibraryChanged, stacklevel=3)
 
 
 _said: set[str] = set()

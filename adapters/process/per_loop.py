@@ -36,9 +36,9 @@ class PerLoop(Generic[T]):
         """The running loop's own. What `make` raises is raised, and it is asked again the next time."""
         loop = asyncio.get_running_loop()
         shelf = self._shelf.get(_Shelf)
-        found = shelf.of.get(loop)
-        if found is not None:
-            return found.thing
+        held = shelf.of.get(loop)
+        if held is not None:
+            return held.thing
         thing = make()  # nothing is awaited from the look to the `put`, so no other task of this loop comes between
         guard = _closed_at_the_end(thing, close)
         held = _Held(thing, guard)

@@ -31,8 +31,8 @@ class Loaded(NamedTuple):
 
         Some chat models end a turn with a token that only the tokenizer knows.
         """
-        found = getattr(config, "eos_token_id", None)
-        known = (*(found if isinstance(found, (list, tuple)) else (found,)), self.tokenizer.eos_token_id)
+        ends = getattr(config, "eos_token_id", None)
+        known = (*(ends if isinstance(ends, (list, tuple)) else (ends,)), self.tokenizer.eos_token_id)
         return [*dict.fromkeys(end for end in known if end is not None)]
 
 
@@ -43,20 +43,20 @@ def load(model_id: str, *, trust_remote_code: bool, **arguments: Any) -> Loaded:
 
     if arguments.get("device_map") is None:
         arguments["device_map"] = "cuda" if torch.cuda.is_available() else None
-    given = {name: value for name, value in arguments.items() if value is not None}
-    if "gguf_file" in given:  # as transformers spells it
-        model_id = f"{model_id}/{given.pop('gguf_file')}"
-    place = _place(model_id, given)
+    named = {name: value for name, value in arguments.items() if value is not None}
+    if "gguf_file" in named:  # as transformers spells it
+        model_id = f"{model_id}/{named.pop('gguf_file')}"
+    place = _place(model_id, named)
     source = {"trust_remote_code": trust_remote_code, "local_files_only": Path(place).is_dir()}
     for name in ("revision", "cache_dir", "token", "subfolder", "local_files_only"):
-        if name in given:
-            source[name] = given[name]
+        if name in named:
+            source[name] = named[name]
     with quiet(transformers, source["local_files_only"]):
-        kind = _kind(transformers, place, {**source, "config": given.get("config")})
+        kind = _kind(transformers, place, {**source, "config": named.get("config")})
         processor, blind = _processor(transformers, place, source) if kind.endswith("ImageTextToText") else (None, None)
         own = getattr(processor, "tokenizer", None)
         tokenizer = own if own is not None else transformers.AutoTokenizer.from_pretrained(place, **source)
-        model: Any = getattr(transformers, kind).from_pretrained(place, **{**source, **given})
+        model: Any = getattr(transformers, kind).from_pretrained(place, **{**source, **named})
     return Loaded(model.eval(), tokenizer, processor, blind)
 
 
@@ -79,28 +79,28 @@ def _kind(transformers: Any, place: str, source: Mapping[str, Any]) -> str:
 
 def _processor(transformers: Any, place: str, source: Mapping[str, Any]) -> tuple[Any, ModelError | None]:
     try:
-        found = transformers.AutoProcessor.from_pretrained(place, **source)
+        processor = transformers.AutoProcessor.from_pretrained(place, **source)
     except ImportError as error:  # some need torchvision, and for text alone nobody does
         return None, _refusal(ErrorKind.MISSING_DEPENDENCY, f"to take images: {' '.join(str(error).split())}")
     except (OSError, ValueError) as error:
         why = f"no images: its processor can't be loaded: {' '.join(str(error).split())}"
         return None, _refusal(ErrorKind.UNSUPPORTED, why)
-    if not hasattr(found, "image_processor"):
+    if not hasattr(processor, "image_processor"):
         return None, _refusal(ErrorKind.UNSUPPORTED, "no images: the model comes without a processor for them")
-    return found, None
+    return processor, None
 
 
-def _place(model_id: str, given: Mapping[str, Any]) -> str:
+def _place(model_id: str, arguments: Mapping[str, Any]) -> str:
     """A folder, or a name on the hub, which answers."""
     if model_id == DEFAULT:
         return str(default_folder())
-    source = {name: given[name] for name in ("revision", "cache_dir") if name in given}
-    mark = "/".join(filter(None, (given.get("subfolder"), "config.json")))
-    only_local = bool(given.get("local_files_only"))
+    source = {name: arguments[name] for name in ("revision", "cache_dir") if name in arguments}
+    mark = "/".join(filter(None, (arguments.get("subfolder"), "config.json")))
+    only_local = bool(arguments.get("local_files_only"))
     place = places.find(model_id, "TransformersModel", marks=(mark,), files=True, only_local=only_local, **source)
     if place.path.endswith(_GGUF):
-        token = {"token": given["token"]} if "token" in given else {}
-        return str(converted(places.fetch(place, (), **source, **token), given.get("dtype")))
+        token = {"token": arguments["token"]} if "token" in arguments else {}
+        return str(converted(places.fetch(place, (), **source, **token), arguments.get("dtype")))
     return place.path
 
 

@@ -20,7 +20,7 @@ from ...domain.request import Request
 from ..files.torch_folder import sees
 from ..local.answer import LocalAnswer, decode
 from ..local.constraint import Constraints, vocabulary
-from ..local.logprobs import asked
+from ..local.logprobs import take_logprobs
 from ..local.model import ThreadedModel
 from ..local.prompt import encode, room
 from ..local.runtime import Runtime
@@ -147,7 +147,7 @@ class TransformersModel(ThreadedModel):
         loaded = ready.loaded
         prompt = read(loaded, request, self.apply_chat_template_kwargs)
         size = prompt["input_ids"].shape[1]
-        top, options = asked(thaw(request.options))
+        top, options = take_logprobs(thaw(request.options))
         call = configured(loaded, options, size, room(size, _context(loaded)))
         scores = None if top is None else TorchScores(loaded.tokenizer, top)
         constraint = ready.constraints.start(request.response_format)

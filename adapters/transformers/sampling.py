@@ -31,18 +31,18 @@ def arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     >>> arguments({"max_tokens": 5, "temperature": 0})
     {'max_new_tokens': 5, 'do_sample': False}
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    if "max_tokens" in given:
-        given["max_new_tokens"] = given.pop("max_tokens")
-    if given.get("top_k") == -1:
-        given["top_k"] = 0
-    if given.get("temperature") == 0:
-        given["do_sample"] = False
-    elif given.keys() & _SAMPLING:
-        given.setdefault("do_sample", True)
-    if given.get("do_sample") is False:
-        return {name: value for name, value in given.items() if name not in _SAMPLING}
-    return given
+    named = {name: value for name, value in options.items() if value is not None}
+    if "max_tokens" in named:
+        named["max_new_tokens"] = named.pop("max_tokens")
+    if named.get("top_k") == -1:
+        named["top_k"] = 0
+    if named.get("temperature") == 0:
+        named["do_sample"] = False
+    elif named.keys() & _SAMPLING:
+        named.setdefault("do_sample", True)
+    if named.get("do_sample") is False:
+        return {name: value for name, value in named.items() if name not in _SAMPLING}
+    return named
 
 
 def configured(loaded: Loaded, options: dict[str, Any], size: int, room: int | None) -> dict[str, Any]:
@@ -63,13 +63,13 @@ def configured(loaded: Loaded, options: dict[str, Any], size: int, room: int | N
     return call
 
 
-def seeded(given: Mapping[str, Any], defaults: Any, device: Any) -> dict[str, Any]:
+def seeded(call: Mapping[str, Any], defaults: Any, device: Any) -> dict[str, Any]:
     """The same arguments without `seed`, its draws made by a generator of this call's own.
 
     `defaults` is the model's generation config. A call that doesn't sample has nothing to draw. Raises ValueError for
     what draws by itself.
     """
-    arguments = dict(given)
+    arguments = dict(call)
     seed = arguments.pop("seed", None)
     sampling = arguments.get("do_sample", getattr(defaults, "do_sample", None))
     if seed is None or not sampling:

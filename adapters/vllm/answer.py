@@ -14,7 +14,7 @@ from ...domain.response import FinishReason
 from ...domain.usage import Usage
 from ..local.answer import LocalAnswer
 from ..local.logprobs import Logprobs, Token
-from .prompt import Prompt, Reader
+from .prompt import Prompt, PromptReader
 
 _REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH, "repetition": FinishReason.OTHER}
 
@@ -32,7 +32,7 @@ class Answer(LocalAnswer):
 
     def __init__(
         self,
-        reader: Reader,
+        reader: PromptReader,
         request: Request,
         prompt: Prompt,
         params: Any,
@@ -46,7 +46,7 @@ class Answer(LocalAnswer):
             request,
             prompt.text[-40:],
             show,
-            None if self._likely is None else self._likely.found,
+            None if self._likely is None else self._likely.logprobs,
         )
         self._size = prompt.size
         self._written = self._cached = 0
@@ -60,19 +60,19 @@ class Answer(LocalAnswer):
         tokens: Sequence[int] = completion.token_ids
         last = completion.finish_reason is not None
         # The token that ends the text is counted, and isn't text.
-        spoken = len(tokens) - 1 if last and completion.finish_reason == "stop" else len(tokens)
+        of_text = len(tokens) - 1 if last and completion.finish_reason == "stop" else len(tokens)
         if self._stepwise:
             for at, token in enumerate(tokens):
                 if self._likely is not None:
                     self._likely.add(self.length, token, completion.logprobs[at])
                 self._written += 1
-                if at < spoken:
+                if at < of_text:
                     self.feed([token])
                 if self.ended:
                     return
         else:
             self._written += len(tokens)
-            self.feed(tokens[:spoken])
+            self.feed(tokens[:of_text])
         if last:
             self._reason = decode(completion.finish_reason)
 
@@ -88,9 +88,9 @@ class _Likely:
 
     spelled: Callable[[int], bytes]
     top: int
-    found: Logprobs = attrs.field(factory=Logprobs)
+    logprobs: Logprobs = attrs.field(factory=Logprobs)
 
     def add(self, at: int, token: int, ranked: dict[int, Any]) -> None:
         spelled = self.spelled
         others = [Token(spelled(number), one.logprob) for number, one in ranked.items() if one.rank <= self.top]
-        self.found.add(at, Token(spelled(token), ranked[token].logprob), others)
+        self.logprobs.add(at, Token(spelled(token), ranked[token].logprob), others)

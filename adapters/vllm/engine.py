@@ -140,16 +140,16 @@ class Engine:
     def _serve(self) -> None:
         """The thread: the loop runs until it is stopped, and then everything on it ends."""
         try:
-            found = self._loop.run_until_complete(self._start())
+            llm = self._loop.run_until_complete(self._start())
         except BaseException as error:
             self.started.set_exception(_frameless(error))
             self._over()
             return
-        self.started.set_result(found)
+        self.started.set_result(llm)
         if not self.closing:
             self._loop.run_forever()
         try:
-            self._loop.run_until_complete(self._finish(found))
+            self._loop.run_until_complete(self._finish(llm))
         finally:
             self._over()
 

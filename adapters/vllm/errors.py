@@ -48,8 +48,8 @@ def cause(log: str) -> str:
             return record.partition("\n")[0].partition(", ")[0]
         raised = list(_RAISED.finditer(record.partition("Traceback (most recent call last):")[2]))
         if raised and not raised[-1].group(1).endswith("EngineDeadError"):
-            name, said = raised[-1].group(1), record[record.rindex(raised[-1].group(0)) :].partition(": ")[2]
-            return f"{name.rpartition('.')[2]}: {' '.join(said.split())}"
+            name, message = raised[-1].group(1), record[record.rindex(raised[-1].group(0)) :].partition(": ")[2]
+            return f"{name.rpartition('.')[2]}: {' '.join(message.split())}"
     return ""
 
 
@@ -89,14 +89,14 @@ def translate(error: Exception, model_id: str | None = None, phase: str = "gener
     source = error.__cause__ if type(error).__name__ == "EngineGenerateError" else None
     if isinstance(source, Exception):
         error = source
-    found = ERRORS.translate(error, model_id, phase)
+    failure = ERRORS.translate(error, model_id, phase)
     if isinstance(error, Closed):
-        return attrs.evolve(found, message="the model was closed while it answered")
+        return attrs.evolve(failure, message="the model was closed while it answered")
     if type(error).__name__ == "EngineDeadError":
         of_memory = ERRORS.meaning(EngineFailed(why), "loading")[0] is ErrorKind.OVERLOADED
         message = "the engine died" + (f": {why}" if why else "") + "; the next call starts it again"
-        return attrs.evolve(found, kind=ErrorKind.OVERLOADED if of_memory else found.kind, message=message)
-    if found.kind is ErrorKind.MISSING_DEPENDENCY and isinstance(error, ImportError):
+        return attrs.evolve(failure, kind=ErrorKind.OVERLOADED if of_memory else failure.kind, message=message)
+    if failure.kind is ErrorKind.MISSING_DEPENDENCY and isinstance(error, ImportError):
         fix = "pip install 'modelport[vllm]'" if error.name in ("vllm", None) else "vLLM needs it for this model"
-        return attrs.evolve(found, message=f"vLLM can't be imported ({' '.join(str(error).split())}): {fix}")
-    return found
+        return attrs.evolve(failure, message=f"vLLM can't be imported ({' '.join(str(error).split())}): {fix}")
+    return failure

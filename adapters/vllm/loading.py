@@ -45,13 +45,13 @@ class Start:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        asked = self._kwargs()
-        given = {"model": _place(self._model_id, asked), **_defaults(), **asked}
-        given |= self._logged(given)
+        kwargs = self._kwargs()
+        arguments = {"model": _place(self._model_id, kwargs), **_defaults(), **kwargs}
+        arguments |= self._logged(arguments)
         _hide_main()
         _hidden.now = True
         try:
-            return AsyncLLM.from_engine_args(AsyncEngineArgs(**given))
+            return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except Exception as error:
             why = self.why()
             if why and isinstance(error, RuntimeError):
@@ -73,9 +73,9 @@ class Start:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
 
-    def _logged(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _logged(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Has the engine's processes write their errors where they can be read; unless logging is the user's own."""
-        if given.keys() & {"logging_config", "log_config_file"} or os.environ.get("VLLM_LOGGING_CONFIG_PATH"):
+        if arguments.keys() & {"logging_config", "log_config_file"} or os.environ.get("VLLM_LOGGING_CONFIG_PATH"):
             return {}
         parts = vllm_sdk.logging_parts()
         if parts is None:
@@ -91,22 +91,22 @@ class Start:
         return {"logging_config": logging_config(pylogging_config_file=str(file))}
 
 
-def _place(model_id: str, asked: Mapping[str, Any]) -> str:
+def _place(model_id: str, kwargs: Mapping[str, Any]) -> str:
     if model_id == places.DEFAULT:
         return str(default_folder())
-    revision, kept = asked.get("revision"), asked.get("download_dir")
+    revision, kept = kwargs.get("revision"), kwargs.get("download_dir")
     return places.find(model_id, "VLLMModel", revision=revision, cache_dir=kept).path
 
 
 def _defaults() -> dict[str, Any]:
     from vllm.platforms import current_platform
 
-    found: dict[str, Any] = {"disable_log_stats": True, "use_tqdm_on_load": False}
+    defaults: dict[str, Any] = {"disable_log_stats": True, "use_tqdm_on_load": False}
     if current_platform.is_cpu():
-        found["enforce_eager"] = True
+        defaults["enforce_eager"] = True
         if not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
-            found["kv_cache_memory_bytes"] = min(_CPU_CACHE, _memory() // 4)
-    return found
+            defaults["kv_cache_memory_bytes"] = min(_CPU_CACHE, _memory() // 4)
+    return defaults
 
 
 def _memory() -> int:

@@ -30,8 +30,8 @@ from .answer import Answer, decode
 from .engine import Closed, Engine, Engines
 from .errors import ERRORS, translate
 from .loading import Start
-from .prompt import Prompt, Reader
-from .sampling import Loras, asked, sampling_params, usual
+from .prompt import Prompt, PromptReader
+from .sampling import Loras, call_options, sampling_params, usual
 
 __all__ = ["CAN", "VLLMModel", "decode", "encode", "translate"]
 
@@ -51,7 +51,7 @@ class Ready:
 
     engine: Engine
     llm: Any  # vLLM's own client of it
-    reader: Reader
+    reader: PromptReader
     usual: Usual
     loras: Loras
 
@@ -59,7 +59,7 @@ class Ready:
     def of(cls, engine: Engine) -> Ready:
         """What an engine that has started has."""
         llm = engine.started.result()
-        return cls(engine, llm, Reader(llm), usual(llm.model_config), Loras())
+        return cls(engine, llm, PromptReader(llm), usual(llm.model_config), Loras())
 
     async def read(self, request: Request, kwargs: Mapping[str, Any]) -> Prompt:
         """The prompt, made in a thread of the engine's. Raises what is wrong with the request."""
@@ -149,7 +149,7 @@ class VLLMModel(LocalModel):
         phase, name, fail = "reading", "", AnswerBuilder().fail
         try:
             prompt = await ready.read(request, thaw(self.apply_chat_template_kwargs))
-            call = asked(request.options, ready.usual, prompt.room)
+            call = call_options(request.options, ready.usual, prompt.room)
             stepwise = deltas or bool(request.stop_sequences)
             params = sampling_params(call.params, request.response_format, deltas=stepwise)
             answer = Answer(ready.reader, request, prompt, params, call.top_logprobs, give if deltas else None)
@@ -171,7 +171,7 @@ class VLLMModel(LocalModel):
         except Exception as error:
             if name:
                 with suppress(Exception):  # it may be dead
-                    await ready.llm.abort(name)  # vLLM forgets to, where the engine can't be sent what was asked
+                    await ready.llm.abort(name)  # vLLM forgets to, where the engine can't be sent what was call_options
             give(fail(translate(error, self.model_id, phase, ready.engine.client.why())))
 
 

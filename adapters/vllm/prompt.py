@@ -23,7 +23,7 @@ class Prompt:
     room: int  # so many tokens may follow
 
 
-class Reader:
+class PromptReader:
     """Makes prompts for one engine, one at a time, in a thread of its own: tokenizers aren't made for several."""
 
     def __init__(self, llm: Any) -> None:
@@ -56,11 +56,11 @@ class Reader:
 
     def _template(self) -> Any:
         """The tokenizer's template, or the processor's, where a model that sees keeps it."""
-        found = getattr(self.tokenizer, "chat_template", None)
-        if found is None and self._sees:
+        template = getattr(self.tokenizer, "chat_template", None)
+        if template is None and self._sees:
             processor = self._llm.renderer.get_mm_processor().info.get_hf_processor()
-            found = getattr(processor, "chat_template", None)
-        return found
+            template = getattr(processor, "chat_template", None)
+        return template
 
     def _processed(self, prompt: dict[str, Any]) -> Any:
         """The prompt as the engine wants it, so that nothing is left to do on its event loop."""

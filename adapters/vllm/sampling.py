@@ -24,7 +24,7 @@ from ...domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from ...domain.frozen import thaw
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ..files.places import on_this_machine
-from ..local import logprobs
+from ..local.logprobs import take_logprobs
 from ..local.sampling import DRAWING, Usual, longest
 
 # What this adapter says itself, as it reads the answer; and what would make several answers of one.
@@ -37,7 +37,7 @@ _FOLDERS: Final = 1_000_001  # the number of the first adapter by its folder: a 
 
 
 @attrs.frozen
-class Asked:
+class CallOptions:
     """What the options of a call come to."""
 
     params: Mapping[str, Any]  # for SamplingParams
@@ -54,10 +54,10 @@ def usual(config: Any) -> Usual:
     return Usual.of({**file, **drawn, **override})
 
 
-def asked(options: Mapping[str, Any], usual: Usual, room: int) -> Asked:
+def call_options(options: Mapping[str, Any], usual: Usual, room: int) -> CallOptions:
     """The options over the model's usual ones, in the room that the context leaves. Raises ModelFailure."""
     try:
-        top, params = logprobs.asked(usual.under(thaw(options)))
+        top, params = take_logprobs(usual.under(thaw(options)))
     except ValueError as error:
         raise refused(str(error)) from None
     lora, priority = params.pop("lora_request", None), params.pop("priority", 0)
@@ -66,7 +66,7 @@ def asked(options: Mapping[str, Any], usual: Usual, room: int) -> Asked:
     params["max_tokens"] = longest(params.get("max_tokens"), room)
     if top is not None:
         params["logprobs"] = top
-    return Asked(params, top, lora, priority)
+    return CallOptions(params, top, lora, priority)
 
 
 def sampling_params(params: Mapping[str, Any], form: ResponseFormat, *, deltas: bool) -> Any:
@@ -75,20 +75,20 @@ def sampling_params(params: Mapping[str, Any], form: ResponseFormat, *, deltas: 
 
     msgspec: Any = import_module("msgspec")  # vLLM has it
     types = {field.name: field.type for field in msgspec.structs.fields(SamplingParams)}
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for name, value in params.items():
         if name in _OURS or name.startswith("_") or name not in types:
             raise refused(f"vLLM has no option {name!r} for a call; remove it")
         try:  # what has the wrong type would break off in the engine; a bias may name its token by a number in quotes
-            given[name] = msgspec.convert(value, types[name], strict=name != "logit_bias")
+            arguments[name] = msgspec.convert(value, types[name], strict=name != "logit_bias")
         except msgspec.ValidationError as error:
             raise refused(f"vLLM can't take the option {name}={value!r}: {error}") from None
         except TypeError:  # a type that only vLLM itself reads
-            given[name] = value
+            arguments[name] = value
     constraint = structured(form)
     try:
         return SamplingParams(
-            **given,
+            **arguments,
             detokenize=False,  # text is made of tokens here, as for every runtime
             output_kind=RequestOutputKind.DELTA if deltas else RequestOutputKind.FINAL_ONLY,
             structured_outputs=StructuredOutputsParams(**constraint) if constraint else None,

@@ -155,11 +155,11 @@ def kill_starting() -> None:
 
 
 def without_main(data: dict[str, Any]) -> None:
-    """Have a spawned process, that is told this of the program, not import the main module."""
-    for told in MAIN:
-        data.pop(told.name, None)
-        if not told.stands():
-            told.gone()
+    """Have a spawned process, which gets this `data` on the program, not import the main module."""
+    for function in MAIN:
+        data.pop(function.name, None)
+        if not function.stands():
+            function.gone()
 
 
 def logging_parts() -> tuple[Any, Any] | None:

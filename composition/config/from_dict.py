@@ -22,7 +22,7 @@ from ..layers.circuit_breaker import Breaker
 from ..layers.concurrency import Slots
 from ..stack.compose import Layer, compose
 from .layer_names import NAMES, maker
-from .reader import Misconfigured, Reader
+from .reader import Misconfigured, SettingsReader
 
 _SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 
@@ -42,7 +42,7 @@ class Source:
     def __init__(self, own: Mapping[str, type] = EMPTY, named: Mapping[str, Any] = EMPTY, where: str = "") -> None:
         self._own, self._named, self._where = own, named, where
         self._made: dict[str, Model | None] = {}
-        self._reader = Reader({cls.word: cls for cls in (Breaker, Limiter, Purse, Slots)})
+        self._reader = SettingsReader({cls.word: cls for cls in (Breaker, Limiter, Purse, Slots)})
 
     def model(self, data: Any, where: str) -> Model:
         """An adapter, a stack, or the name of one."""

@@ -22,7 +22,7 @@ class Misconfigured(ValueError):
 
 
 @attrs.define
-class Reader:
+class SettingsReader:
     """Reads the settings of one stack."""
 
     _shared: Mapping[str, type]

@@ -154,7 +154,7 @@ class _Trial:
     left: int
     earlier: tuple[Attempt, ...] = ()
 
-    def verdict(self, response: Response) -> Result[Response, ModelError] | None:
+    def outcome_of(self, response: Response) -> Result[Response, ModelError] | None:
         """What the call comes to after this answer; None to ask again."""
         reason = self.check.reason(response)
         if reason is None:
@@ -184,13 +184,13 @@ class _Checked(Between):
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The first answer that passes."""
         trial = _Trial(self.check, request, self.check.repair)
-        verdict = None
-        while verdict is None:
+        outcome = None
+        while outcome is None:
             result = await Whole(self.clock)(self.inner, trial.request)
             if isinstance(result, Failure):
                 return after(trial.earlier, result)
-            verdict = trial.verdict(result.unwrap())
-        return verdict
+            outcome = trial.outcome_of(result.unwrap())
+        return outcome
 
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The first answer that passes, once it has."""
@@ -209,11 +209,11 @@ class _Checked(Between):
             if isinstance(end, Failed):
                 last = Failed(end.error.after(*trial.earlier), end.partial)
                 break
-            verdict = trial.verdict(end.response)
-            if isinstance(verdict, Failure):
-                shown, last = [], Failed(verdict.failure())
-            elif verdict is not None:
-                last = Finished(verdict.unwrap())
+            outcome = trial.outcome_of(end.response)
+            if isinstance(outcome, Failure):
+                shown, last = [], Failed(outcome.failure())
+            elif outcome is not None:
+                last = Finished(outcome.unwrap())
         for delta in shown:
             yield delta
         yield last

@@ -165,9 +165,9 @@ class Slot:
     ticket: int
     waited: float = 0.0
 
-    def ended(self, said: Said, /) -> Said:
+    def ended(self, outcome: Said, /) -> Said:
         """The same, with the wait in its ledger."""
-        return said.waited(Wait("concurrency", self.waited)) if self.waited else said
+        return outcome.waited(Wait("concurrency", self.waited)) if self.waited else outcome
 
     def release(self) -> None:
         """Let the next one in."""

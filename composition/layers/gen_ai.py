@@ -44,47 +44,47 @@ def is_local(provider: str | None) -> bool:
 
 def of_model(model: Model) -> Attributes:
     """Who is asked, and where."""
-    found = _known(_who(getattr(model, "provider", None), getattr(model, "model_id", None)))
+    attributes = _known(_who(getattr(model, "provider", None), getattr(model, "model_id", None)))
     address = next((text for name in _ADDRESS if isinstance(text := getattr(model, name, None), str)), None)
     if address is not None:
         try:
             parts = urlsplit(address)
-            found |= _known({"server.address": parts.hostname, "server.port": parts.port})
+            attributes |= _known({"server.address": parts.hostname, "server.port": parts.port})
         except ValueError:  # that is no address
-            return found
-    return found
+            return attributes
+    return attributes
 
 
 def of_request(model: Model, request: Request) -> Attributes:
     """What is asked for, without the words."""
     options = resolve(getattr(model, "options", EMPTY), request.options)
-    found: Attributes = {
+    attributes: Attributes = {
         f"gen_ai.request.{name}": options[name] for name in _OPTIONS if isinstance(options.get(name), (int, float))
     }
     if request.stop_sequences:
-        found["gen_ai.request.stop_sequences"] = request.stop_sequences
+        attributes["gen_ai.request.stop_sequences"] = request.stop_sequences
     if isinstance(request.response_format, (JsonObject, JsonSchema)):
-        found["gen_ai.output.type"] = "json"
-    return found
+        attributes["gen_ai.output.type"] = "json"
+    return attributes
 
 
 def of_response(response: Response) -> Attributes:
     """What was answered, without the words."""
-    found: Attributes = {
+    attributes: Attributes = {
         "gen_ai.response.finish_reasons": (_finish(response),),
         "gen_ai.response.id": response.response_id,
         "gen_ai.response.model": response.model_id,
     }
     usage = response.usage
     if usage is not None:
-        found |= {
+        attributes |= {
             "gen_ai.usage.input_tokens": usage.input_tokens,
             "gen_ai.usage.output_tokens": usage.output_tokens,
             "gen_ai.usage.cache_read.input_tokens": usage.cached_tokens or None,
             "gen_ai.usage.cache_write.input_tokens": usage.cache_write_tokens or None,
             "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens or None,
         }
-    return _known(found)
+    return _known(attributes)
 
 
 def of_error(error: ModelError) -> Attributes:
@@ -101,7 +101,7 @@ def of_error(error: ModelError) -> Attributes:
 
 def of_attempt(attempt: Attempt, number: int) -> Attributes:
     """One physical call. Its tokens have names of ours, since sums over `gen_ai.usage` would count them twice."""
-    found: Attributes = {
+    attributes: Attributes = {
         **_who(attempt.provider, attempt.model_id),
         "modelport.attempt.number": number,
         "modelport.attempt.discarded": attempt.discarded or None,
@@ -109,15 +109,15 @@ def of_attempt(attempt: Attempt, number: int) -> Attributes:
         "error.type": None if attempt.outcome == "answered" else attempt.outcome,
     }
     if attempt.usage is not None:
-        found["modelport.attempt.input_tokens"] = attempt.usage.input_tokens
-        found["modelport.attempt.output_tokens"] = attempt.usage.output_tokens
+        attributes["modelport.attempt.input_tokens"] = attempt.usage.input_tokens
+        attributes["modelport.attempt.output_tokens"] = attempt.usage.output_tokens
     for wait in attempt.waits:
         if isinstance(wait, Skipped):
-            found[_PASSED_OVER] = (*found.get(_PASSED_OVER, ()), f"{wait.model_id}: {wait.reason}")
+            attributes[_PASSED_OVER] = (*attributes.get(_PASSED_OVER, ()), f"{wait.model_id}: {wait.reason}")
         else:
             name = f"modelport.wait.{wait.reason}"
-            found[name] = found.get(name, 0.0) + wait.seconds
-    return _known(found)
+            attributes[name] = attributes.get(name, 0.0) + wait.seconds
+    return _known(attributes)
 
 
 def tokens_of(attempt: Attempt) -> list[tuple[int, Attributes]]:
@@ -131,22 +131,22 @@ def tokens_of(attempt: Attempt) -> list[tuple[int, Attributes]]:
 
 def words_in(request: Request) -> Attributes:
     """What was said to the model, by attribute, as JSON values."""
-    found: Attributes = {
+    attributes: Attributes = {
         "gen_ai.input.messages": [{"role": m.role.value, "parts": _parts(m)} for m in request.messages],
     }
     if request.tools:
-        found["gen_ai.tool.definitions"] = [
+        attributes["gen_ai.tool.definitions"] = [
             {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}
             for tool in request.tools
         ]
-    return found
+    return attributes
 
 
 def words_out(response: Response) -> Attributes:
     """What the model said, by attribute, as JSON values."""
     message = response.message
-    said = {"role": message.role.value, "parts": _parts(message), "finish_reason": _finish(response)}
-    return {"gen_ai.output.messages": [said]}
+    answer = {"role": message.role.value, "parts": _parts(message), "finish_reason": _finish(response)}
+    return {"gen_ai.output.messages": [answer]}
 
 
 def _who(provider: str | None, model_id: str | None) -> Attributes:
@@ -176,7 +176,7 @@ def _part(part: Part) -> Attributes:
             return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
         case ToolResult():
             return {"type": "tool_call_response", "id": part.call_id, "response": part.text}
-    found = {"modality": _MODALITY[type(part)], "mime_type": part.media_type}
+    media = {"modality": _MODALITY[type(part)], "mime_type": part.media_type}
     if part.url is not None:
-        return {"type": "uri", **found, "uri": part.url}
-    return {"type": "blob", **found, "bytes": len(part.data or b"")}  # how many there are, and not what they are
+        return {"type": "uri", **media, "uri": part.url}
+    return {"type": "blob", **media, "bytes": len(part.data or b"")}  # how many there are, and not what they are

@@ -62,19 +62,19 @@ class Log(LayerPolicy):
         logger = logging.getLogger(self.logger)
         if not logger.isEnabledFor(max(self.level, logging.WARNING)):
             return await call(model, request)
-        line = _Call(self, logger, model, request, isinstance(call, Opening))
+        line = _LoggedCall(self, logger, model, request, isinstance(call, Opening))
         return await heard(call(model, request), line)
 
 
-class _Call:
+class _LoggedCall:
     """One call while it is made."""
 
-    __slots__ = ("_began", "_first", "_log", "_logger", "_model", "_request", "_said", "_streamed")
+    __slots__ = ("_began", "_first", "_log", "_logger", "_model", "_outcome", "_request", "_streamed")
 
     def __init__(self, log: Log, logger: logging.Logger, model: Model, request: Request, streamed: bool) -> None:
         self._log, self._logger, self._model = log, logger, model
         self._request, self._streamed = request, streamed
-        self._said: Response | ModelError | None = None
+        self._outcome: Response | ModelError | None = None
         self._first: float | None = None
         self._began = log.clock.now()
 
@@ -82,22 +82,22 @@ class _Call:
         if self._first is None:
             self._first = self._log.clock.now() - self._began
 
-    def ended(self, said: Said, /) -> Said:
-        self._said = said
-        return said
+    def ended(self, outcome: Said, /) -> Said:
+        self._outcome = outcome
+        return outcome
 
     def release(self) -> None:
-        level = self._log.level if isinstance(self._said, Response) else max(self._log.level, logging.WARNING)
+        level = self._log.level if isinstance(self._outcome, Response) else max(self._log.level, logging.WARNING)
         if self._logger.isEnabledFor(level):
             fields = self._fields(self._log.clock.now() - self._began)
             self._logger.log(level, "%s", _LogLine(fields), extra={"modelport": fields})
 
     def _fields(self, seconds: float) -> dict[str, Any]:
-        said = self._said
-        attempts = said.attempts if said is not None else ()
+        outcome = self._outcome
+        attempts = outcome.attempts if outcome is not None else ()
         last = attempts[-1] if attempts else self._model
         fields: dict[str, Any] = {
-            "outcome": _CUT_SHORT if said is None else "answered",
+            "outcome": _CUT_SHORT if outcome is None else "answered",
             "provider": getattr(last, "provider", None),
             "model": getattr(last, "model_id", None),
             "streamed": self._streamed,
@@ -106,26 +106,26 @@ class _Call:
             "attempts": len(attempts),
             "waited": round(sum(wait.seconds for attempt in attempts for wait in attempt.waits), 6),
         }
-        if isinstance(said, Response):
+        if isinstance(outcome, Response):
             fields |= {
-                "model": said.model_id or fields["model"],
-                "finish_reason": said.finish_reason.value,
-                "response_id": said.response_id,
+                "model": outcome.model_id or fields["model"],
+                "finish_reason": outcome.finish_reason.value,
+                "response_id": outcome.response_id,
             }
-            if said.usage is not None:
-                fields |= {"input_tokens": said.usage.input_tokens, "output_tokens": said.usage.output_tokens}
-        elif said is not None:
+            if outcome.usage is not None:
+                fields |= {"input_tokens": outcome.usage.input_tokens, "output_tokens": outcome.usage.output_tokens}
+        elif outcome is not None:
             fields |= {
-                "outcome": said.kind.value,
-                "error": said.message,
-                "status": said.status,
-                "code": said.code,
-                "request_id": said.request_id,
+                "outcome": outcome.kind.value,
+                "error": outcome.message,
+                "status": outcome.status,
+                "code": outcome.code,
+                "request_id": outcome.request_id,
             }
         if self._log.content:
             fields["messages"] = [_words(message) for message in self._request.messages]
-            fields["answer"] = _words(said.message) if isinstance(said, Response) else None
-        if self._log.content or isinstance(said, ModelError):
+            fields["answer"] = _words(outcome.message) if isinstance(outcome, Response) else None
+        if self._log.content or isinstance(outcome, ModelError):
             fields = redacted(fields, known_secrets(self._model))
         return {name: value for name, value in fields.items() if value is not None}
 

@@ -122,20 +122,20 @@ class _Player:
 
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         await self._until(self.take.seconds, 0.0)
-        said = self.take.said
-        return Failure(said) if isinstance(said, ModelError) else Success(said)
+        outcome = self.take.said
+        return Failure(outcome) if isinstance(outcome, ModelError) else Success(outcome)
 
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
-        now, said, pieces = 0.0, self.take.said, self.take.pieces
+        now, outcome, pieces = 0.0, self.take.said, self.take.pieces
         for at, piece in pieces or ():
             await self._until(at, now)
             now = at
             yield piece
         await self._until(self.take.seconds, now)
-        if isinstance(said, ModelError):
-            yield Failed(said, cut_off((piece for _, piece in pieces or ()), model_id=said.model_id).partial)
+        if isinstance(outcome, ModelError):
+            yield Failed(outcome, cut_off((piece for _, piece in pieces or ()), model_id=outcome.model_id).partial)
         else:
-            *deltas, last = replay(said)
+            *deltas, last = replay(outcome)
             for delta in deltas if pieces is None else ():
                 yield delta
             yield last

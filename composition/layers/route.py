@@ -27,7 +27,7 @@ from ...domain.error import ErrorKind, ModelError, Scope, Sent
 from ...domain.machines import router as steps
 from ...domain.machines.bounds import Bounds, one_after_another
 from ...domain.machines.estimate import Estimate, as_estimate, estimated
-from ...domain.machines.router import Asked, By, ByName, Routing, Traffic
+from ...domain.machines.router import By, ByName, Routing, Situation, Traffic
 from ...domain.message import Role, Text
 from ...domain.model import Model
 from ...domain.price import Price
@@ -66,9 +66,9 @@ class Router:
         self.traffic = attrs.evolve(self.traffic, busy=(0,) * self.routing.count)
         self._lock = threading.Lock()
 
-    def order(self, asked: Asked) -> tuple[int, ...]:
+    def order(self, situation: Situation) -> tuple[int, ...]:
         with self._lock:
-            self.traffic, chosen = steps.order(self.routing, self.traffic, asked)
+            self.traffic, chosen = steps.order(self.routing, self.traffic, situation)
         return chosen
 
     def step(self, step: Callable[..., Traffic], *what: Any) -> None:
@@ -120,7 +120,7 @@ class Route(LayerPolicy):
         earlier: tuple[Attempt, ...] = ()
         skipped: list[Skipped] = []
         plain = _is_plain(request)
-        for at in self.router.order(self._asked(candidates, request)):
+        for at in self.router.order(self._situation(candidates, request)):
             candidate = candidates[at]
             refusal = self._refusal(candidate, at, request, plain)
             if refusal is None:
@@ -142,17 +142,17 @@ class Route(LayerPolicy):
             earlier += refusal.attempts
         return Failure(exhausted(errors))
 
-    def _asked(self, candidates: tuple[Model, ...], request: Request) -> Asked:
+    def _situation(self, candidates: tuple[Model, ...], request: Request) -> Situation:
         by = self.by
         if by in _BY_CHANCE:
-            return Asked(chance=self.chance())
+            return Situation(chance=self.chance())
         if by is By.LOWEST_LATENCY:
-            return Asked(now=self.clock.now())
+            return Situation(now=self.clock.now())
         if by is By.STICKY:
-            return Asked(key=(self.key or beginning)(request))
+            return Situation(key=(self.key or beginning)(request))
         if by is By.LOWEST_COST and self.price_of is not None:
             estimate = self.estimate or estimated
-            return Asked(costs=tuple(_cost(self.price_of, each, request, estimate) for each in candidates))
+            return Situation(costs=tuple(_cost(self.price_of, each, request, estimate) for each in candidates))
         return _NOTHING
 
     async def _measured(self, call: Call[T], model: Model, at: int, request: Request) -> Result[T, ModelError]:
@@ -187,7 +187,7 @@ class Route(LayerPolicy):
         return refusal_of(model, math.inf if self.max_wait is None else self.max_wait)
 
 
-_NOTHING = Asked()
+_NOTHING = Situation()
 
 
 def _is_plain(request: Request) -> bool:

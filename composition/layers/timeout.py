@@ -172,14 +172,14 @@ class _Timed:
         if result is None or self.over_by:  # a model may swallow its cancellation, and answer: it is late all the same
             await close(result)
             return Failure(self._late())
-        said: Any = result.failure() if isinstance(result, Failure) else result.unwrap()
-        self._enter(said.attempts)
+        answer: Any = result.failure() if isinstance(result, Failure) else result.unwrap()
+        self._enter(answer.attempts)
         return result
 
-    def ended(self, said: Said, /) -> Said:
+    def ended(self, outcome: Said, /) -> Said:
         """It came to this by itself."""
-        self._enter(said.attempts)
-        return said
+        self._enter(outcome.attempts)
+        return outcome
 
     def release(self) -> None:
         """No clock runs any more."""

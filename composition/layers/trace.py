@@ -113,22 +113,31 @@ class Trace(LayerPolicy):
 
     async def __call__(self, call: Call[T], model: Model, request: Request, /) -> Result[T, ModelError]:
         """One call inside its span."""
-        span = _Call(self, self.asked or _asked(model), model, request, isinstance(call, Opening))
+        span = _TracedCall(self, self.asked or _asked(model), model, request, isinstance(call, Opening))
         return await heard(call(model, request), span)
 
 
-class _Call:
+class _TracedCall:
     """One call while it is made."""
 
     __slots__ = (
-        "_asked", "_before", "_began", "_first", "_inside", "_instruments", "_model", "_request", "_said", "_span",
+        "_asked",
+        "_before",
+        "_began",
+        "_first",
+        "_inside",
+        "_instruments",
+        "_model",
+        "_outcome",
+        "_request",
+        "_span",
         "_trace",
     )  # fmt: skip
 
     def __init__(self, trace: Trace, asked: _Asked, model: Model, request: Request, streamed: bool) -> None:
         self._trace, self._asked, self._model, self._request = trace, asked, model, request
         self._instruments = _instruments(trace.tracer_provider, trace.meter_provider)
-        self._said: Response | ModelError | None = None
+        self._outcome: Response | ModelError | None = None
         self._first: float | None = None
         self._inside: Context | None = None
         self._before: Context | None = None
@@ -145,21 +154,21 @@ class _Call:
             self._first = self._trace.clock.now() - self._began
             self._leave()
 
-    def ended(self, said: Said, /) -> Said:
-        self._said = said
-        return said
+    def ended(self, outcome: Said, /) -> Said:
+        self._outcome = outcome
+        return outcome
 
     def release(self) -> None:
         self._leave()
-        now, said = self._trace.clock.now(), self._said
-        attempts = said.attempts if said is not None else ()
+        now, outcome = self._trace.clock.now(), self._outcome
+        attempts = outcome.attempts if outcome is not None else ()
         if self._span.is_recording():
-            self._tell(said)
+            self._tell(outcome)
             self._tell_attempts(attempts, self._trace.wall() - round(now * 1e9))
         self._span.end()
         about = self._asked.attributes
-        if isinstance(said, ModelError):
-            about = {**about, "error.type": said.kind.value}
+        if isinstance(outcome, ModelError):
+            about = {**about, "error.type": outcome.kind.value}
         self._instruments.duration.record(now - self._began, about)
         for attempt in attempts:
             for number, attributes in gen_ai.tokens_of(attempt):
@@ -182,21 +191,21 @@ class _Call:
             context.attach(self._before)
         self._inside = self._before = None
 
-    def _tell(self, said: Response | ModelError | None) -> None:
+    def _tell(self, outcome: Response | ModelError | None) -> None:
         from opentelemetry.trace import StatusCode
 
         if self._first is not None:
             self._span.set_attribute("gen_ai.response.time_to_first_chunk", self._first)
-        if isinstance(said, Response):
-            self._span.set_attributes(gen_ai.of_response(said))
-        elif said is not None:
-            self._span.set_attributes(gen_ai.of_error(said))
-            self._span.set_status(StatusCode.ERROR, redacted_text(said.message, known_secrets(self._model)))
+        if isinstance(outcome, Response):
+            self._span.set_attributes(gen_ai.of_response(outcome))
+        elif outcome is not None:
+            self._span.set_attributes(gen_ai.of_error(outcome))
+            self._span.set_status(StatusCode.ERROR, redacted_text(outcome.message, known_secrets(self._model)))
         else:
             self._span.set_attribute("modelport.cut_short", True)
         if self._trace.content:
             words = gen_ai.words_in(self._request)
-            words |= gen_ai.words_out(said) if isinstance(said, Response) else {}
+            words |= gen_ai.words_out(outcome) if isinstance(outcome, Response) else {}
             secrets = known_secrets(self._model)
             self._span.set_attributes({name: as_json(redacted(value, secrets)) for name, value in words.items()})
 

@@ -107,12 +107,12 @@ class Journaled:
 class JournaledCall:
     """One call in a journal."""
 
-    __slots__ = ("_clock", "_entry", "_journal", "_said", "first_event")
+    __slots__ = ("_clock", "_entry", "_journal", "_outcome", "first_event")
 
     def __init__(self, journal: Journal, model: Model, clock: Clock) -> None:
         self._journal, self._clock = journal, clock
         self._entry = Entry(first_leaf(model), clock.now())
-        self._said: Response | ModelError | None = None
+        self._outcome: Response | ModelError | None = None
         self.first_event: float | None = None
 
     def opened(self, result: Result[T, ModelError]) -> Result[T, ModelError]:
@@ -121,14 +121,14 @@ class JournaledCall:
             self.first_event = stream.first_event
         return result
 
-    def ended(self, said: Said, /) -> Said:
+    def ended(self, outcome: Said, /) -> Said:
         """The same."""
-        self._said = said
-        return said
+        self._outcome = outcome
+        return outcome
 
     def release(self) -> None:
         """It is over."""
-        self._journal.enter(*((self.attempt(CANCELLED),) if self._said is None else self._said.attempts))
+        self._journal.enter(*((self.attempt(CANCELLED),) if self._outcome is None else self._outcome.attempts))
 
     def attempt(self, outcome: str, message: str | None = None) -> Attempt:
         """The entry of a call that came to this just now."""

@@ -33,7 +33,7 @@ _BROKEN_OFF = cut_off(())
 class Listener(Protocol):
     """Follows one call, whole or streamed. One with a method `saw(delta)` sees each piece of a stream, too."""
 
-    def ended(self, said: Said, /) -> Said:
+    def ended(self, outcome: Said, /) -> Said:
         """What the call came to, with its ledger, before it is passed on; not called when it is cut short."""
         ...
 
@@ -57,20 +57,20 @@ class Limit(Listener, Protocol):
 class OnEnd:
     """Tells a function how a call ended."""
 
-    __slots__ = ("_hear", "_said")
+    __slots__ = ("_hear", "_outcome")
 
     def __init__(self, hear: Hear) -> None:
         self._hear = hear
-        self._said: Response | ModelError | None = None
+        self._outcome: Response | ModelError | None = None
 
-    def ended(self, said: Said, /) -> Said:
+    def ended(self, outcome: Said, /) -> Said:
         """The same."""
-        self._said = said
-        return said
+        self._outcome = outcome
+        return outcome
 
     def release(self) -> None:
         """Now it is known."""
-        self._hear(self._said)
+        self._hear(self._outcome)
 
 
 class _Earlier:
@@ -81,8 +81,8 @@ class _Earlier:
     def __init__(self, attempts: tuple[Attempt, ...]) -> None:
         self._attempts = attempts
 
-    def ended(self, said: Said, /) -> Said:
-        return said.after(*self._attempts)
+    def ended(self, outcome: Said, /) -> Said:
+        return outcome.after(*self._attempts)
 
     def release(self) -> None:
         """Nothing is held."""
@@ -96,8 +96,8 @@ class _Waited:
     def __init__(self, wait: Wait) -> None:
         self._wait = wait
 
-    def ended(self, said: Said, /) -> Said:
-        return said.waited(self._wait)
+    def ended(self, outcome: Said, /) -> Said:
+        return outcome.waited(self._wait)
 
     def release(self) -> None:
         """Nothing is held."""
@@ -236,8 +236,8 @@ async def heard(calling: Awaitable[Result[T, ModelError]], listener: Listener) -
         result = await calling
         if isinstance(result, Failure):
             error = result.failure()
-            said = listener.ended(error)
-            result = result if said is error else Failure(said)
+            outcome = listener.ended(error)
+            result = result if outcome is error else Failure(outcome)
         else:
             outcome = result.unwrap()
             if isinstance(outcome, Opened):

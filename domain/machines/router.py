@@ -109,7 +109,7 @@ class Traffic:
 
 
 @attrs.frozen
-class Asked:
+class Situation:
     """What a strategy may look at: a number from 0 to 1 (1 excluded), what each would cost, and a key to stick to."""
 
     now: float = 0.0
@@ -122,57 +122,57 @@ Order = tuple[Traffic, tuple[int, ...]]
 """The state after a choice, and the candidates by number, the preferred one first."""
 
 
-def order(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+def order(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
     """The state after a choice, and the candidates by number, the preferred one first."""
-    return _ORDERS[routing.by](routing, traffic, asked)
+    return _ORDERS[routing.by](routing, traffic, situation)
 
 
-def _as_they_stand(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+def _as_they_stand(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
     return traffic, tuple(range(routing.count))
 
 
-def _by_weight(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
-    return traffic, _drawn(routing.weights or (), asked.chance)
+def _by_weight(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
+    return traffic, _drawn(routing.weights or (), situation.chance)
 
 
-def _in_turn(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+def _in_turn(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
     first, everyone = traffic.turn % routing.count, tuple(range(routing.count))
     return Traffic(traffic.busy, traffic.times, traffic.turn + 1), everyone[first:] + everyone[:first]
 
 
-def _by_calls_in_progress(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+def _by_calls_in_progress(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
     turn, busy, count = traffic.turn, traffic.busy, routing.count
     chosen = sorted(range(count), key=lambda at: (busy[at], (at - turn) % count))
     return Traffic(busy, traffic.times, turn + 1), tuple(chosen)
 
 
-def _by_latency(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
-    levels = [level(routing, times, asked.now) or 0.0 for times in traffic.times]
+def _by_latency(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
+    levels = [level(routing, times, situation.now) or 0.0 for times in traffic.times]
     return traffic, tuple(sorted(range(routing.count), key=lambda at: (levels[at], traffic.busy[at], at)))
 
 
-def _by_cost(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
-    return traffic, tuple(sorted(range(routing.count), key=lambda at: asked.costs[at]))
+def _by_cost(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
+    return traffic, tuple(sorted(range(routing.count), key=lambda at: situation.costs[at]))
 
 
-def _by_size(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+def _by_size(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
     sizes = routing.sizes or (None,) * routing.count
     return traffic, tuple(sorted(range(routing.count), key=lambda at: sizes[at] or math.inf))
 
 
-def _by_key(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+def _by_key(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
     def rank(at: int) -> bytes:
-        return sha256(f"{at}:{asked.key}".encode()).digest()
+        return sha256(f"{at}:{situation.key}".encode()).digest()
 
     return traffic, tuple(sorted(range(routing.count), key=rank))
 
 
-def _a_share_to_the_last(routing: Routing, traffic: Traffic, asked: Asked) -> Order:
+def _a_share_to_the_last(routing: Routing, traffic: Traffic, situation: Situation) -> Order:
     everyone = tuple(range(routing.count))
-    return traffic, (everyone[-1:] + everyone[:-1] if asked.chance < (routing.share or 0.0) else everyone)
+    return traffic, (everyone[-1:] + everyone[:-1] if situation.chance < (routing.share or 0.0) else everyone)
 
 
-_ORDERS: Final[Mapping[By, Callable[[Routing, Traffic, Asked], Order]]] = MappingProxyType(
+_ORDERS: Final[Mapping[By, Callable[[Routing, Traffic, Situation], Order]]] = MappingProxyType(
     {
         By.WEIGHTED: _by_weight,
         By.ROUND_ROBIN: _in_turn,

@@ -90,10 +90,10 @@ def _message(value: Any, where: str, read: Read | None) -> Message:
         raise TypeError(f"{where}: can't read {described(value)} as a message; {fix}")
     fields = _fields(value, where)
     role = _role(fields["role"], f"{where}.role")
-    given = fields.get("content")
-    if given is None:
-        given = fields.get("refusal")
-    content = [] if given is None else _content(given, f"{where}.content", read)
+    written = fields.get("content")
+    if written is None:
+        written = fields.get("refusal")
+    content = [] if written is None else _content(written, f"{where}.content", read)
     for member in ("reasoning", "reasoning_content"):
         if fields.get(member):
             content.insert(0, Reasoning(read_text(fields[member], f"{where}.{member}")))

@@ -168,13 +168,13 @@ def _call_in_text(call: ToolCall) -> Text:
 
 
 def _result_in_text(result: ToolResult) -> list[Part]:
-    said: dict[str, Any] = {"id": result.call_id}
+    answer: dict[str, Any] = {"id": result.call_id}
     if result.name is not None:
-        said["name"] = result.name
+        answer["name"] = result.name
     if result.is_error:
-        said["is_error"] = True
-    said["content"] = result.text
-    parts: list[Part] = [Text(f"<tool_response>\n{as_json(said)}\n</tool_response>")]
+        answer["is_error"] = True
+    answer["content"] = result.text
+    parts: list[Part] = [Text(f"<tool_response>\n{as_json(answer)}\n</tool_response>")]
     parts += (part for part in result.content if not isinstance(part, Text))
     inner = [cache_marker(part) for part in result.content if isinstance(part, Text)]
     parts[0] = marked(parts[0], next(filter(None, reversed(inner)), None))

@@ -12,7 +12,7 @@ from laws import TEXT, Case
 from subjects import unsigned, written
 
 from modelport import Response
-from modelport.adapters.mlx.line import Call, Line
+from modelport.adapters.mlx.line import Generation, Line
 from modelport.adapters.mlx.loading import Loaded
 from modelport.adapters.mlx.model import MLXModel
 
@@ -28,7 +28,7 @@ class Counting(Line):
         self.open = self.asked = 0
         self._count = threading.Lock()
 
-    def generate(self, call: Call) -> None:
+    def generate(self, call: Generation) -> None:
         with self._count:
             self.open += 1
             self.asked += 1

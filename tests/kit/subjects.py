@@ -47,7 +47,7 @@ BROKEN = ModelError("invalid_request", "broken", sent="yes")
 FAST = 6_000_000  # calls a minute: a limiter that is there, and keeps nobody waiting
 
 
-def plain(request: Request) -> Any:
+def as_json(request: Request) -> Any:
     """A request as JSON values, for models that have no wire."""
     fields = {**attrs.asdict(request), "response_format": repr(request.response_format)}
     return json.loads(json.dumps(fields, default=lambda data: b64encode(data).decode()))
@@ -85,7 +85,7 @@ class Scripted:
 
     def replying(self, response: Response) -> Exchange:
         model = ScriptedModel(response, repeat=True)
-        return Exchange(model, lambda: [plain(request) for request in model.requests])
+        return Exchange(model, lambda: [as_json(request) for request in model.requests])
 
     def _case(self, model: ScriptedModel) -> Case:
         stack: Model = compose(model, *(layer(model) for layer in self.layers)) if self.layers else model
@@ -137,7 +137,7 @@ class Functions:
         seen: list[Any] = []
 
         async def reply(request: Request) -> Response:
-            seen.append(plain(request))
+            seen.append(as_json(request))
             return response
 
         return Exchange(from_function(reply, capabilities=EVERYTHING), lambda: seen)

@@ -56,13 +56,13 @@ def of_transformers(config: dict[str, Any], options: dict[str, Any]) -> tuple[in
 def of_mlx(config: dict[str, Any], options: dict[str, Any]) -> tuple[int, bool]:
     import tiny_mlx
 
-    from modelport.adapters.mlx.line import Call, Line
+    from modelport.adapters.mlx.line import Generation, Line
     from modelport.adapters.mlx.model import MLXModel, Ready
 
-    asked: list[Call] = []
+    asked: list[Generation] = []
 
     class Asked(Line):
-        def generate(self, call: Call) -> None:
+        def generate(self, call: Generation) -> None:
             asked.append(call)
 
     words = tokenizer()
@@ -94,9 +94,9 @@ def of_openvino(config: dict[str, Any], options: dict[str, Any]) -> tuple[int, b
 
 
 def of_vllm(config: dict[str, Any], options: dict[str, Any]) -> tuple[int, bool]:
-    from modelport.adapters.vllm.sampling import asked
+    from modelport.adapters.vllm.sampling import call_options
 
-    params = asked(as_request("?", **options).options, Usual.of(config), CONTEXT).params
+    params = call_options(as_request("?", **options).options, Usual.of(config), CONTEXT).params
     return params["max_tokens"], params.get("temperature") != 0
 
 

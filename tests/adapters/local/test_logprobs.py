@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelport.adapters.local.logprobs import Logprobs, Token, asked
+from modelport.adapters.local.logprobs import Logprobs, Token, take_logprobs
 from modelport.domain.answer_builder import AnswerBuilder
 from modelport.domain.message import Message, Part, Reasoning, Text, ToolCall
 from modelport.domain.response import FinishReason, Response
@@ -89,7 +89,7 @@ def test_tokens_of_what_a_stop_cut_off_are_left_out(
     ],
 )
 def test_two_options_say_what_is_asked(options: dict[str, object], expected: object) -> None:
-    assert asked(options) == expected
+    assert take_logprobs(options) == expected
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_two_options_say_what_is_asked(options: dict[str, object], expected: obj
 )
 def test_a_wrong_wish_names_the_right_one(options: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        asked(options)
+        take_logprobs(options)
 
 
 @given(st.lists(st.text("ab<\n", min_size=1, max_size=3), max_size=12), st.sampled_from(["aa", "ab", "b<b", "\n"]))

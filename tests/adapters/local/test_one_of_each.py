@@ -100,12 +100,12 @@ def test_a_template_without_a_place_for_pictures_is_told() -> None:
 
 
 def test_vllm_turns_pictures_and_reads_those_in_their_address() -> None:
-    from modelport.adapters.vllm.prompt import Reader
+    from modelport.adapters.vllm.prompt import PromptReader
 
     pillow = pytest.importorskip("PIL.Image")
     shown: list[Any] = []
 
-    class Seeing(Reader):
+    class Seeing(PromptReader):
         def _processed(self, prompt: dict[str, Any]) -> Any:
             shown.extend(prompt["multi_modal_data"]["image"])
             return {}

@@ -13,7 +13,7 @@ pytest.importorskip("mlx_lm")
 import tiny_mlx
 from returns.result import Failure
 
-from modelport.adapters.mlx.line import Call, Line
+from modelport.adapters.mlx.line import Generation, Line
 from modelport.adapters.mlx.model import MLXModel
 from modelport.adapters.process.calling import as_request
 from modelport.domain.error import ErrorKind, ModelError, Sent
@@ -328,7 +328,7 @@ def test_an_answer_ends_where_the_context_does() -> None:
 class Asked(Line):
     """Generates nothing, and keeps what it was asked for."""
 
-    def generate(self, call: Call) -> None:
+    def generate(self, call: Generation) -> None:
         self.call = call
 
 

@@ -11,7 +11,7 @@ from modelport import JsonObject, JsonSchema, ModelFailure, Regex
 from modelport.adapters.local.sampling import Usual
 from modelport.adapters.vllm.engine import Closed
 from modelport.adapters.vllm.errors import EngineFailed, cause, translate
-from modelport.adapters.vllm.sampling import Asked, asked, structured, usual
+from modelport.adapters.vllm.sampling import CallOptions, call_options, structured, usual
 
 WORKER = (
     "\x1eWorkerProc failed to start.\nTraceback (most recent call last):\n"
@@ -106,20 +106,20 @@ DRAWN = {"do_sample": True, "temperature": 0.6}
 @pytest.mark.parametrize(
     ("options", "config", "expected"),
     [
-        ({}, {}, Asked({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
-        ({"max_tokens": 7}, DRAWN, Asked({"temperature": 0.6, "max_tokens": 7}, None, None, 0)),
-        ({"max_tokens": 700}, {}, Asked({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
-        ({"top_p": 0.9}, {"max_new_tokens": 9}, Asked({"max_tokens": 9, "top_p": 0.9}, None, None, 0)),
-        ({"temperature": None}, {}, Asked({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
+        ({}, {}, CallOptions({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
+        ({"max_tokens": 7}, DRAWN, CallOptions({"temperature": 0.6, "max_tokens": 7}, None, None, 0)),
+        ({"max_tokens": 700}, {}, CallOptions({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
+        ({"top_p": 0.9}, {"max_new_tokens": 9}, CallOptions({"max_tokens": 9, "top_p": 0.9}, None, None, 0)),
+        ({"temperature": None}, {}, CallOptions({"temperature": 0.0, "max_tokens": 100}, None, None, 0)),
         (
             {"logprobs": True, "top_logprobs": 2, "priority": 3, "lora_request": "x", "seed": 1},
             {},
-            Asked({"seed": 1, "temperature": 0.0, "max_tokens": 100, "logprobs": 2}, 2, "x", 3),
+            CallOptions({"seed": 1, "temperature": 0.0, "max_tokens": 100, "logprobs": 2}, 2, "x", 3),
         ),
     ],
 )
-def test_the_call_beats_the_models_own_defaults(options: Any, config: Any, expected: Asked) -> None:
-    assert asked(options, Usual.of(config), room=100) == expected
+def test_the_call_beats_the_models_own_defaults(options: Any, config: Any, expected: CallOptions) -> None:
+    assert call_options(options, Usual.of(config), room=100) == expected
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_models_own_defaults_are_those_that_the_engine_was_told_to_read(
 @pytest.mark.parametrize("options", [{"top_logprobs": 2}, {"logprobs": 2}, {"priority": "high"}, {"priority": True}])
 def test_what_makes_no_sense_is_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(ModelFailure, match=next(iter(options))) as caught:
-        asked(options, Usual(), room=100)
+        call_options(options, Usual(), room=100)
     assert caught.value.error.kind == "invalid_request"
 
 

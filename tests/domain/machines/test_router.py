@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from modelport.domain.machines.router import Asked, By, Routing, Traffic, answered, began, ended, level, order
+from modelport.domain.machines.router import By, Routing, Situation, Traffic, answered, began, ended, level, order
 
 COUNT = 3
 
@@ -42,13 +42,13 @@ class RouterMachine(RuleBasedStateMachine):
 
     @rule()
     def it_is_somebody_s_turn(self):
-        self.traffic, chosen = order(self.turns, self.traffic, Asked())
+        self.traffic, chosen = order(self.turns, self.traffic, Situation())
         assert chosen == tuple((self.turn + at) % COUNT for at in range(COUNT))
         self.turn += 1
 
     @rule()
     def the_least_busy_goes_first(self):
-        self.traffic, chosen = order(self.busiest, self.traffic, Asked())
+        self.traffic, chosen = order(self.busiest, self.traffic, Situation())
         busy = [self.calls.count(at) for at in chosen]
         assert busy == sorted(busy)
         idle = [at for at in range(COUNT) if self.calls.count(at) == busy[0]]
@@ -57,7 +57,7 @@ class RouterMachine(RuleBasedStateMachine):
 
     @rule()
     def the_quickest_goes_first(self):
-        _, chosen = order(self.quickest, self.traffic, Asked(now=self.now))
+        _, chosen = order(self.quickest, self.traffic, Situation(now=self.now))
         levels = []
         for at in chosen:
             seen = [(moment, seconds) for who, moment, seconds in self.answers if who == at][-16:]
@@ -76,7 +76,7 @@ TestRouter = RouterMachine.TestCase
 
 
 def first(routing, **asked):
-    return order(routing, Traffic.of(routing.count), Asked(**asked))[1]
+    return order(routing, Traffic.of(routing.count), Situation(**asked))[1]
 
 
 @given(
