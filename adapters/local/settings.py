@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -13,12 +13,19 @@ from ...domain.frozen import FrozenDict, freeze_mapping
 from ...domain.secrecy import is_secret
 from ..settings import capabilities_of, check_kind, flatten_of, options_of, read_by, role_conversions_of
 
+CAN: Final = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
+"""What every model on this machine can: tools if its template tells of them, and any form of answer."""
+
 
 def _model_id(model_id: object, self: Any) -> str:
     name = os.fspath(model_id) if isinstance(model_id, os.PathLike) else model_id
     if not isinstance(name, str) or not name:
         raise ValueError(f"{type(self).__name__}: model_id is a name, a folder or 'default', not {model_id!r}")
     return name
+
+
+def _capabilities(declared: Capabilities | None, self: Any) -> Capabilities:
+    return capabilities_of(self._assumed if declared is None else declared, self)
 
 
 def _for_the_template(kwargs: Mapping[str, Any] | None, self: Any) -> FrozenDict:
@@ -30,11 +37,11 @@ def _for_the_template(kwargs: Mapping[str, Any] | None, self: Any) -> FrozenDict
 class Settings:
     """What every model on this machine is told. A model is its settings, and what its adapter is told besides.
 
-    Where nobody declares `capabilities`, they are a function that says what is assumed. Raises ValueError or TypeError.
+    Raises ValueError or TypeError.
     """
 
     model_id: str = read_by(_model_id)
-    capabilities: Capabilities = read_by(capabilities_of)
+    capabilities: Capabilities = read_by(_capabilities)
     options: FrozenDict = read_by(options_of)
     apply_chat_template_kwargs: FrozenDict = read_by(_for_the_template)
     custom_role_conversions: FrozenDict = read_by(role_conversions_of)
@@ -46,6 +53,10 @@ class Settings:
             ", ".join([f"{type(self).__name__}({self.model_id!r}", *(f"{name}={text}" for name, text in shown.items())])
             + ")"
         )
+
+    def _assumed(self) -> Capabilities:
+        """What it can, where nobody declares it."""
+        return CAN
 
     def _shown(self) -> Mapping[str, Any]:
         """What stands in its repr besides its name."""

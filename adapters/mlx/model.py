@@ -25,6 +25,7 @@ from ..local.model import ThreadedModel
 from ..local.prompt import encode, room
 from ..local.runtime import Runtime
 from ..local.sampling import longest
+from ..local.settings import CAN
 from ..process.secret import revealed
 from ..process.thread import Threads
 from . import thread as mlx_thread
@@ -41,9 +42,6 @@ __all__ = ["CAN", "MLXModel", "decode", "encode", "translate"]
 
 _CALLS: Final = 64  # so many wait in threads of their own; more wait for one of these
 _KEPT: Final = 1 << 30
-
-CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
-"""What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
 
 
 class Ready:
@@ -118,7 +116,7 @@ class MLXModel(ThreadedModel):
             apply_chat_template_kwargs=apply_chat_template_kwargs,
             custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,
-            capabilities=CAN if capabilities is None else capabilities,
+            capabilities=capabilities,
             options=options,
         )
 

@@ -23,6 +23,7 @@ from ..local.answer import LocalAnswer
 from ..local.model import ThreadedModel
 from ..local.prompt import encode, room
 from ..local.runtime import Runtime
+from ..local.settings import CAN
 from ..process.secret import revealed
 from ..process.thread import Threads
 from .answer import Answer, decode, streamed
@@ -32,9 +33,6 @@ from .prompt import read
 from .sampling import configured
 
 __all__ = ["CAN", "OpenVINOModel", "decode", "encode", "translate"]
-
-CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
-"""What every model in OpenVINO GenAI can: tools if its template tells of them, and any form of answer."""
 
 
 def _runtime(model: OpenVINOModel) -> Runtime[Loaded]:
@@ -84,7 +82,7 @@ class OpenVINOModel(ThreadedModel):
             apply_chat_template_kwargs=apply_chat_template_kwargs,
             custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,
-            capabilities=CAN if capabilities is None else capabilities,
+            capabilities=capabilities,
             options=options,
         )
 

@@ -24,6 +24,7 @@ from ..local.logprobs import take_logprobs
 from ..local.model import ThreadedModel
 from ..local.prompt import encode, room
 from ..local.runtime import Runtime
+from ..local.settings import CAN
 from ..process.secret import revealed
 from ..process.thread import Threads
 from .answer import Answer
@@ -35,9 +36,6 @@ from .sampling import configured
 from .scores import TorchConstraint, TorchScores
 
 __all__ = ["CAN", "TransformersModel", "decode", "encode", "translate"]
-
-CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
-"""What every model can: tools if its template knows them, and any form, as it is decoded under constraints here."""
 
 
 class Ready:

@@ -25,6 +25,7 @@ from ..files.torch_folder import sees
 from ..local.model import LocalModel
 from ..local.prompt import encode
 from ..local.sampling import Usual
+from ..local.settings import CAN
 from ..process.secret import revealed
 from .answer import Answer, decode
 from .engine import Closed, Engine, Engines
@@ -34,9 +35,6 @@ from .prompt import Prompt, PromptReader
 from .sampling import Loras, call_options, sampling_params, usual
 
 __all__ = ["CAN", "VLLMModel", "decode", "encode", "translate"]
-
-CAN = Capabilities(tools=True, json_object=True, json_schema=True, regex=True, grammar=True)
-"""What every model in vLLM can: tools if its template tells of them, any form of answer; and one that sees, images."""
 
 
 class Runs(Protocol):
@@ -125,11 +123,12 @@ class VLLMModel(LocalModel):
             apply_chat_template_kwargs=apply_chat_template_kwargs,
             custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,
-            capabilities=(lambda: attrs.evolve(CAN, images=sees(os.fspath(model_id))))
-            if capabilities is None
-            else capabilities,
+            capabilities=capabilities,
             options=options,
         )
+
+    def _assumed(self) -> Capabilities:
+        return attrs.evolve(CAN, images=sees(self.model_id))
 
     async def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
         try:
