@@ -113,11 +113,12 @@ class Purse(Shared):
         if self.max_wait is None:
             return self.reserve(cost) or 0.0
         loop = asyncio.get_running_loop()
+        waiting = _Waiting(cost, loop, loop.create_future())
         with self._lock:
             self._spending, verdict = steps.ask(self.limits, self._spending, cost, waits=True)
+            ticket = self._spending.tickets
             if verdict is Verdict.WAIT:
-                ticket = self._spending.tickets
-                waiting = self._waiting[ticket] = _Waiting(cost, loop, loop.create_future())
+                self._waiting[ticket] = waiting
             refusal = self._refusal(cost) if verdict is Verdict.REFUSED else None
         self._catch_up()
         return await self._wait(ticket, waiting, clock) if verdict is Verdict.WAIT else refusal or 0.0
@@ -279,10 +280,8 @@ class Budget(LayerPolicy):
     def _guessed(self, request: Request) -> tuple[Mapping[str | None, Usage], Cost]:
         """What each model would use, and the most that it comes to."""
         estimate, usages, tokens, money = self.estimate or estimated, dict[str | None, Usage](), 0, 0
-        before: FrozenDict | None = None
         for model_id, weaker in zip(self.paid, self.weaker, strict=True):
-            if weaker is not before:
-                usage, before = estimate(above(weaker, request)), weaker
+            usage = estimate(above(weaker, request))
             usages[model_id] = max(usage, usages.get(model_id, usage), key=_total)
             tokens, money = max(tokens, usage.total_tokens), max(money, self.money(model_id, usage))
         return usages, Cost(tokens, money)
