@@ -641,6 +641,28 @@ def test_what_is_settled_while_this_thread_holds_the_lock_is_settled_after():
     assert purse.spent_tokens == 50
 
 
+def test_what_another_thread_has_settled_meanwhile_is_settled_once():
+    class Emptied:
+        """A lock that is had when another thread has just settled all there was."""
+
+        released = False
+
+        def __init__(self, over):
+            self.over = over
+
+        def acquire(self, blocking):
+            self.over.clear()
+            return True
+
+        def release(self):
+            self.released = True
+
+    purse = Purse(tokens=250)
+    purse._lock = lock = Emptied(purse._over)
+    purse.settle(Cost(tokens=200), Cost(tokens=50))
+    assert (lock.released, purse.spent_tokens) == (True, 0)
+
+
 def test_a_wait_is_a_number_of_seconds_and_belongs_to_the_purse():
     for wrong in (-1, math.nan, "5"):
         with pytest.raises((TypeError, ValueError), match="with_budget: max_wait must be at least 0 seconds"):

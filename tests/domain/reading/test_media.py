@@ -64,3 +64,10 @@ def test_a_picture_or_a_sound_that_is_the_text_of_a_path_is_refused_and_pathlib_
 def test_a_path_within_a_file_is_refused_too():
     with pytest.raises(ValueError, match=r"content\[0\]\.file\.path: '/etc/passwd' is text"):
         as_messages([{"role": "user", "content": [{"type": "file", "file": {"path": "/etc/passwd"}}]}])
+
+
+@pytest.mark.parametrize("member", ["file", "document", "url"])
+def test_the_base64_of_a_known_document_is_one(member):
+    text = "JVBERi0xLjc="
+    (message,) = as_messages([{"role": "user", "content": [{"type": "document", member: text}]}])
+    assert (message.content[0].data, message.content[0].media_type) == (PDF, "application/pdf")
