@@ -23,7 +23,8 @@ NODE = $(BIN)/node
 PYTEST = -m pytest -n $(WORKERS) --dist loadfile
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 
-MLX_TESTS ?= tests/adapters/mlx tests/whole/test_laws.py tests/whole/test_conformance.py tests/adapters/local/test_stop_table.py \
+LOCAL_TESTS = $(addprefix tests/adapters/local/test_,stop_table.py default_table.py one_of_each.py)
+MLX_TESTS ?= tests/adapters/mlx tests/whole/test_laws.py tests/whole/test_conformance.py $(LOCAL_TESTS) \
 	tests/adapters/files/test_places.py tests/adapters/process/test_insides.py docs/adapters/mlx.md
 VLLM_TESTS ?= tests/adapters/vllm tests/whole/test_laws.py tests/whole/test_conformance.py tests/adapters/local/test_stop_table.py \
 	tests/adapters/files/test_places.py tests/adapters/process/test_insides.py tests/adapters/transformers/test_transformers_batch.py docs/adapters/vllm.md

@@ -14,6 +14,9 @@ from tiny_words import tokenizer
 from modelport import ModelFailure, as_request
 from modelport.adapters.local.sampling import Usual
 
+# What vLLM and MLX warn of when they are imported isn't ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 CONTEXT = 100_000
 
 # What generation_config.json says, what the call says: so many tokens at most, and whether they are drawn.

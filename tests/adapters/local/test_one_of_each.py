@@ -17,6 +17,9 @@ from modelport import Capabilities, Image, Message, ModelFailure, Request, Text,
 from modelport.adapters.local import prompt
 from modelport.adapters.local.template import template_messages
 
+# What vLLM and MLX warn of when they are imported isn't ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 RUNTIMES = {"transformers": "torch", "mlx": "mlx_lm", "vllm": "vllm", "openvino": "openvino_genai"}
 NAMES = {"transformers": "Transformers", "mlx": "MLX", "vllm": "VLLM", "openvino": "OpenVINO"}
 
