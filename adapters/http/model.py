@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -46,12 +47,14 @@ class ApiModel(Settings, Calling, Sealed, ABC):
     def __repr__(self) -> str:
         fields: Any = attrs.fields(type(self))
         named = {field.name: getattr(self, field.name) for field in fields if field.init and field.repr is not False}
-        named = {name: item for name, item in named.items() if item and name not in _NOT_TOLD}
+        usual = {name: each.default for name, each in inspect.signature(type(self)).parameters.items()}
+        told = (name for name, item in named.items() if item and item != usual.get(name) and name not in _NOT_TOLD)
+        named = {name: named[name] for name in told}
         if self.timeout != TIMEOUT:
             named["timeout"] = self.timeout
         settings = [f"{name}={value!r}" for name, value in named.items()]
-        told = [repr(self.model_id), *settings, *shown_as_arguments(self.options)]
-        return f"{type(self).__name__}({', '.join(told)})"
+        settings = [repr(self.model_id), *settings, *shown_as_arguments(self.options)]
+        return f"{type(self).__name__}({', '.join(settings)})"
 
     @property
     @abstractmethod
