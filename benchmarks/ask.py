@@ -45,7 +45,7 @@ NAMES = ("our imports", "weights", "import OpenVINO", "load", "first token", "ot
 
 def command(environment: dict[str, str]) -> tuple[float, float]:
     """Seconds to the first byte and to the end of the real command."""
-    asked = [sys.executable, "-m", "modelport.composition.cli.main", "ask", QUESTION, "--max-tokens", str(TOKENS)]
+    asked = [sys.executable, "-m", "modelport", "ask", QUESTION, "--max-tokens", str(TOKENS)]
     start = time.perf_counter()
     with subprocess.Popen(
         asked, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment

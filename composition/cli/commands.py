@@ -39,7 +39,7 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
         """The command that is meant; a prompt or a misspelt name is told what to write instead."""
         word = args[0]
-        if word in COMMANDS or word.startswith("-"):
+        if word in COMMANDS or ctx.resilient_parsing:  # a shell that completes wants no messages
             return super().resolve_command(ctx, args)
         if " " in word.strip():
             raise click.UsageError('that is a prompt, not a command; write modelport ask "..."')

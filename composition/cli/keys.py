@@ -25,7 +25,7 @@ class _Keys(click.Group):
     """The commands for keys; what is no command may be a key, and isn't repeated."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
-        if args[0] not in self.commands:
+        if args[0] not in self.commands and not ctx.resilient_parsing:
             raise click.UsageError(f"keys has {', '.join(self.commands)}; {_NO_ARGUMENT}")
         return super().resolve_command(ctx, args)
 

@@ -13,8 +13,9 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 def complain(text: str) -> None:
-    """A line, or several, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """A line, or several, on standard error, unless that was closed before we began."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
 
 
 def interrupted(*_: object) -> NoReturn:

@@ -45,7 +45,3 @@ def _version() -> str:
 
 def _is_text(stream: object) -> TypeGuard[io.TextIOWrapper]:
     return isinstance(stream, io.TextIOWrapper)
-
-
-if __name__ == "__main__":
-    main()

@@ -94,6 +94,6 @@ def test_every_page_is_reachable_from_the_index():
 @pytest.mark.needs("cli")
 def test_the_table_of_the_command_lines_options_is_its_own():
     shown = {cells[0].strip("`") for cells in rows((DOCS / "command-line.md").read_text("utf-8"))}
-    command = [sys.executable, "-m", "modelport.composition.cli.main", "ask", "--help"]
+    command = [sys.executable, "-m", "modelport", "ask", "--help"]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert {name for name in shown if re.match("--[a-z]", name)} == set(re.findall(r"--[a-z-]+", told)) - {"--help"}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
-_CONTROLS |= dict.fromkeys(range(128, 160), 0xFFFD)
+_CONTROLS |= dict.fromkeys(range(128, 160), 0xFFFD) | {13: None}
 
 
 class Screen(Protocol):
@@ -133,7 +133,7 @@ def _is_empty(line: list[Segment]) -> bool:
 
 
 def visible(text: str) -> str:
-    r"""The text with a sign in the place of each control character but tabs and ends of lines.
+    r"""The text with a sign for each control character but tabs and ends of lines, and without returns of the carriage.
 
     >>> visible("\x1b[2J")
     '␛[2J'

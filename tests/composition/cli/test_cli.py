@@ -287,6 +287,21 @@ def test_output_that_can_not_be_written_is_told_in_one_line(server: loopback.Loo
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shells close streams so")
+def test_without_standard_error_nothing_else_is_in_the_answer(server: loopback.Loopback) -> None:
+    command = [*COMMAND, "ask", WHY, "-u", "--model", "openai:m", "--base-url", server.url]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" 2>&-', "sh", *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OPENAI_API_KEY": "none"},
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "The [bold]sky[/bold] is 파랗다, because of it.\n")
+
+
 STACK = """\
 [models.main]
 compose = { adapter = "ScriptedModel", answers = ["Hi!"] }

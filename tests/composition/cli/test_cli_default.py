@@ -136,3 +136,10 @@ def test_nothing_is_drawn_of_an_answer_without_text(capsys: pytest.CaptureFixtur
     screen.show("\n")
     screen.close()
     assert capsys.readouterr().out.strip() == ""
+
+
+def test_ends_of_lines_are_those_of_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Plain(terminal=True)
+    screen.show("One\r\ntwo\x07")
+    screen.close()
+    assert capsys.readouterr().out == "One\ntwo␇\n"

@@ -64,6 +64,9 @@ def test_each_shell_gets_its_completion(shell: str, begins: str) -> None:
         ("modelport ask -m ma", 3, {"main"}),
         ("modelport ask -m openv", 3, {"openvino:default"}),
         ("modelport ask -t s", 3, {"summarise"}),
+        ("modelport zzz x", 2, set()),
+        ("modelport keys zzz x", 3, set()),
+        ("modelport keys se", 2, {"set"}),
     ],
 )
 def test_what_is_begun_is_completed(tmp_path: Path, kept: Path, words: str, index: int, expected: set[str]) -> None:

@@ -154,6 +154,23 @@ def test_the_embedded_model_says_what_it_is_and_answers() -> None:
     assert "Gravity is" in seen
 
 
+def test_fetching_is_seen_as_a_bar_that_goes_when_it_is_over() -> None:
+    code = (
+        "import termios\n"
+        "silent = termios.tcgetattr(0)\nsilent[3] &= ~termios.ECHO\ntermios.tcsetattr(0, termios.TCSANOW, silent)\n"
+        "from modelport.composition.cli.shown.progress import bar\n"
+        "with bar('fetching it') as progress:\n"
+        "    progress(1_000_000, 2_000_000)\n    input()\n    progress(2_000_000, 2_000_000)\n"
+        "print('done')\n"
+    )
+    with Terminal([sys.executable, "-c", code], environment()) as terminal:
+        assert "fetching it" in terminal.until("1.0/2.0 MB")
+        terminal.type("\r")
+        assert terminal.ended() == 0
+        assert lines(terminal.text)[-1] == "done"
+        assert "fetching" not in terminal.text
+
+
 def test_a_key_is_typed_without_being_shown(kept: os.PathLike[str]) -> None:
     with Terminal([*COMMAND, "keys", "set", "openai"], environment()) as terminal:
         terminal.until("OPENAI_API_KEY:")
