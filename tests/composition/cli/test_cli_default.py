@@ -143,3 +143,15 @@ def test_ends_of_lines_are_those_of_a_terminal(capsys: pytest.CaptureFixture[str
     screen.show("One\r\ntwo\x07")
     screen.close()
     assert capsys.readouterr().out == "One\ntwo␇\n"
+
+
+def test_blocks_have_one_empty_line_between_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = Rendered()
+    screen.show("One\n\n---\n\n| a |\n|---|\n| b |\n\n- Two")
+    screen.close()
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line[:3] for line in lines if line] == ["One", lines[2][:3], "a", lines[5], "b", "• T"]
+    assert [at for at, line in enumerate(lines) if not line] == [1, 3, 7]
