@@ -1,3 +1,4 @@
+from .adapters.custom import Model as Model
 from .adapters.function import from_function as from_function
 from .adapters.process.calling import as_request as as_request
 from .adapters.process.clock import (
@@ -65,7 +66,6 @@ from .domain.message import (
     ToolCall as ToolCall,
     ToolResult as ToolResult,
 )
-from .domain.model import Model as Model
 from .domain.option import OMIT as OMIT, merge as merge
 from .domain.outcome import outcome as outcome
 from .domain.price import Price as Price

@@ -9,7 +9,7 @@ role and text; stops and options are only passed where there are any, so that it
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -21,7 +21,8 @@ from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import Event, Failed, replay
 from ..domain.frozen import thaw
 from ..domain.model import Model
-from ..domain.option import canonical, resolve
+from ..domain.option import canonical, resolve, spread
+from ..domain.option_names import RESERVED
 from ..domain.request import Request
 from ..domain.response import Response
 from .chat.request import wire_format
@@ -87,7 +88,11 @@ class FunctionModel(Calling, Sealed):
     @reads_input
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The function's answer, cut at the stops. A plain function runs in a thread of its own."""
-        options = resolve(self.options, request.options)
+        options: Mapping[str, Any] = resolve(self.options, request.options)
+        try:
+            options = options if self.takes_request else spread(options)
+        except ValueError as error:
+            return Failure(_error(ErrorKind.INVALID_REQUEST, str(error), self.model_id, Sent.NO))
         lacking = missing(request, self.capabilities) or self._unknown(options)
         if lacking:
             message = f"{self.model_id} takes no {', '.join(lacking)}"
@@ -192,7 +197,9 @@ def from_function(
         raise ValueError(f"from_function: {needing[0]} doesn't fit into plain messages; take a Request: f(request)")
     name = model_id or str(getattr(called, "__qualname__", type(called).__name__))
     accepts = None if anything else named
-    return FunctionModel(called, name, declared, canonical(options), accepts, takes_request, bool(forms))
+    known = None if takes_request or anything else (named | {"extra_body"}) - RESERVED
+    defaults = canonical(options, "from_function", known, called)
+    return FunctionModel(called, name, declared, defaults, accepts, takes_request, bool(forms))
 
 
 def _takes_request(first: inspect.Parameter, rest: list[inspect.Parameter]) -> bool:

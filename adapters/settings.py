@@ -34,7 +34,8 @@ def capabilities_of(declared: Capabilities | Callable[[], Capabilities], model: 
 
 def options_of(options: Mapping[str, Any], model: Any) -> FrozenDict:
     """The options of every call."""
-    return canonical(options, type(model).__name__)
+    cls = type(model)
+    return canonical(options, cls.__name__, known=cls.known, takes=cls)
 
 
 def role_conversions_of(conversions: Mapping[str, str] | None, model: Any) -> FrozenDict:

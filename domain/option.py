@@ -1,19 +1,22 @@
 """Options of a call, and the one rule by which they meet: the stronger level wins, name by name.
 
 The call beats the constructor, the constructor beats the library. `OMIT` takes an option away again, at any level;
-`None` is a value like any other. Names that the core knows are canonical; names that it doesn't know go to the
-provider untouched.
+`None` is a value like any other. Names that the core knows are canonical; those of `option_names` go to the provider
+as they are; what isn't known is refused where it is said, and goes into `extra_body={...}`.
 """
 
 from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from .checks import Number
 from .frozen import EMPTY, FrozenDict, freeze
+from .misnamed import refusal
+from .option_names import RESERVED
+from .response_format import as_response_format
 from .unicode import well_formed
 
 
@@ -43,21 +46,6 @@ ALIASES: Final[Mapping[str, str]] = FrozenDict(
 )
 """The field's other spellings of an option, and the canonical one."""
 
-# Names that look like options but are fields of the request; passing them on would go behind the domain's back.
-_FIELDS: Final[Mapping[str, str]] = FrozenDict(
-    {
-        "stop": "stop_sequences=[...] of the call",
-        "stop_strings": "stop_sequences=[...] of the call",
-        "stopSequences": "stop_sequences=[...] of the call",
-        "stop_sequences": "stop_sequences=[...] of the call",
-        "messages": "messages of the call",
-        "tools": "tools=[Tool(...)] of the call",
-        "tool_choice": "tool_choice=... of the call",
-        "response_format": "response_format=... of the call",
-        "stream": "the model's stream member",
-    }
-)
-
 _NOT_NEGATIVE: Final = Number("must not be negative", "must be a number", least=0)
 _NUMBERS: Final[Mapping[str, Number]] = FrozenDict(
     {
@@ -70,11 +58,18 @@ _NUMBERS: Final[Mapping[str, Number]] = FrozenDict(
 )
 
 
-def canonical(options: Mapping[str, Any], where: str = "options") -> FrozenDict:
+def canonical(
+    options: Mapping[str, Any],
+    where: str = "options",
+    known: Collection[str] | None = None,
+    takes: Callable[..., Any] | None = None,
+) -> FrozenDict:
     """The options under their canonical names, checked and frozen.
 
-    Raises ValueError or TypeError, naming the option, for two spellings of one option, a number that is no number, or
-    a field of the request that was written as an option.
+    `known` are the names that options have here; without it a name that the core doesn't know passes untouched.
+    `takes` is the constructor that takes them beside its arguments. Raises ValueError or TypeError, naming the option
+    and the fix, for a name that isn't known, two spellings of one option, a number that is no number, or a field of the
+    request that was written as an option.
     """
     if isinstance(options, _Canonical):
         return options
@@ -87,16 +82,34 @@ def canonical(options: Mapping[str, Any], where: str = "options") -> FrozenDict:
     for name, value in options.items():
         if not isinstance(name, str):
             raise TypeError(f"{where}: an option's name is a string, not {name!r}")
-        if name in _FIELDS:
-            raise ValueError(f"{where}: {name!r} is not an option; use {_FIELDS[name]} instead")
-        known = ALIASES.get(name, name)
-        if known in spelled:
-            raise ValueError(f"{where}: {spelled[known]!r} and {name!r} are two spellings of one option; keep one")
-        spelled[known] = name
+        option = ALIASES.get(name, name)
+        if option not in known if known is not None else name in RESERVED:
+            raise ValueError(refusal(name, where, known or (), takes))
+        if option in spelled:
+            raise ValueError(f"{where}: {spelled[option]!r} and {name!r} are two spellings of one option; keep one")
+        spelled[option] = name
         frozen = freeze(value)
-        _check(f"{where}: {name}", known, frozen)
-        out[known] = frozen
+        _check(f"{where}: {name}", option, frozen)
+        out[option] = frozen
     return _Canonical(out)
+
+
+def spread(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options with those of `extra_body` among them, for what has no body. Raises ValueError for one said twice.
+
+    >>> spread({"seed": 7, "extra_body": {"mood": "happy"}})
+    {'seed': 7, 'mood': 'happy'}
+    """
+    extra = options.get("extra_body")
+    if "extra_body" not in options:
+        return options
+    own = {name: value for name, value in options.items() if name != "extra_body"}
+    if not isinstance(extra, Mapping | None):
+        raise ValueError(f"options: extra_body is a dict, not {type(extra).__name__}")
+    twice = own.keys() & (extra or {}).keys()
+    if twice:
+        raise ValueError(f"options: {min(twice)} stands in extra_body too; keep one")
+    return {**own, **(extra or {})}
 
 
 class _Canonical(FrozenDict):
@@ -110,6 +123,8 @@ class _Canonical(FrozenDict):
 
 def _check(where: str, name: str, value: Any) -> None:
     _check_value(where, value)
+    if name == "grammar" and value is not OMIT:
+        as_response_format(value, where)
     if name in _NUMBERS and value is not None and value is not OMIT:
         _NUMBERS[name].check(value, where)
 

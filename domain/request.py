@@ -10,7 +10,8 @@ import attrs
 from .fields import short_repr
 from .frozen import EMPTY, FrozenDict
 from .message import Message
-from .option import canonical, resolve
+from .option import OMIT, canonical, resolve
+from .option_names import KNOWN
 from .response_format import Free, ResponseFormat, as_response_format
 from .secrecy import shown
 from .stop import as_stops
@@ -39,7 +40,7 @@ def _tool_choice(choice: ToolChoice | None) -> Any:
 
 
 def _options(options: Mapping[str, Any]) -> FrozenDict:
-    return canonical(options)
+    return canonical(options, known=KNOWN)
 
 
 def _check_messages(_: object, __: object, messages: Any) -> None:
@@ -69,13 +70,19 @@ def _check_tool_choice(request: Request, _: object, choice: Any) -> None:
     raise ValueError(f"tool_choice: {choice!r} is not auto, none, required or one of the tools: {names}")
 
 
+def _check_options(request: Request, _: object, options: FrozenDict) -> None:
+    if options.get("grammar") not in (None, OMIT) and not isinstance(request.response_format, Free):
+        raise ValueError("options: grammar and response_format are one thing; keep response_format")
+
+
 @attrs.frozen
 class Request:
     """What is asked of a model.
 
     `stop_sequences` end the text before they appear in it; `tool_choice` is `auto`, `none`, `required` or a tool's
     name;
-    `options` go under their canonical names (`max_tokens`, `temperature`, ...), others to the provider untouched.
+    `options` are those that some model takes, under their canonical names (`max_tokens`, `temperature`, ...); what only
+    a provider knows goes into `extra_body={...}`.
     Raises ValueError or TypeError, naming the place, for what no model could answer.
     """
 
@@ -84,7 +91,7 @@ class Request:
     tools: tuple[Tool, ...] = attrs.field(default=(), converter=_tools, validator=_check_tools)
     tool_choice: str | None = attrs.field(default=None, converter=_tool_choice, validator=_check_tool_choice)
     response_format: ResponseFormat = attrs.field(factory=Free, converter=as_response_format)
-    options: FrozenDict = attrs.field(default=EMPTY, converter=_options, repr=shown)
+    options: FrozenDict = attrs.field(default=EMPTY, converter=_options, validator=_check_options, repr=shown)
 
     __repr__ = short_repr
 

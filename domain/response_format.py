@@ -54,8 +54,14 @@ class Grammar:
 ResponseFormat = Free | JsonObject | JsonSchema | Regex | Grammar
 
 
-def as_response_format(value: ResponseFormat | Mapping[str, Any] | None) -> ResponseFormat:
-    """What people pass as `response_format`: one of ours, nothing, or the chat-completions wire's dict."""
+def as_response_format(
+    value: ResponseFormat | Mapping[str, Any] | None, where: str = "response_format"
+) -> ResponseFormat:
+    """What people pass as `response_format`: one of ours, nothing, the chat-completions wire's dict, or TGI's grammar.
+
+    >>> as_response_format({"type": "regex", "value": "[0-9]+"})
+    Regex(pattern='[0-9]+')
+    """
     match value:
         case None:
             return Free()
@@ -68,9 +74,11 @@ def as_response_format(value: ResponseFormat | Mapping[str, Any] | None) -> Resp
         case {"type": "json_schema", "json_schema": {"schema": _} as fields}:
             strict = bool(fields.get("strict", False))
             return JsonSchema(fields["schema"], fields.get("name") or "response", fields.get("description"), strict)
-    raise ValueError(
-        f"response_format: can't read {value!r}; use JsonObject(), JsonSchema(...), Regex(...) or Grammar(...)"
-    )
+        case {"type": "json", "value": Mapping() as schema}:
+            return JsonSchema(schema)
+        case {"type": "regex", "value": str(pattern)}:
+            return Regex(pattern)
+    raise ValueError(f"{where}: can't read {value!r}; use JsonObject(), JsonSchema(...), Regex(...) or Grammar(...)")
 
 
 def feature(value: ResponseFormat) -> str | None:

@@ -14,9 +14,10 @@ import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.facts import bedrock_max_stops
+from ...domain.option_names import BEDROCK
 from ...domain.request import Request
 from ..http.model import ApiModel
-from ..http.settings import ApiArguments, constructor
+from ..http.settings import constructor
 from ..http.transport import Transport
 from ..process.per_process import PerProcess
 from ..process.secret import revealed, secrets_in
@@ -27,7 +28,7 @@ from .errors import translate
 from .exchange import BedrockExchange, WireExchange
 from .request import encode
 from .sdk import Connection, connect
-from .settings import Key, check_arguments, seconds
+from .settings import BedrockArguments, Key, check_arguments, seconds
 
 __all__ = ["AmazonBedrockModel", "AmazonBedrockServerModel", "decode", "decode_event", "encode", "translate"]
 
@@ -53,6 +54,8 @@ class AmazonBedrockModel(ApiModel):
     >>> AmazonBedrockModel("us.amazon.nova-lite-v1:0", temperature=0.2).options
     {'temperature': 0.2}
     """
+
+    known = BEDROCK
 
     region_name: str | None
     profile_name: str | None
@@ -80,7 +83,7 @@ class AmazonBedrockModel(ApiModel):
         api_key: Key | None = None,
         session: Any = None,
         transport: Transport | None = None,
-        **more: Unpack[ApiArguments],
+        **more: Unpack[BedrockArguments],
     ) -> None:
         own: dict[str, Any] = {
             "region_name": region_name,

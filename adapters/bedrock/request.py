@@ -131,10 +131,11 @@ def _inference(
 
 def _fields(model_id: str, options: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     """What goes to the model itself, in its own words."""
+    extra: Mapping[str, Any] = {}
     for name, value in options.items():
         match name:
             case "extra_body":
-                fields.update(_member(name, value or {}))
+                extra = _member(name, value or {})
             case "extra_headers" | "extra_query":
                 raise Unsupported(f"options: boto3 has no {name}; hook into a client of your own: client.meta.events")
             case "top_k" if "nova" in model_id:
@@ -144,7 +145,10 @@ def _fields(model_id: str, options: Mapping[str, Any], fields: dict[str, Any]) -
                 fields["k"] = value
             case _ if name not in MEMBERS and name not in INFERENCE:
                 fields[name] = thaw(value)
-    return fields
+    twice = [name for name in extra if name in fields]
+    if twice:
+        raise Unwritable(f"options: {twice[0]!r} stands in extra_body too; say it in one place")
+    return {**fields, **extra}
 
 
 def _text_format(request: Request) -> dict[str, Any] | None:

@@ -13,9 +13,11 @@ from ...domain.option import canonical
 from ...domain.request import Request
 from ...domain.response import Response
 from ..http import rate_headers
+from ..http.asked_at import asked_at
 from ..http.bounds import BOUNDS, Bounds
 from ..http.exchange import Exchange
 from ..http.model import ApiModel
+from ..http.refusal import is_ours
 from ..http.reply import checked, whole
 from ..http.transport import Reply
 from .answer import Arriving, decode
@@ -49,6 +51,10 @@ class ChatExchange(Exchange):
     def secrets(self, error: Exception) -> Iterable[object]:
         """What no message may show."""
 
+    def address(self) -> str | None:
+        """Where it asks, once that is known."""
+        return None
+
     async def answer(self) -> Response:
         return self._decoded(await whole(await self._received(stream=False), self.bounds))
 
@@ -80,13 +86,14 @@ class ChatExchange(Exchange):
         return self.arriving.finish() if self._whole is None else replay(self._whole)
 
     def translated(self, error: Exception) -> ModelError:
-        return type(self).translate(
+        translated = type(self).translate(
             error,
             model_id=self.model.model_id,
             provider=self.model.provider,
             headers=None if self.received is None else self.received.headers,
             secrets=self.secrets(error),
         )
+        return translated if is_ours(error) else asked_at(translated, self.address())
 
     async def _received(self, *, stream: bool) -> Reply:
         self.received = reply = await self.post(stream=stream)

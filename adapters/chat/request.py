@@ -118,13 +118,22 @@ def _body(
     if form is not None:
         body["response_format"] = form
     for name, value in options.items():
-        if name == "extra_body":
-            body.update({field: given for field, given in (value or {}).items() if given is not OMIT})
-        elif stream or name != "stream_options":  # OpenAI refuses them where nothing is streamed
+        # OpenAI refuses stream_options where nothing is streamed
+        if name != "extra_body" and (stream or name != "stream_options"):
             body[max_tokens_name if name == "max_tokens" else name] = value
     if stream:
         body["stream"] = True
+    if options.get("extra_body"):
+        _add(options["extra_body"], body)
     return body
+
+
+def _add(extra: Mapping[str, Any], body: dict[str, Any]) -> None:
+    added = {name: value for name, value in extra.items() if value is not OMIT}
+    twice = [name for name in added if name in body or name == "stream"]
+    if twice:
+        raise Unwritable(f"extra_body: {twice[0]!r} is set by the call itself; say it in one place")
+    body.update(added)
 
 
 class _Encoded(weakref.ref[Message]):

@@ -15,8 +15,10 @@ from ...domain.attempt import Wait
 from ...domain.capability import Unsupported, missing
 from ...domain.error import ModelError
 from ...domain.event import Event, Failed, Finished
+from ...domain.grammar import formed
 from ...domain.ledger import Entry
 from ...domain.machines.estimate import most_tokens
+from ...domain.misnamed import refusal
 from ...domain.option import resolve
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request
@@ -27,6 +29,7 @@ from ..process.limiter import Limiter, Permit
 from ..process.sealed import Sealed
 from . import exchange as http_exchange
 from .exchange import Exchange
+from .http_errors import Unwritable
 from .post import TIMEOUT
 from .rate_headers import listening
 from .settings import Settings
@@ -90,12 +93,16 @@ class ApiModel(Settings, Calling, Sealed, ABC):
 
         Raises `Unsupported` for what the model doesn't declare, or can't be given.
         """
+        request = formed(request, self.options)
         lacking = missing(request, self.capabilities)
         if lacking:
             raise Unsupported(f"{self.model_id} doesn't declare {', '.join(lacking)}; see capabilities=")
         options: Mapping[str, Any] = resolve(usual, self.options, request.options)
         if self.drop_options and not options.keys().isdisjoint(self.drop_options):
             options = {name: value for name, value in options.items() if name not in self.drop_options}
+        if not self.known.issuperset(options):
+            name = next(name for name in options if name not in self.known)
+            raise Unwritable(refusal(name, type(self).__name__, self.known, type(self)))
         conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
         if conversions or flatten:
             messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, ParamSpec
+from typing import Any, ClassVar, Final, ParamSpec
 
 import attrs
 
@@ -16,6 +16,7 @@ from ...domain.call_options import Options
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict, freeze_mapping
 from ...domain.option import canonical
+from ...domain.option_names import KNOWN
 from ...domain.secrecy import shown
 from ..process.limiter import Limiter
 from ..settings import check_kind, flatten_of, options_of, read_by, role_conversions_of
@@ -76,7 +77,7 @@ def _dropped(names: str | Iterable[str], self: Any) -> tuple[str, ...]:
     listed = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
     if not all(isinstance(name, str) for name in listed):
         raise TypeError(f"{where} is a list of names such as ['temperature'], not {names!r}")
-    return tuple(next(iter(canonical({name: None}, where))) for name in listed)
+    return tuple(next(iter(canonical({name: None}, where, known=KNOWN))) for name in listed)
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +87,9 @@ class Settings:
     `limiter` paces its calls, where `requests_per_minute` says so. Raises ValueError or TypeError for what makes no
     sense.
     """
+
+    known: ClassVar[frozenset[str]] = KNOWN
+    """The names that its options may have."""
 
     model_id: str
     timeout: Any = read_by(_timeout, default=TIMEOUT, hash=False)  # an HTTP library's own timeout has no hash
@@ -109,7 +113,8 @@ class Settings:
     def _set(self, more: Mapping[str, Any], **own: Any) -> None:
         """Sets all fields: the adapter's own, and of what came with them, the arguments and the options."""
         arguments = {name: value for name, value in more.items() if name in ARGUMENTS}
-        options = {name: value for name, value in more.items() if name not in ARGUMENTS}
+        options = {name: value for name, value in more.items() if name not in ARGUMENTS and name != "options"}
+        options |= more.get("options") or {}  # as attrs.evolve passes them
         model: Any = self
         model.__attrs_init__(**own, **arguments, options=options)
 

@@ -17,6 +17,7 @@ from ...domain.capability import Capabilities
 from ...domain.error import ModelError, Sent
 from ...domain.facts import wants_max_completion_tokens
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
+from ...domain.option_names import CHAT
 from ...domain.request import Request
 from ...domain.response_format import Free, ResponseFormat
 from ...domain.secrecy import is_secret
@@ -61,6 +62,8 @@ class InferenceClientModel(ApiModel):
     >>> InferenceClientModel("Qwen/Qwen3-32B", provider="novita", temperature=0.2).options
     {'temperature': 0.2}
     """
+
+    known = CHAT
 
     _provider: str | None
     base_url: str | None
@@ -187,6 +190,9 @@ class _Exchange(ChatExchange):
             url = url.copy_merge_params(query)
         asked = http.build_request("POST", url, content=body, headers=route.headers, timeout=_phases(timeout))
         return HttpxReply(await http.send(asked, stream=True))
+
+    def address(self) -> str | None:
+        return None if self.route is None else self.route.url
 
     def translated(self, error: Exception) -> ModelError:
         """What went wrong. Before there is a route, nothing was sent."""

@@ -14,6 +14,7 @@ from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.event import Event, Finished
 from ...domain.message import Message, Part
+from ...domain.option_names import LITELLM
 from ...domain.reading.preparation import CACHE_CONTROL, cache_marker
 from ...domain.request import Request
 from ...domain.response import Response
@@ -21,14 +22,42 @@ from ..chat.answer import Arriving
 from ..chat.exchange import WITH_USAGE
 from ..chat.options import assumed
 from ..chat.request import wire_body
+from ..http.asked_at import asked_at
 from ..http.exchange import Exchange
 from ..http.http_errors import Malformed
 from ..http.model import ApiModel
-from ..process.secret import revealed, secrets_in
+from ..http.settings import ApiArguments
+from ..process.secret import Env, revealed, secrets_in
 from . import sdk as litellm_sdk
 from .answer import PROVIDER, Hearing, decode, decode_event, said_why
 from .errors import translate
 from .log import hiding
+
+
+class LiteLLMArguments(ApiArguments, total=False):
+    """What all models behind an API take, and the options that litellm has by its own names."""
+
+    additional_drop_params: list[str]
+    allowed_openai_params: list[str]
+    api_version: str
+    aws_access_key_id: str | Env
+    aws_profile_name: str
+    aws_region_name: str
+    aws_role_name: str
+    aws_secret_access_key: str | Env
+    aws_session_token: str | Env
+    azure_ad_token: str | Env
+    caching: bool
+    custom_llm_provider: str
+    drop_params: bool
+    litellm_metadata: Mapping[str, Any]
+    mock_response: Any
+    organization: str
+    ssl_verify: bool | str
+    stream_timeout: float
+    vertex_credentials: Any
+    vertex_location: str
+    vertex_project: str
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -37,6 +66,8 @@ class LiteLLMCall(ApiModel):
 
     def _assumed(self) -> Capabilities:
         return assumed(self.base_model or self.model_id)
+
+    known = LITELLM
 
     @property
     def provider(self) -> str:
@@ -141,7 +172,12 @@ class LiteLLMExchange(Exchange):
         yield Finished(self._answered(last.response, self._stream))
 
     def translated(self, error: Exception) -> ModelError:
-        return translate(error, model_id=self._model.model_id, secrets=self._secrets, outer=self._outer)
+        found = translate(error, model_id=self._model.model_id, secrets=self._secrets, outer=self._outer)
+        return asked_at(found, self._address())
+
+    def _address(self) -> str | None:
+        address = self._arguments.get("api_base")
+        return address if isinstance(address, str) else None
 
     def _answered(self, response: Response, answer: Any) -> Response:
         """The response, with its attempts where there were several."""

@@ -11,10 +11,10 @@ import attrs
 from ...domain.frozen import FrozenDict
 from ..http.arguments import one
 from ..http.http_errors import Unwritable
-from ..http.settings import ApiArguments, constructor
+from ..http.settings import constructor
 from ..process.secret import Env, revealed, secrets_in
 from .answer import decode, decode_event
-from .call import LiteLLMCall, taken
+from .call import LiteLLMArguments, LiteLLMCall, taken
 from .errors import translate
 from .sdk import client_for, endless, unobserved
 
@@ -64,7 +64,7 @@ class LiteLLMModel(LiteLLMCall):
         api_base: str | None = None,
         api_key: str | Env | None = None,
         base_url: str | None = None,
-        **more: Unpack[ApiArguments],
+        **more: Unpack[LiteLLMArguments],
     ) -> None:
         where = "LiteLLMModel"
         for name in (*more, *(more.get("client_kwargs") or ())):
@@ -78,9 +78,6 @@ class LiteLLMModel(LiteLLMCall):
             return await sdk.acompletion(**arguments)
 
     def _arguments(self, sdk: Any, options: dict[str, Any]) -> dict[str, Any]:
-        for name in options:
-            if name in _NOT_HERE:
-                raise Unwritable(f"no {name}; an adapter makes one attempt: use {_NOT_HERE[name]}")
         if getattr(sdk, "model_fallbacks", None):
             raise Unwritable("litellm.model_fallbacks is set: litellm would try them unseen; use with_fallback(...)")
         client = self._client if self._client is not None else client_for(self.model_id)

@@ -22,13 +22,13 @@ from ...domain.request import Request
 from ...domain.response import Response
 from ..chat.options import assumed
 from ..http.arguments import check_alone
-from ..http.settings import ApiArguments, constructor
+from ..http.settings import constructor
 from ..process.clock import SYSTEM_CLOCK
 from ..process.per_loop import PerLoop
 from ..process.secret import hidden, revealed, secrets_in
 from . import sdk as litellm_sdk
 from .answer import PROVIDER
-from .call import LiteLLMCall, LiteLLMExchange, taken
+from .call import LiteLLMArguments, LiteLLMCall, LiteLLMExchange, taken
 from .errors import kind_noted, provider_words
 from .sdk import (
     FAILED_DEPLOYMENT,
@@ -96,7 +96,7 @@ class LiteLLMRouterModel(LiteLLMCall):
         model_id: str,
         *,
         model_list: Sequence[Mapping[str, Any]] | None = None,
-        **more: Unpack[ApiArguments],
+        **more: Unpack[LiteLLMArguments],
     ) -> None:
         where = "LiteLLMRouterModel"
         client, client_kwargs = more.get("client"), more.get("client_kwargs")
@@ -189,6 +189,10 @@ class _RouterExchange(LiteLLMExchange):
             message = f"{where}: {translated.message}" if where else translated.message
             failures = (*failures, self._attempt(model, translated.kind.value, self._start(failures), message, None))
         return attrs.evolve(translated, attempts=failures) if failures else translated
+
+    def _address(self) -> str | None:
+        address = self._notes.get("api_base")
+        return address if isinstance(address, str) else None
 
     def _failures(self) -> tuple[Attempt, ...]:
         windows, noted = self._windows(), self._previous()

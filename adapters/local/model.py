@@ -21,6 +21,7 @@ from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Unsupported, missing
 from ...domain.error import ModelError, ModelFailure
 from ...domain.event import Event, Failed, Finished, settle
+from ...domain.grammar import formed
 from ...domain.option import resolve
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request
@@ -84,6 +85,7 @@ class LocalModel(Settings, Calling, Sealed, ABC):
 
         Raises ModelFailure or `Unsupported` for what the model doesn't declare, or can't be given.
         """
+        request = formed(request, self.options)
         lacking = missing(request, self.capabilities)
         if lacking:
             raise unsupported(f"this model has no {', '.join(lacking)}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict, freeze_mapping
+from ...domain.option_names import EVERYWHERE
 from ...domain.secrecy import is_secret
 from ..settings import capabilities_of, check_kind, flatten_of, options_of, read_by, role_conversions_of
 
@@ -39,6 +40,9 @@ class Settings:
 
     Raises ValueError or TypeError.
     """
+
+    known: ClassVar[frozenset[str]] = EVERYWHERE
+    """The names that its options may have."""
 
     model_id: str = read_by(_model_id)
     capabilities: Capabilities = read_by(_capabilities)

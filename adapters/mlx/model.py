@@ -17,6 +17,7 @@ import attrs
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
+from ...domain.option_names import MLX
 from ...domain.request import Request
 from ..local.answer import LocalAnswer, decode
 from ..local.constraint import Constraints, vocabulary
@@ -79,6 +80,7 @@ class MLXModel(ThreadedModel):
     """
 
     errors = ERRORS
+    known = MLX
 
     trust_remote_code: bool
     load_kwargs: FrozenDict

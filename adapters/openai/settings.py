@@ -14,10 +14,6 @@ from ..chat.options import check_call
 from ..http.arguments import address, check_alone, check_text
 from ..settings import check_kind
 
-# The server would be sent them, and with them what they hold.
-_OF_THE_CLIENT: Final = frozenset(
-    {"azure_ad_token", "azure_ad_token_provider", "azure_deployment", "default_headers", "default_query", "http_client"}
-)
 _TOLD: Final = frozenset({"base_url", "default_headers", "default_query", "timeout"})
 _AZURES: Final = frozenset({"azure_deployment"})
 _KEYS: Final = frozenset({"api_key", "azure_ad_token", "azure_ad_token_provider"})
@@ -34,11 +30,8 @@ def check_arguments(where: str, own: Mapping[str, Any], more: Mapping[str, Any],
     kwargs: Mapping[str, Any] = client_kwargs or {}
     for name in ("default_headers", "default_query"):
         check_kind(where, f"client_kwargs[{name!r}]", kwargs.get(name), Mapping, "a dict")
-    if "max_retries" in {**kwargs, **more}:
+    if "max_retries" in kwargs:
         raise ValueError(f"{where}: no max_retries; an adapter makes one attempt: with_retry(...)")
-    misplaced = _OF_THE_CLIENT & more.keys()
-    if misplaced:
-        raise ValueError(f"{where}: {min(misplaced)} is no option of a call; pass it in client_kwargs={{...}}")
     strange = kwargs.keys() - _TOLD - own.keys() - (_AZURES if "azure_endpoint" in own else frozenset())
     if strange:
         raise ValueError(

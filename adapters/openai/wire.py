@@ -16,6 +16,7 @@ import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.facts import wants_max_completion_tokens
+from ...domain.option_names import CHAT
 from ...domain.request import Request
 from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import CHECKED, assumed, check_call
@@ -37,6 +38,8 @@ _NONE: Final[Mapping[str, Any]] = {}
 @attrs.frozen(kw_only=True, repr=False)
 class ChatWire(ApiModel):
     """A model behind this wire. An adapter says where it is, and which headers say who is asking."""
+
+    known = CHAT
 
     _transport: Transport | None = None
 
@@ -126,6 +129,9 @@ class _Exchange(ChatExchange):
         asked = self._of_the_client(stream) if model._client is not None else await model._post(self.request, stream)
         self.asked = asked
         return await self.transport.send(asked)
+
+    def address(self) -> str | None:
+        return None if self.asked is None else self.asked.address
 
     def _of_the_client(self, stream: bool) -> Post:
         """The question as the injected client is to be given it: all but what this call says is its own."""

@@ -16,6 +16,8 @@ import attrs
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
+from ...domain.option import spread
+from ...domain.option_names import TRANSFORMERS
 from ...domain.request import Request
 from ..files.torch_folder import sees
 from ..local.answer import LocalAnswer, decode
@@ -87,6 +89,7 @@ class TransformersModel(ThreadedModel):
     """
 
     errors = ERRORS
+    known = TRANSFORMERS
 
     device_map: Any
     dtype: Any
@@ -145,7 +148,7 @@ class TransformersModel(ThreadedModel):
         loaded = ready.loaded
         prompt = read(loaded, request, self.apply_chat_template_kwargs)
         size = prompt["input_ids"].shape[1]
-        top, options = take_logprobs(thaw(request.options))
+        top, options = take_logprobs(thaw(spread(request.options)))
         call = configured(loaded, options, size, room(size, _context(loaded)))
         scores = None if top is None else TorchScores(loaded.tokenizer, top)
         constraint = ready.constraints.start(request.response_format)

@@ -49,6 +49,15 @@ ADAPTERS: Final = {
 """Each word, in the order of the help."""
 
 
+_SERVERS: Final = {"ollama": 11434, "llamacpp": 8080, "llama.cpp": 8080, "lmstudio": 1234, "sglang": 30000, "tgi": 8080}
+"""Programs on this machine that speak OpenAI's wire, and the port on which each listens."""
+
+_HOSTED: Final = frozenset(
+    ("anthropic", "cohere", "deepseek", "fireworks", "gemini", "groq", "mistral", "openrouter", "perplexity", "xai")
+)
+"""Providers that litellm knows."""
+
+
 def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Model:
     """The model that a spec names. Raises ValueError, with the nearest adapter, for what names none.
 
@@ -58,6 +67,11 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
     word, _, name = spec.partition(":")
     adapter = ADAPTERS.get(word)
     if adapter is None:
+        if word.lower() in _SERVERS:
+            address = f"http://127.0.0.1:{_SERVERS[word.lower()]}/v1"
+            raise ValueError(f"{spec!r}: it speaks OpenAI's wire: openai:{name or 'NAME'} with the base URL {address}")
+        if word.lower() in _HOSTED:
+            raise ValueError(f"{spec!r}: litellm knows that provider: litellm:{word.lower()}/{name or 'NAME'}")
         near = difflib.get_close_matches(word, ADAPTERS, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(ADAPTERS)}"
         raise ValueError(f"{spec!r}: there is no adapter {word!r}; {hint}")

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ... import adapters
 from ...adapters.process.limiter import Limiter
 from ...adapters.process.secret import Env, Unset
+from ...domain import misnamed
 from ...domain.frozen import EMPTY
 from ...domain.model import Model
+from ...domain.option import ALIASES
+from ...domain.option_names import KNOWN
 from ...domain.secrecy import is_secret
 from ..layers.budget import Purse
 from ..layers.circuit_breaker import Breaker
 from ..layers.concurrency import Slots
 from ..stack.compose import Layer, compose
+from ..stack.layer_maker import argument_meant
 from .layer_names import NAMES, maker
 from .reader import Misconfigured, SettingsReader
 
@@ -89,7 +93,9 @@ class Source:
 
     def _called(self, make: Callable[..., Any], data: Mapping[str, Any], where: str) -> Any:
         parameters = inspect.signature(make).parameters
-        _expect(data, tuple(parameters), where)
+        for name in data:
+            if name not in parameters:
+                raise Misconfigured(where, _no_such_argument(name, parameters), name)
         several: list[Any] = []
         named: dict[str, Any] = {}
         for name, value in data.items():
@@ -109,9 +115,9 @@ class Source:
             raise Misconfigured(where, str(error)) from error
 
 
-def unknown(name: object, known: Iterable[str]) -> str:
-    """What to say of a name that is none of these, with the nearest of them."""
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+def unknown(name: object, known: Iterable[str], meant: str | None = None) -> str:
+    """What to say of a name that is none of these, with the one that is meant, or the nearest of them."""
+    near = [meant] if meant is not None else difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f"{name!r} is none of {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
@@ -123,6 +129,12 @@ def _text_of(value: Any, name: str, where: str) -> Any:
         return value.read()
     except Unset as error:
         raise Misconfigured(where, f"{error}; set it, or write the value itself") from error
+
+
+def _no_such_argument(name: str, parameters: Collection[str]) -> str:
+    if "options" in parameters and ALIASES.get(name, name) in KNOWN:
+        return f"{name!r} is an option; write it in 'options'"
+    return unknown(name, parameters, misnamed.argument_meant(name, parameters) or argument_meant(name, parameters))
 
 
 def _expect(data: Mapping[str, Any], names: Iterable[str], where: str) -> None:

@@ -38,6 +38,7 @@ from ...domain.response import Response
 from ...domain.usage import Usage
 from ..stack.compose import LayerOf
 from ..stack.journal import CANCELLED
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, brought, passed_as
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated
@@ -306,6 +307,7 @@ def _gated(model: Model, gate: Callable[[Model], Model]) -> Model:
     return gate(model)
 
 
+@makes_layer
 def with_budget(
     usd: float | Purse | None = None,
     tokens: int | None = None,

@@ -32,6 +32,7 @@ from ...domain.request import Request
 from ...domain.response import FinishReason, Response
 from ..stack.compose import LayerOf
 from ..stack.journal import Journal, open_journal
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, Rehearsal, brought
 from ..stack.opened import T, drained
 from ..stack.policy import Between, Call, Decorated, Opening, Whole
@@ -266,6 +267,7 @@ class _Cached(Between):
         self.cache.calls.end(call, last)
 
 
+@makes_layer
 def with_cache(
     store: Store | str | os.PathLike[str] | None = None,
     *,

@@ -26,6 +26,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T
 from ..stack.policy import Call, Decorated
@@ -156,6 +157,7 @@ class _Shaken:
         return attrs.evolve(error, provider=self.provider, model_id=self.model_id)
 
 
+@makes_layer
 def with_chaos(plan: Plan | Mapping[str, Any], *, clock: Clock = SYSTEM_CLOCK) -> LayerOf[Chaos]:
     """A layer that lets calls go wrong as planned: `with_chaos({"errors": {"server": 0.3}, "seed": 7})`.
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -29,13 +29,15 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T, after, drained
 from ..stack.policy import Between, Call, Decorated, Opening, Whole
 
 Checked = Mapping[str, Any] | type | Callable[[Response], object]
-"""What an answer must be: a JSON schema, a class with `model_validate_json`, or a function of the response."""
+"""What an answer must be: a JSON schema, a type that pydantic reads, or a function of the response."""
 
+_TAKES: Final = "with_check: takes a JSON schema, a type that pydantic reads or a function of the response, not {!r}"
 _REPAIR: Final = Number("must be at least 0 (no second question)", "must be a whole number", least=0, whole=True)
 
 _LONGEST: Final = 500
@@ -48,12 +50,25 @@ def _judge(check: Any) -> Callable[[Response], object]:
     read = getattr(check, "model_validate_json", None)
     if read is not None:
         return lambda response: read(response.content) and None
-    if not callable(check) or isinstance(check, type):
-        raise TypeError(
-            f"with_check: takes a JSON schema, a pydantic model or a function of the response, not {check!r}"
-        )
+    if isinstance(check, type) or get_origin(check) is not None:
+        return _by_type(check)
+    if not callable(check):
+        raise TypeError(_TAKES.format(check))
     judge: Callable[[Response], object] = check
     return judge
+
+
+def _by_type(check: Any) -> Callable[[Response], object]:
+    try:
+        from pydantic import TypeAdapter
+        from pydantic.errors import PydanticUserError
+    except ImportError as absent:
+        raise ImportError(f"with_check: {check!r} is read by pydantic: pip install pydantic ({absent})") from absent
+    try:
+        adapter: Any = TypeAdapter(check)
+    except PydanticUserError:
+        raise TypeError(_TAKES.format(check)) from None
+    return lambda response: adapter.validate_json(response.content) and None
 
 
 def _by_schema(schema: dict[str, Any]) -> Callable[[Response], str | None]:
@@ -125,7 +140,8 @@ class Check(LayerPolicy):
     def _name(self) -> str:
         if isinstance(self.check, FrozenDict):
             return f"schema {sha256(as_json(thaw(self.check)).encode()).hexdigest()[:8]}"
-        return getattr(self.check, "__qualname__", None) or repr(self.check)
+        alias = get_origin(self.check) is not None  # which has the name of `list` where it is `list[int]`
+        return repr(self.check) if alias else getattr(self.check, "__qualname__", None) or repr(self.check)
 
     def reason(self, response: Response) -> str | None:
         """What is wrong with this answer; None when nothing is."""
@@ -219,10 +235,11 @@ class _Checked(Between):
         yield last
 
 
+@makes_layer
 def with_check(check: Checked, *, repair: int = 1, clock: Clock = SYSTEM_CLOCK) -> LayerOf[Check]:
     """A layer that gives an answer only when it is what it must be, and asks up to `repair` times for a better one.
 
-    `check` is a JSON schema for the text, a pydantic model for it, or a function of the response that gives None or
+    `check` is a JSON schema for the text, a type that pydantic reads, or a function of the response that gives None or
     True for a good one, and False or the reason (or raises ValueError with it) for a bad one. When none was good the
     error is `malformed_response`. Raises ValueError or TypeError on a check that can't be one.
     """

@@ -25,6 +25,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, passed_as
 from ..stack.opened import OnEnd, Opened, T, heard
 from ..stack.policy import Call, Decorated
@@ -175,6 +176,7 @@ class CircuitBreaker(LayerPolicy):
         return result
 
 
+@makes_layer
 def with_circuit_breaker(
     ratio: float | Breaker = 0.5,
     *,

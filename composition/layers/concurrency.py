@@ -27,6 +27,7 @@ from ...domain.machines.concurrency import Admission, Crowd, Room, arrive, give_
 from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, passed_as
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated
@@ -207,6 +208,7 @@ class Concurrency(LayerPolicy):
         return number
 
 
+@makes_layer
 def with_concurrency(
     n: int | Slots,
     *,

@@ -14,9 +14,11 @@ from ...domain.error import ModelError
 from ...domain.frozen import FrozenDict
 from ...domain.model import Model
 from ...domain.option import canonical, merge
+from ...domain.option_names import KNOWN
 from ...domain.request import Request, with_options
 from ...domain.secrecy import shown
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T
 from ..stack.policy import Call, Decorated
@@ -42,6 +44,7 @@ class Defaults(LayerPolicy):
         return await call(model, with_options(request, merge(self.options, request.options)))
 
 
+@makes_layer
 def with_defaults(**options: Any) -> LayerOf[Defaults]:
     """A layer that puts these options under those of every call.
 
@@ -49,5 +52,5 @@ def with_defaults(**options: Any) -> LayerOf[Defaults]:
     option away from the model under the layer, and a call's `OMIT` takes away the layer's. Names are as in a call,
     aliases too. Raises ValueError or TypeError, naming the option, for what no call could have.
     """
-    policy = Defaults(canonical(options, "with_defaults"))
+    policy = Defaults(canonical(options, "with_defaults", known=KNOWN))
     return lambda model: Decorated(model, policy)

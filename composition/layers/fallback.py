@@ -22,9 +22,11 @@ from ...domain.frozen import FrozenDict
 from ...domain.machines.bounds import Bounds, one_after_another
 from ...domain.model import Model
 from ...domain.option import canonical, merge
+from ...domain.option_names import KNOWN
 from ...domain.request import Request
 from ...domain.secrecy import shown
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import Opened, T, after
 from ..stack.policy import Call, Decorated
@@ -118,9 +120,10 @@ def _as_options(options: object, count: int) -> tuple[FrozenDict, ...]:
         raise ValueError(
             f"with_fallback: options must be a dict, or one for each of the {count} candidates, not {each!r}"
         )
-    return tuple(canonical(one, f"with_fallback: options[{at}]") for at, one in enumerate(each))
+    return tuple(canonical(one, f"with_fallback: options[{at}]", known=KNOWN) for at, one in enumerate(each))
 
 
+@makes_layer
 def with_fallback(
     *models: Model,
     on: OnErrors = REPLACED,

@@ -27,6 +27,7 @@ from ...domain.request import Request
 from ..stack.compose import LayerOf
 from ..stack.interrupt import Interrupt
 from ..stack.journal import CANCELLED, Journal, journaled, keeping, open_journal
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T, after, close, waited
 from ..stack.policy import Call, Decorated, Opening
@@ -197,6 +198,7 @@ def _discarded(attempt: Attempt) -> Attempt:
     return attrs.evolve(attempt, discarded=True) if attempt.outcome in _NOT_AN_ERROR else attempt
 
 
+@makes_layer
 def with_hedge(
     delay: float | None = None,
     *,

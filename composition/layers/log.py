@@ -21,6 +21,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, Rehearsal
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated, Opening
@@ -138,6 +139,7 @@ def _words(message: Message) -> dict[str, Any]:
     return {name: value for name, value in words.items() if value or name == "text"}
 
 
+@makes_layer
 def with_log(
     logger: str = "modelport", *, level: int = logging.INFO, content: bool = False, clock: Clock = SYSTEM_CLOCK
 ) -> LayerOf[Log]:

@@ -27,6 +27,7 @@ from ...domain.machines.estimate import Estimate, as_estimate, estimated, most_t
 from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, Rehearsal, brought, passed_as
 from ..stack.opened import OnEnd, T, heard, waited
 from ..stack.policy import Call, Decorated
@@ -113,6 +114,7 @@ def paced(limiter: object, below: Bounds) -> Bounds:
     return below.waits(longest, math.floor(longest * limiter.pace.rpm / 60) + limiter.pace.burst)
 
 
+@makes_layer
 def with_rate_limit(
     rpm: float | Limiter | Acquirer,
     *,

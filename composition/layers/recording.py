@@ -28,6 +28,7 @@ from ...domain.forms.tape import Take, is_same, line_of, request_of
 from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, Rehearsal
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated, Opening
@@ -172,6 +173,7 @@ class _Take:
         """Nothing is held: a call that is cut short isn't on the tape."""
 
 
+@makes_layer
 def with_recording(path: str | os.PathLike[str], *, clock: Clock = SYSTEM_CLOCK) -> LayerOf[Recording]:
     """A layer that writes each call, and what came of it, on the tape at this path, for `with_replay` to play back.
 

@@ -26,6 +26,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, Rehearsal
 from ..stack.opened import T
 from ..stack.policy import Call, Decorated
@@ -145,6 +146,7 @@ class _Player:
             await self.clock.sleep(then - now)
 
 
+@makes_layer
 def with_replay(path: str | os.PathLike[str], *, timed: bool = False, clock: Clock = SYSTEM_CLOCK) -> LayerOf[Replay]:
     """A layer that answers from the tape at this path, and never asks the model below it.
 

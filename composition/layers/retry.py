@@ -24,6 +24,7 @@ from ...domain.machines.bounds import Bounds
 from ...domain.model import Model
 from ...domain.request import Request
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import T, after, waited
 from ..stack.policy import Call, Decorated
@@ -185,6 +186,7 @@ def _tenacity_state(error: ModelError, number: int, elapsed: float) -> Any:
     return state
 
 
+@makes_layer
 def with_retry(
     attempts: int = 4,
     *,

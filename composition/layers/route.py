@@ -36,6 +36,7 @@ from ...domain.response import Response
 from ...domain.response_format import Free
 from ...domain.usage import Usage
 from ..stack.compose import LayerOf
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, brought
 from ..stack.opened import OnEnd, T, after, heard, waited
 from ..stack.policy import Call, Decorated
@@ -237,6 +238,7 @@ def beginning(request: Request) -> str:
     return digest.hexdigest()
 
 
+@makes_layer
 def with_route(
     *models: Model | Sequence[Model],
     by: By | ByName,

@@ -40,6 +40,7 @@ from ..stack.journal import (
     open_journal,
     without_journal,
 )
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy
 from ..stack.opened import Opened, Said, T, close, drained
 from ..stack.policy import Between, Call, Decorated, Opening, is_streamed
@@ -290,6 +291,7 @@ def _struck(attempt: Attempt, kind: ErrorKind) -> Attempt:
 _TOO_LATE: Final = ModelError(ErrorKind.DEADLINE_EXCEEDED, "the time was over before the model was asked", sent=Sent.NO)
 
 
+@makes_layer
 def with_timeout(
     *,
     total: float | None = None,

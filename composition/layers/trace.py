@@ -25,6 +25,7 @@ from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
 from ..stack.compose import Layer
+from ..stack.layer_maker import makes_layer
 from ..stack.layer_policy import LayerPolicy, Rehearsal, brought
 from ..stack.opened import Said, T, heard
 from ..stack.policy import Call, Decorated, Opening
@@ -228,6 +229,7 @@ class _TracedCall:
             span.end(started + round(attempt.duration * 1e9))
 
 
+@makes_layer
 def with_trace(
     *,
     content: bool = False,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import count
-from typing import Any, Literal, overload
+from typing import Any, Final, Literal, overload
 
 from ...domain.model import Model
 from ..show.diagram import diagram
@@ -14,6 +15,9 @@ from .walk import below, name_of, tree
 
 Layer = Callable[[Model], Model]
 """Makes a better model of another one."""
+
+MAKER: Final = "makes_layer"
+"""The mark of a function that makes a layer, such as `with_retry`."""
 
 
 LayerOf = Callable[[Model], Decorated[P]]
@@ -50,6 +54,8 @@ def _apply(model: Model, place: tuple[int, Any]) -> Model:
     where = f"compose: layer {number} ({name})"
     if not callable(layer) or isinstance(layer, Model) and not isinstance(layer, type):
         raise TypeError(f"{where} is not a layer; a second model goes into with_fallback(...)")
+    if hasattr(layer, MAKER):
+        raise TypeError(f"{where} makes the layer: its parentheses are missing: {name}(...)")
     try:
         better = layer(model)
     except TypeError as error:
@@ -62,7 +68,9 @@ def _apply(model: Model, place: tuple[int, Any]) -> Model:
 
 def _expect_model(value: object, what: str) -> Model:
     if isinstance(value, type) or not isinstance(value, Model):
-        raise TypeError(f"{what} {value!r}, which is not a model: it needs capabilities, generate(...) and stream(...)")
+        fix = "; from_function(...) makes one of it" if hasattr(value, "generate") or inspect.isroutine(value) else ""
+        needs = "it needs capabilities, generate(...) and stream(...)"
+        raise TypeError(f"{what} {value!r}, which is not a model: {needs}{fix}")
     return value
 
 

@@ -19,7 +19,7 @@ from ..error import ModelError
 from ..event import Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from ..fields import fields_of
 from ..message import PARTS, Message
-from ..option import OMIT
+from ..option import OMIT, canonical
 from ..request import Request
 from ..response import Response
 from ..response_format import Free, Grammar, JsonObject, JsonSchema, Regex
@@ -120,6 +120,8 @@ def _read(data: Any, where: str) -> Any:
     try:
         if isinstance(fields.get("data"), str):
             fields["data"] = base64.b64decode(fields["data"], validate=True)
+        if cls is Request and "options" in fields:  # its names were looked at when it was made
+            fields["options"] = canonical(fields["options"])
         return cls(**fields)
     except (TypeError, ValueError, binascii.Error) as error:
         raise ValueError(f"{where}: {error}") from error

@@ -15,23 +15,28 @@ KEY = "sk-secret-0123456789"
 @pytest.mark.parametrize(
     "options",
     [
-        {"api_key": KEY},
+        {"aws_secret_access_key": KEY},
         {"extra_headers": {"Authorization": f"Bearer {KEY}"}},
         {"extra_headers": {"x-invented-here": KEY}},
         {"extra_query": {"code": KEY}},
         {"extra_body": {"data_sources": [{"authentication": {"api_key": KEY}}]}},
-        {"cookies": {"session": KEY}},
-        {"default_headers": [["x-invented-here", KEY]]},
-        {"credentials": {"anything": KEY}},
+        {"vertex_credentials": {"anything": KEY}},
     ],
 )
 def test_no_request_shows_a_secret(options: dict[str, Any]) -> None:
     assert KEY not in repr(as_request("Hi", **options))
 
 
+@pytest.mark.parametrize("argument", [{"cookies": {"session": KEY}}, {"default_headers": [["x-invented-here", KEY]]}])
+def test_no_argument_shows_one(argument: dict[str, Any]) -> None:
+    assert KEY not in shown(argument)
+
+
 def test_no_layer_shows_one_either() -> None:
-    stack = compose(ScriptedModel("a"), with_fallback(ScriptedModel("b"), options={"seed": 7, "api_key": KEY}))
-    assert describe(stack).splitlines()[0] == "Fallback(options=[{'seed': 7, 'api_key': '***'}])"
+    stack = compose(
+        ScriptedModel("a"), with_fallback(ScriptedModel("b"), options={"seed": 7, "aws_session_token": KEY})
+    )
+    assert describe(stack).splitlines()[0] == "Fallback(options=[{'seed': 7, 'aws_session_token': '***'}])"
     assert KEY not in repr(stack)
 
 

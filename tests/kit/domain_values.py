@@ -23,7 +23,9 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 objects = st.dictionaries(words, json_values, max_size=3)
 metadata = st.just({}) | st.dictionaries(words, objects, max_size=2)
 options = st.dictionaries(
-    st.sampled_from(["max_tokens_", "logit_bias", "x", "y", "extra_body"]), json_values | st.just(OMIT), max_size=4
+    st.sampled_from(["metadata", "logit_bias", "user", "prediction", "extra_body"]),
+    json_values | st.just(OMIT),
+    max_size=4,
 )
 
 media = st.one_of(

@@ -170,7 +170,8 @@ def test_a_refusal_of_anthropic_is_of_this_kind(status: int, kind: str, expected
     assert (found.kind, found.status, found.retry_after, found.sent) == (expected, status, 3.0, "yes")
     assert (last.error.kind, last.error.status, len(server.requests)) == (expected, status, 2)
     assert KEY not in f"{found!r} {last!r}"
-    assert found.message == "no ***"
+    address = server.url.removesuffix("/v1")
+    assert found.message == (f"{address}: no ***" if status == 404 else "no ***")
 
 
 def test_a_prompt_that_is_too_long_for_anthropic_is_told_by_its_words() -> None:

@@ -250,7 +250,7 @@ def test_a_header_that_says_who_is_asking_stands_alone() -> None:
         ({"azure_endpoint": "my-resource"}, "azure_endpoint is an address"),
         ({"azure_endpoint": "https://x.openai.azure.com/openai/v1/"}, r"OpenAIModel\(base_url="),
         ({"azure_endpoint": "https://h/openai/deployments/d/chat?api-version=1"}, "ends before /openai/dep"),
-        ({"azure_deployment": "other"}, "pass it in client_kwargs"),
+        ({"azure_deployment": "other"}, "use model_id="),
         ({"client": object()}, "AsyncAzureOpenAI"),
         ({"client": object(), "api_version": "1"}, "api_version"),
         ({"azure_endpoint": "https://h", "client_kwargs": {"base_url": "https://h"}}, "base_url"),

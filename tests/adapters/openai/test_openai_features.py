@@ -71,7 +71,7 @@ def test_nothing_goes_where_it_is_sent_on_to() -> None:
             found, last = failed(server, extra_headers={"x-api-key": KEY}), failed_stream(server)
         assert other.requests == []
     assert (found.kind, found.status, last.error) == (ErrorKind.NOT_FOUND, 307, found)
-    assert found.message == f"HTTP status 307: the address is now {elsewhere}, which isn't followed"
+    assert found.message == f"{server.url}: HTTP status 307: the address is now {elsewhere}, which isn't followed"
 
 
 def test_api_base_is_another_name_of_base_url() -> None:

@@ -348,7 +348,7 @@ class Mode(str, Enum):  # noqa: UP042  one of the older kind, whose text isn't i
 
 
 def test_a_member_of_an_enumeration_is_written_as_what_is_sent() -> None:
-    assert to_dict(OpenAIModel("m", mode=Mode.AUTO))["options"] == {"mode": "auto"}
+    assert to_dict(OpenAIModel("m", service_tier=Mode.AUTO))["options"] == {"service_tier": "auto"}
 
 
 @attrs.frozen
@@ -395,7 +395,10 @@ def test_a_model_that_can_t_be_made_of_its_name_alone_comes_back_too() -> None:
             {"adapter": "OpenAIModel", "model_id": "m", "options": {"extra_headers": {"api-key": "0123456789"}}},
             "from_dict.options['extra_headers']['api-key']: a secret stands here",
         ),
-        ({"adapter": "OpenAIModel", "model_id": "m", "seed": {"omit": 1}}, "from_dict: 'seed' is none of"),
+        (
+            {"adapter": "OpenAIModel", "model_id": "m", "seed": {"omit": 1}},
+            "from_dict: 'seed' is an option; write it in 'options'",
+        ),
         ({"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"omit": 1}}}, "options['a'].omit: takes true"),
         ({"adapter": "OpenAIModel", "model_id": "m", "options": {"a": {"map": 1}}}, ".map: takes a list of pairs"),
         (

@@ -144,7 +144,7 @@ def test_what_no_json_can_hold_is_not_kept():
 
 
 def test_a_request_without_a_fingerprint_goes_by_the_cache():
-    odd = as_request("Hello!", hook=print)
+    odd = as_request("Hello!", logits_processor=print)
     assert texts(ask(compose(ScriptedModel("one", "two"), with_cache()), odd, odd)) == ["one", "two"]
 
 

@@ -262,8 +262,8 @@ def test_a_callable_without_a_name_is_shown_as_it_shows_itself():
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ((5,), TypeError, "takes a JSON schema, a pydantic model or a function of the response, not 5"),
-        ((int,), TypeError, "takes a JSON schema, a pydantic model or a function"),
+        ((5,), TypeError, "takes a JSON schema, a type that pydantic reads or a function of the response, not 5"),
+        ((ScriptedModel,), TypeError, "takes a JSON schema, a type that pydantic reads or a function"),
         ((SCHEMA, 1.5), TypeError, "repair must be a whole number, not 1.5"),
         ((SCHEMA, True), TypeError, "repair must be a whole number, not True"),
         ((SCHEMA, -1), ValueError, "repair must be at least 0"),
@@ -274,6 +274,15 @@ def test_a_check_that_can_t_be_one_is_an_error_at_once(arguments, error, said):
     check, *repair = arguments
     with pytest.raises(error, match=said):
         with_check(check, **({"repair": repair[0]} if repair else {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [(list[int], "list[int]"), (list, "list"), (dict[str, int] | list[int], "dict[str, int] | list[int]")],
+)
+def test_a_type_is_read_as_pydantic_reads_it(kind, shown):
+    stack = compose(ScriptedModel("no list", "[1, 2]"), with_check(kind))
+    assert (stack("Hi").content, repr(stack.policy)) == ("[1, 2]", f"Check({shown})")
 
 
 def test_a_schema_without_jsonschema_names_the_extra():

@@ -13,7 +13,7 @@ from modelport import OMIT, ScriptedModel, as_request, compose, describe
 from modelport.composition.layers.defaults import Defaults, with_defaults
 from modelport.domain.option import merge
 
-OPTIONS = st.dictionaries(st.sampled_from("abc"), st.none() | st.integers() | st.just(OMIT))
+OPTIONS = st.dictionaries(st.sampled_from(["user", "metadata", "verbosity"]), st.none() | st.integers() | st.just(OMIT))
 
 
 def asked(*layers, **options):
@@ -88,8 +88,8 @@ def test_what_no_call_could_have_is_an_error_at_once(options, said):
 
 
 def test_it_is_described_without_its_secrets():
-    model = compose(ScriptedModel("Hi"), with_defaults(seed=7, api_key="sk-secret"))
-    assert describe(model) == "Defaults({'seed': 7, 'api_key': '***'})\n└─ ScriptedModel"
+    model = compose(ScriptedModel("Hi"), with_defaults(seed=7, aws_session_token="sk-secret"))
+    assert describe(model) == "Defaults({'seed': 7, 'aws_session_token': '***'})\n└─ ScriptedModel"
 
 
 def test_the_policy_is_a_value():

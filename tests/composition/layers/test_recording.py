@@ -115,7 +115,7 @@ def test_recording_again_changes_only_what_has_changed(tmp_path):
 SECRETIVE = as_request(
     [{"role": "user", "content": f"my key is {SECRET}"}],
     extra_headers={"Authorization": "Bearer red-0123456789", "x-team": "red-team"},
-    api_key="plain words",
+    aws_session_token="plain words",
 )
 
 
@@ -164,7 +164,10 @@ def test_a_request_that_no_tape_can_hold_is_left_out_and_said_so(tmp_path, caplo
     stack = compose(model, with_recording(tmp_path / "t"))
 
     async def main():
-        return [(await stack.generate(request)).unwrap().content for request in (as_request("Hi", hook=print), OTHER)]
+        return [
+            (await stack.generate(request)).unwrap().content
+            for request in (as_request("Hi", logits_processor=print), OTHER)
+        ]
 
     assert asyncio.run(main()) == ["one", "two"]
     assert not (tmp_path / "t").exists()

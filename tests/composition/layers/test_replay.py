@@ -256,11 +256,11 @@ def test_a_request_that_is_not_on_the_tape_is_an_error_that_shows_the_nearest(tm
 
 
 def test_many_differences_are_counted_and_long_ones_cut(tmp_path):
-    record(tmp_path / "t", (as_request("x" * 200, a=1, b=2, c=3, d=4), "1"))
+    record(tmp_path / "t", (as_request("x" * 200, seed=1, top_k=2, top_p=3, user="4"), "1"))
     message = missed(tmp_path / "t", as_request("Hello!")).message
     assert "messages[0].content[0].text: 'xxx" in message
     assert "xxx... on the tape" in message
-    assert "options.a: 1 on the tape, nothing here" in message
+    assert "options.seed: 1 on the tape, nothing here" in message
     assert message.endswith("; and 2 more")
 
 
@@ -278,7 +278,7 @@ def test_a_request_that_differs_in_nothing_that_is_shown_is_told_so(tmp_path):
 
 def test_a_request_without_a_fingerprint_is_on_no_tape(tmp_path):
     (tmp_path / "t").write_text("")
-    assert "can be on no tape: options[" in missed(tmp_path / "t", as_request("Hi", hook=print)).message
+    assert "can be on no tape: options[" in missed(tmp_path / "t", as_request("Hi", logits_processor=print)).message
 
 
 @settings(max_examples=25, deadline=None)

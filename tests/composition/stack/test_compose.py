@@ -106,7 +106,11 @@ class SimpleModel(Rude):
         ([ScriptedModel], "which is not a model"),
         (
             [ScriptedModel("Hi"), with_fallback],
-            r"layer 1 \(with_fallback\) gave another function.*with_fallback\(\.\.\.\)",
+            r"layer 1 \(with_fallback\) makes the layer: its parentheses are missing: with_fallback\(\.\.\.\)",
+        ),
+        (
+            [ScriptedModel("Hi"), lambda model: lambda other: other],
+            r"layer 1 \(<lambda>\) gave another function, not a model; call it first: <lambda>\(\.\.\.\)",
         ),
         ([ScriptedModel("Hi"), with_retry(), ScriptedModel("Hi")], "layer 2 .* a second model goes into with_fallback"),
         ([ScriptedModel("Hi"), 3], r"layer 1 \(3\) is not a layer"),
@@ -136,11 +140,15 @@ def test_a_class_of_models_is_a_layer():
     assert compose(ScriptedModel("Hello!"), Shouting)("Hi").content == "HELLO!"
 
 
+def of_my_own(model, attempts):
+    return model
+
+
 def test_a_layer_that_was_not_called_first_is_told_to_be():
     with pytest.raises(TypeError) as caught:
-        compose(ScriptedModel("Hi"), with_retry)
+        compose(ScriptedModel("Hi"), of_my_own)
     (note,) = caught.value.__notes__
-    assert note.endswith("does it want its own arguments first: with_retry(...)?")
+    assert note.endswith("does it want its own arguments first: of_my_own(...)?")
 
 
 def test_a_layer_of_somebody_else_s_is_taken():

@@ -14,7 +14,7 @@ from hypothesis import given
 
 from modelport.domain.forms.fingerprint import fingerprint
 from modelport.domain.message import Audio, Image, Message, Role, Text, ToolCall
-from modelport.domain.option import OMIT
+from modelport.domain.option import OMIT, canonical
 from modelport.domain.request import Request
 from modelport.domain.response_format import JsonObject, JsonSchema
 from modelport.domain.secrecy import is_secret
@@ -24,7 +24,7 @@ HI = Request([Message("user", "hi")])
 
 
 def of(**options: Any) -> str:
-    return fingerprint(attrs.evolve(HI, options=options))
+    return fingerprint(attrs.evolve(HI, options=canonical(options)))
 
 
 @given(requests)
@@ -68,7 +68,14 @@ def test_every_sort_of_value_has_the_fingerprint_of_version_1() -> None:
         [Tool("f", "does f", {"type": "object"}, True)],
         "required",
         JsonSchema({"type": ["object", "null"]}),
-        {"seed": OMIT, "x": {1: 2.0, "y": [1.5, None, True], "z": {"b", "a"}}, "form": JsonObject(), "role": Role.USER},
+        canonical(
+            {
+                "seed": OMIT,
+                "x": {1: 2.0, "y": [1.5, None, True], "z": {"b", "a"}},
+                "form": JsonObject(),
+                "role": Role.USER,
+            }
+        ),
     )
     assert fingerprint(request) == "v1:325b289a3edd69c957078a474fc30da3fe29bdc7f1dd9746bb806c1f79291d5e"
 
@@ -101,7 +108,7 @@ DIFFERENT: list[Request] = [
     attrs.evolve(HI, response_format=JsonSchema({}, strict=False)),
     attrs.evolve(HI, response_format=JsonSchema({"password": {"type": "string"}})),
     *(
-        attrs.evolve(HI, options=options)
+        attrs.evolve(HI, options=canonical(options))
         for options in (
             {"seed": 1}, {"seed": 2}, {"seed": None}, {"seed": OMIT}, {"x": 1}, {"x": "1"}, {"x": True}, {"x": "OMIT"},
             {"x": [1]}, {"x": [[1]]}, {"x": {"1": 1}}, {"x": ["omit"]}, {"x": b"1"}, {"x": {1, 2}}, {"x": 1.5},

@@ -19,7 +19,7 @@ from modelport.domain.forms.json_form import from_json, to_json
 from modelport.domain.frozen import FrozenDict
 from modelport.domain.message import Image, Message, Text
 from modelport.domain.message import as_json as text_of
-from modelport.domain.option import OMIT
+from modelport.domain.option import OMIT, canonical
 from modelport.domain.request import Request
 from modelport.domain.response import Response
 from modelport.domain.usage import Usage
@@ -92,7 +92,7 @@ def test_an_error_keeps_its_causes() -> None:
     ids=repr,
 )
 def test_options_of_every_kind_come_back(options: dict[str, Any]) -> None:
-    request = Request([Message("user", "Hi")], options=options)
+    request = Request([Message("user", "Hi")], options=canonical(options))
     assert through_text(request) == request
 
 
@@ -104,7 +104,10 @@ def test_metadata_may_hold_what_no_number_is() -> None:
 @pytest.mark.parametrize(
     ("value", "place"),
     [
-        (Request([Message("user", "Hi")], options={"a": {"b": [print]}}), "request.options['a']['b'][0]: <built-in"),
+        (
+            Request([Message("user", "Hi")], options=canonical({"a": {"b": [print]}})),
+            "request.options['a']['b'][0]: <built-in",
+        ),
         (Message("user", [Text("Hi", metadata={"x": {1, 2}})]), "message.content[0].metadata['x']: {1, 2}"),
     ],
 )
