@@ -25,9 +25,9 @@ JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 
 LOCAL_TESTS = $(addprefix tests/adapters/local/test_,stop_table.py default_table.py one_of_each.py)
 MLX_TESTS ?= tests/adapters/mlx tests/whole/test_laws.py tests/whole/test_conformance.py $(LOCAL_TESTS) \
-	tests/adapters/files/test_places.py tests/adapters/process/test_insides.py docs/adapters/mlx.md
+	tests/adapters/files/test_places.py tests/adapters/process/test_insides.py tests/whole/test_models_page.py docs/adapters/mlx.md
 VLLM_TESTS ?= tests/adapters/vllm tests/whole/test_laws.py tests/whole/test_conformance.py tests/adapters/local/test_stop_table.py \
-	tests/adapters/files/test_places.py tests/adapters/process/test_insides.py tests/adapters/transformers/test_transformers_batch.py docs/adapters/vllm.md
+	tests/adapters/files/test_places.py tests/adapters/process/test_insides.py tests/adapters/transformers/test_transformers_batch.py tests/whole/test_models_page.py docs/adapters/vllm.md
 ELSEWHERE := benchmarks/mlx_speed.py benchmarks/vllm_speed.py
 SOURCES := pyproject.toml README.md LICENSE py.typed $(wildcard *.py *.pyi) \
 	$(shell find domain adapters composition -name '*.py' -o -name '*.pyi')

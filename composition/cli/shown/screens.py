@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.segment import Segment
 
-_CONTROLS: dict[int, int | None] = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
-_CONTROLS |= dict.fromkeys(range(128, 160), 0xFFFD) | {13: None}
+_CONTROLS: dict[int, int | None] = {127: 0x2421, **dict.fromkeys(range(128, 160), 0xFFFD)}
+_CONTROLS |= {code: None if code == 13 else 0x2400 + code for code in range(32) if chr(code) not in "
+	"}
 
 
 class Screen(Protocol):

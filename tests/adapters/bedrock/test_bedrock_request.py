@@ -442,6 +442,11 @@ def test_an_option_that_is_no_dict_where_one_belongs_is_named(name: str) -> None
         sent(Message("user", "Hi"), options={name: "x"})
 
 
+def test_the_extra_body_overrules_nothing() -> None:
+    with pytest.raises(Unwritable, match="options: 'seed' stands in extra_body too; say it in one place"):
+        sent(Message("user", "Hi"), options={"seed": 7, "extra_body": {"seed": 8}})
+
+
 def test_thoughts_go_back_with_their_signature_and_not_without() -> None:
     body = sent(
         Message("user", "Hi"),

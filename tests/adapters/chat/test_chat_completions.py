@@ -115,6 +115,12 @@ def test_what_is_taken_away_within_the_extra_body_is_not_sent() -> None:
     assert wire(said, {"extra_body": {"a": OMIT, "b": None}}) == {**wire(said), "b": None}
 
 
+@pytest.mark.parametrize("name", ["messages", "model", "seed", "stream"])
+def test_the_extra_body_overrules_nothing(name: str) -> None:
+    with pytest.raises(Unwritable, match=f"extra_body: '{name}' is set by the call itself; say it in one place"):
+        wire(Request([Message("user", "hi")]), {"seed": 7, "extra_body": {name: 8}})
+
+
 def test_metadata_of_this_provider_is_sent_back_and_that_of_another_is_not() -> None:
     marked = Text("long", metadata={"openai": {"cache_control": {"type": "ephemeral"}}, "bedrock": {"x": 1}})
     assert messages(Message("user", marked)) == [

@@ -91,6 +91,18 @@ def test_an_answer_that_ends_its_line_gets_no_other_line() -> None:
         assert served(server, WHY).stdout == "So\n"
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("ollama:llama3", "it speaks OpenAI's wire: openai:llama3 with the base URL http://127.0.0.1:11434/v1"),
+        ("groq:llama-3.3-70b", "litellm knows that provider: litellm:groq/llama-3.3-70b"),
+    ],
+)
+def test_a_server_that_has_no_adapter_of_its_own_is_known(spec: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        model_for(spec)
+
+
 def test_a_spec_is_an_adapter_and_a_model() -> None:
     assert type(model_for("transformers:default")).__name__ == "TransformersModel"
     assert repr(model_for("openvino:C:/a.gguf")) == "OpenVINOModel('C:/a.gguf')"

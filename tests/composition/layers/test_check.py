@@ -285,6 +285,17 @@ def test_a_type_is_read_as_pydantic_reads_it(kind, shown):
     assert (stack("Hi").content, repr(stack.policy)) == ("[1, 2]", f"Check({shown})")
 
 
+def test_a_type_without_pydantic_names_it():
+    code = (
+        "import sys; sys.modules['pydantic'] = None\n"
+        "from modelport.composition.layers.check import with_check\n"
+        "try: with_check(list[int])\n"
+        "except ImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("with_check: list[int] is read by pydantic: pip install pydantic (")
+
+
 def test_a_schema_without_jsonschema_names_the_extra():
     code = (
         "import sys; sys.modules['jsonschema'] = None\n"
