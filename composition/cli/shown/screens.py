@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .blocks import finished_blocks
 
@@ -13,9 +14,14 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.segment import Segment
 
-_CONTROLS: dict[int, int | None] = {127: 0x2421, **dict.fromkeys(range(128, 160), 0xFFFD)}
-_CONTROLS |= {code: None if code == 13 else 0x2400 + code for code in range(32) if chr(code) not in "
-	"}
+_CONTROLS: Final[Mapping[int, int | None]] = {
+    **{code: 0x2400 + code for code in range(32)},
+    **dict.fromkeys(range(128, 160), 0xFFFD),
+    127: 0x2421,
+    ord("\n"): ord("\n"),
+    ord("\t"): ord("\t"),
+    ord("\r"): None,  # it would let a line be written over
+}
 
 
 class Screen(Protocol):
