@@ -33,6 +33,11 @@ class AnswerBuilder:
         """The stop that has ended the text, once one has; nothing more is worth asking for then."""
         return self._scanner.stop
 
+    @property
+    def began(self) -> bool:
+        """Whether any of the answer was shown, or is held."""
+        return bool(self._deltas or self._waiting or self._scanner.holds)
+
     def text(self, piece: str) -> list[Delta]:
         """Events for a piece of text."""
         self._scanner, safe = self._scanner.feed(piece)

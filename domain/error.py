@@ -154,7 +154,8 @@ def table() -> str:
 class ModelError:
     """Why a call has no answer.
 
-    `retry_after` is in seconds, from when the error was received. `status` is the HTTP status and `code` the
+    `retry_after` is in seconds, from when the error was received; `should_retry` is whether the provider says that it
+    is of use to try again, where it does: `with_retry` obeys a no. `status` is the HTTP status and `code` the
     provider's own word, where there is one. `attempts` is the ledger of physical calls, `causes` what each candidate
     failed with, in the order they were tried, where there were several.
     """
@@ -171,6 +172,8 @@ class ModelError:
     request_id: str | None = None
     attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=counted)
     causes: tuple[ModelError, ...] = ()
+    should_retry: bool | None = None
+
     __repr__ = short_repr
 
     @property

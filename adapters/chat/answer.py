@@ -19,10 +19,12 @@ from ...domain.message import Message, Part, Reasoning, Role, Text, ToolCall
 from ...domain.response import FinishReason, Response
 from ...domain.usage import Usage
 from ..http.http_errors import Malformed
+from .calls import OF_A_CALL, Call, MadeUp, arguments_of, function_of, is_whole, made_up_id, whole_calls
 from .errors import error_in
 from .json import Halves, parse, shown
 from .raw import FILTERS, WORDS, Raw, filtered_by
 from .usage import usage_of
+from .words import KEPT_OF_MESSAGE, entries, kept, merged, text_of, words
 
 
 class Reported(Exception):
@@ -51,8 +53,21 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = FrozenDict(
 )
 """What each finish reason means; another one is `other`."""
 
+# A provider behind a gateway broke down, or one was too busy to end the answer: what has come is no answer.
+_FAILURES: Final[Mapping[str, Mapping[str, Any]]] = FrozenDict(
+    {
+        "error": {"code": 502, "message": "the server broke the answer off: finish_reason is 'error'"},
+        "insufficient_system_resource": {
+            "code": 503,
+            "message": "the server lacks resources to end the answer",
+        },  # DeepSeek
+    }
+)
 
-def decode(body: bytes, stops: tuple[str, ...] = (), provider: str = "openai") -> Response:
+
+def decode(
+    body: bytes, stops: tuple[str, ...] = (), provider: str = "openai", made_up: MadeUp = made_up_id
+) -> Response:
     """A whole answer, cut at the first of the stops. Raises `Malformed` or `Reported`."""
     try:
         answer = parse(body, mended=True)
@@ -60,10 +75,15 @@ def decode(body: bytes, stops: tuple[str, ...] = (), provider: str = "openai") -
         raise Malformed(f"the answer is not JSON: {shown(body)}" if body.strip() else "the answer is empty") from None
     if not isinstance(answer, dict):
         raise Malformed(f"the answer is not a JSON object: {shown(body)}")
-    return decode_answer(answer, stops, provider)
+    return decode_answer(answer, stops, provider, made_up)
 
 
-def decode_answer(answer: Mapping[str, Any], stops: tuple[str, ...] = (), provider: str = "openai") -> Response:
+def decode_answer(
+    answer: Mapping[str, Any],
+    stops: tuple[str, ...] = (),
+    provider: str = "openai",
+    made_up: MadeUp = made_up_id,
+) -> Response:
     """The same, of an answer that is read already."""
     if answer.get("error"):
         raise Reported(error_in(answer))
@@ -72,16 +92,17 @@ def decode_answer(answer: Mapping[str, Any], stops: tuple[str, ...] = (), provid
     if choice is None or not isinstance(message, dict):
         what = "no choices" if choice is None else "a choice without a message"
         raise Malformed(f"the answer has {what}: {shown(answer)}")
-    reasoning, text = _words(message)
-    refusal = _text(message.get("refusal"))
-    calls = _whole_calls(message, provider)
+    _check_failure(choice)
+    reasoning, text = words(message)
+    refusal = text_of(message.get("refusal"))
+    calls = whole_calls(message, provider, made_up)
     parts: list[Part] = []
     if reasoning:
         parts.append(Reasoning(reasoning))
     if text or refusal:
         parts.append(Text(text + refusal))
     response = Response(
-        Message(Role.ASSISTANT, [*parts, *calls], metadata=_kept(message, _KEPT_OF_MESSAGE, provider)),
+        Message(Role.ASSISTANT, [*parts, *calls], metadata=kept(merged(message), KEPT_OF_MESSAGE, provider)),
         _finish_reason(choice.get("finish_reason"), bool(calls), bool(refusal or filtered_by(choice.get(FILTERS)))),
         _stopped_by(choice, stops),
         usage_of(answer.get("usage")),
@@ -98,6 +119,7 @@ class Arriving:
     __slots__ = (
         "_calls",
         "_current",
+        "_made_up",
         "_metadata",
         "draft",
         "ended",
@@ -113,8 +135,9 @@ class Arriving:
         "usage",
     )
 
-    def __init__(self, stops: tuple[str, ...] = (), provider: str = "openai") -> None:
+    def __init__(self, stops: tuple[str, ...] = (), provider: str = "openai", made_up: MadeUp = made_up_id) -> None:
         self.draft = AnswerBuilder(stops)
+        self._made_up = made_up
         self.stops = stops
         self.provider = provider
         self.ended = False  # the server said `[DONE]`
@@ -125,9 +148,9 @@ class Arriving:
         self.response_id: str | None = None
         self.raw = Raw()
         self.refused = False
-        self._calls: list[_Call] = []
+        self._calls: list[Call] = []
         self.halves = Halves()
-        self._current: dict[int, _Call] = {}  # by the wire's index
+        self._current: dict[int, Call] = {}  # by the wire's index
         self._metadata: dict[int, dict[str, Any]] = {}  # by the call's number; of the message itself under -1
 
     @property
@@ -140,10 +163,10 @@ class Arriving:
         left = self.halves.left
         events: list[Event] = [*self.draft.reasoning("\ufffd")] if left("reasoning") else []
         events += self.draft.text("\ufffd") if left("text") else ()
-        for call in self._calls if self.halves else ():
+        for call in self._named if self.halves else ():
             events += self.draft.tool_call(call.number, arguments="\ufffd") if left(call.number) else ()
         events += self.draft.close()
-        reason = _finish_reason(self.finish_reason, bool(self._calls), self.refused or self.raw.filtered)
+        reason = _finish_reason(self.finish_reason, bool(self._named), self.refused or self.raw.filtered)
         message = self._message() if self._metadata else None
         last = self.draft.finish(
             reason,
@@ -155,42 +178,50 @@ class Arriving:
         )
         return [*events, Finished(attrs.evolve(last.response, raw=self.raw.answer))]
 
+    @property
+    def _named(self) -> list[Call]:
+        """The calls that can be made; one without a name is none."""
+        return [call for call in self._calls if call.name]
+
     def _message(self) -> Message:
         whole = self.draft.gathered()
         parts: list[Part] = []
-        number = 0
+        named = iter(self._named)
         for part in whole.content:
-            if isinstance(part, ToolCall):
-                own = self._metadata.get(number)
-                parts.append(attrs.evolve(part, metadata={self.provider: own}) if own else part)
-                number += 1
-            else:
-                parts.append(part)
+            own = self._metadata.get(next(named).number) if isinstance(part, ToolCall) else None
+            parts.append(attrs.evolve(part, metadata={self.provider: own}) if own else part)
         own = self._metadata.get(-1)
-        return attrs.evolve(whole, content=parts, metadata={self.provider: own} if own else {})
+        return attrs.evolve(whole, content=parts, metadata={self.provider: merged(own)} if own else {})
+
+    @property
+    def began(self) -> bool:
+        """Whether anything of the answer has come."""
+        return bool(self._calls) or self.draft.began
 
     def call(self, piece: Mapping[str, Any]) -> list[Event]:
-        """Events for one entry of a delta's `tool_calls`."""
-        function = piece.get("function")
-        function = function if isinstance(function, dict) else {}
-        id_, name, arguments = _text(piece.get("id")), _text(function.get("name")), _arguments(function)
+        """Events for one entry of a delta's `tool_calls`. A call without a name waits for it."""
+        function = function_of(piece)
+        id_, name, arguments = text_of(piece.get("id")), text_of(function.get("name")), arguments_of(function)
         call = self._call(piece.get("index"), id_, name, arguments)
-        new_id, new_name = None, None
-        if not call.id:
-            new_id = call.id = id_ or f"call_{call.number}"  # its result must be able to name it
-        if not call.name and name:
-            new_name = call.name = name
+        own = {key: value for key, value in piece.items() if key not in OF_A_CALL and value is not None}
+        if own:
+            call.own.update(own)
+            self._metadata[call.number] = call.own
         if arguments and (self.halves or not arguments.isascii()):
             arguments = self.halves.joined(call.number, arguments)
-        call.arguments += arguments
-        own = {key: value for key, value in piece.items() if key not in _OF_A_CALL and value is not None}
-        if own:
-            self._metadata.setdefault(call.number, {}).update(own)
-        if new_id is None and new_name is None and not arguments:
+        if arguments[:1] == "{" and len(arguments) == call.size and arguments == call.arguments and is_whole(arguments):
+            arguments = ""  # some say them whole once more at the end
+        call.add(arguments)
+        call.id = call.id or id_
+        if call.name:
+            return [*self.draft.tool_call(call.number, arguments=arguments)] if arguments else []
+        if not name:
             return []
-        return [*self.draft.tool_call(call.number, new_id, new_name, arguments)]
+        call.name = name
+        call.id = call.id or self._made_up(call.number)  # its result must be able to name it
+        return [*self.draft.tool_call(call.number, call.id, name, call.arguments)]
 
-    def _call(self, index: object, id_: str, name: str, arguments: str) -> _Call:
+    def _call(self, index: object, id_: str, name: str, arguments: str) -> Call:
         """The call that a piece belongs to, whatever the server makes of indices.
 
         Some give all calls one index, or none; some repeat the name, or invent a new id for each piece.
@@ -198,14 +229,16 @@ class Arriving:
         at = index if isinstance(index, int) else None
         if at is not None:
             call = self._current.get(at)
+            if call is None and not id_ and not name and self._calls:
+                call = self._calls[-1]  # a piece that names nothing goes on with what is open
         else:
             known = [call for call in self._calls if call.id == id_] if id_ else self._calls
             call = known[-1] if known else None
         begins = call is None or bool(
-            name and call.name and (id_ != call.id if id_ else _is_whole(call.arguments) and arguments[:1] == "{")
+            name and call.name and (id_ != call.id if id_ else is_whole(call.arguments) and arguments[:1] == "{")
         )
         if call is None or begins:
-            call = _Call(len(self._calls))
+            call = Call(len(self._calls))
             self._calls.append(call)
         if at is not None:
             self._current[at] = call
@@ -213,19 +246,14 @@ class Arriving:
 
     def keep(self, delta: Mapping[str, Any]) -> None:
         """Remember what the domain has no word for."""
-        for name in _KEPT_OF_MESSAGE:
+        for name in KEPT_OF_MESSAGE:
             value = delta.get(name)
             if value is not None:
                 own = self._metadata.setdefault(-1, {})
-                own[name] = [*own[name], *value] if isinstance(value, list) and name in own else value
-
-
-@attrs.define
-class _Call:
-    number: int
-    id: str = ""
-    name: str = ""
-    arguments: str = ""
+                if isinstance(value, list) and isinstance(own.get(name), list):
+                    own[name].extend(value)
+                else:
+                    own[name] = [*value] if isinstance(value, list) else value
 
 
 def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
@@ -253,29 +281,30 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
         arriving.raw.logprobs(choice["logprobs"])
     if choice.get(FILTERS):
         arriving.raw.filters(choice[FILTERS])
+    _check_failure(choice)
     delta = choice.get("delta")
     if not isinstance(delta, dict):
-        return ()
+        delta = choice.get("message")  # some say the whole answer in one event
+        if not isinstance(delta, dict) or arriving.began:
+            return ()
     content = delta.get("content")
     if type(content) is str and len(delta) == 1:  # nearly every chunk
         if not content.isascii() or arriving.halves:
             content = arriving.halves.joined("text", content)
         return arriving.draft.text(content) if content else ()
     events: list[Event] = []
-    reasoning, text = _words(delta)
+    reasoning, text = words(delta)
     if reasoning:
         events += arriving.draft.reasoning(arriving.halves.joined("reasoning", reasoning))
     if text:
         events += arriving.draft.text(arriving.halves.joined("text", text))
-    refusal = _text(delta.get("refusal"))
+    refusal = text_of(delta.get("refusal"))
     if refusal:
         arriving.refused = True
         events += arriving.draft.text(arriving.halves.joined("text", refusal))
-    calls = delta.get("tool_calls")
-    if isinstance(calls, list):
-        for piece in calls:
-            if isinstance(piece, dict):
-                events += arriving.call(piece)
+    calls = entries(delta.get("tool_calls"))
+    for piece in calls:
+        events += arriving.call(piece)
     legacy = delta.get("function_call")
     if isinstance(legacy, dict) and legacy and not calls:  # some say each call in both ways
         events += arriving.call({"index": 0, "function": legacy})
@@ -295,72 +324,13 @@ def _first_choice(answer: Mapping[str, Any]) -> dict[str, Any] | None:
     return first
 
 
-def _words(message: Mapping[str, Any]) -> tuple[str, str]:
-    """Its reasoning and its text, where each server puts them."""
-    reasoning = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
-    content = message.get("content")
-    if not isinstance(content, list):
-        return reasoning, _text(content)
-    text = ""
-    for part in content:  # Mistral
-        if isinstance(part, dict) and part.get("type") == "thinking":
-            inner = part.get("thinking")
-            pieces = inner if isinstance(inner, list) else [{"text": inner}]
-            reasoning += "".join(_text(piece.get("text")) for piece in pieces if isinstance(piece, dict))
-        elif isinstance(part, dict):
-            text += _text(part.get("text")) or _text(part.get("refusal"))
-    return reasoning, text
-
-
-_OF_A_CALL: Final = frozenset({"id", "type", "function", "index"})
-# Encrypted or signed reasoning, which OpenRouter wants back with the next question.
-_KEPT_OF_MESSAGE: Final = ("reasoning_details", "extra_content")
-
-
-def _whole_calls(message: Mapping[str, Any], provider: str) -> list[ToolCall]:
-    entries = message.get("tool_calls")
-    pieces = [piece for piece in entries if isinstance(piece, dict)] if isinstance(entries, list) else []
-    legacy = message.get("function_call")
-    if not pieces and isinstance(legacy, dict) and legacy:
-        pieces = [{"function": legacy}]
-    calls = []
-    for number, piece in enumerate(pieces):
-        function = piece.get("function")
-        function = function if isinstance(function, dict) else {}
-        names = tuple(name for name in piece if name not in _OF_A_CALL)
-        calls.append(
-            ToolCall(
-                _text(piece.get("id")) or f"call_{number}",
-                _text(function.get("name")),
-                _arguments(function),
-                metadata=_kept(piece, names, provider),
-            )
-        )
-    return calls
-
-
-def _kept(fields: Mapping[str, Any], names: tuple[str, ...], provider: str) -> dict[str, Any]:
-    own = {name: fields[name] for name in names if fields.get(name) is not None}
-    return {provider: own} if own else {}
-
-
-def _arguments(function: Mapping[str, Any]) -> str:
-    arguments = function.get("arguments")
-    if isinstance(arguments, dict):  # Ollama, of old
-        import orjson
-
-        return orjson.dumps(arguments).decode()
-    return _text(arguments)
-
-
-def _is_whole(arguments: str) -> bool:
-    import orjson
-
-    try:
-        orjson.loads(arguments)
-    except ValueError:
-        return False
-    return True
+def _check_failure(choice: Mapping[str, Any]) -> None:
+    """Raises `Reported` where the choice is no answer but a failure, whatever stands beside it."""
+    error, reason = choice.get("error"), choice.get("finish_reason")
+    if error:
+        raise Reported(error)
+    if isinstance(reason, str) and reason in _FAILURES:
+        raise Reported(_FAILURES[reason])
 
 
 def _finish_reason(word: object, has_calls: bool, refused: bool) -> FinishReason:
@@ -379,10 +349,6 @@ def _stopped_by(choice: Mapping[str, Any], stops: tuple[str, ...]) -> str | None
         if isinstance(value, str) and value in stops:
             return value
     return None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _known_text(value: object) -> str | None:

@@ -60,6 +60,7 @@ CODES: Final[Mapping[str, ErrorKind]] = named(
         _K.INVALID_REQUEST: "invalid_request_error badrequesterror validation",
         _K.OVERLOADED: "slow_down overloaded overloaded_error service_unavailable",
         _K.TIMEOUT: "timeout",
+        _K.MALFORMED_RESPONSE: "tool_use_failed json_validate_failed",  # Groq: what the model wrote can't be read
         _K.SERVER: (
             "server_error internal_error internal_server_error internalservererror api_error generation "
             "incomplete_generation"
@@ -70,12 +71,36 @@ CODES: Final[Mapping[str, ErrorKind]] = named(
 
 # A status says more than these words, which servers use for many things.
 _VAGUE: Final = frozenset({_K.INVALID_REQUEST, _K.SERVER})
+# What the words of a refusal may say better; a 404 may be of what the model can't, as mlx_lm's server has it.
+_SAYS_LITTLE: Final = frozenset({None, *_VAGUE, _K.NOT_FOUND})
 
-# vLLM, llama.cpp, TGI and SGLang say it in words alone.
-_TOO_LONG: Final = re.compile(
-    r"(maximum|exceeds?|longer than|available) .{0,60}?context|context (length|window|size) .{0,40}exceed"
-    r"|prompt is too long|inputs?`? tokens .{0,30}must be|must have less than \d+ tokens",
-    re.IGNORECASE,
+# What servers say in words alone, each maker in his own; the first that fits counts.
+_WORDS: Final[tuple[tuple[ErrorKind, re.Pattern[str]], ...]] = tuple(
+    (kind, re.compile("|".join(patterns), re.IGNORECASE))
+    for kind, *patterns in (
+        (
+            _K.CONTEXT_WINDOW,
+            r"(maximum|exceeds?|longer than|available) .{0,60}?context",  # OpenAI, vLLM, llama.cpp
+            r"context (length|window|size) .{0,40}exceed",  # llama.cpp, SGLang
+            r"exceeds? the maximum number of tokens",  # Google
+            r"(input|prompt) is too long",  # Bedrock, Anthropic
+            r"inputs?`? tokens .{0,30}must be|must have less than \d+ tokens",  # TGI
+            r"max_tokens\b.{0,40}(greater|larger|more) than .{0,30}max_model_len",  # vLLM
+            r"too many (input )?tokens|reduce the length of the (messages|prompt|input)",  # OpenAI, Cohere
+        ),
+        (
+            _K.NOT_FOUND,
+            r"invalid model name",  # LiteLLM
+            r"pinned to .{0,80}requested",  # transformers serve
+            r"model\b.{0,80}\b(does not exist|not found|is not available|isn't available)",  # vLLM, Ollama
+        ),
+        (
+            _K.UNSUPPORTED,
+            r"(image|audio|video|multimodal) (inputs?|content) (is|are) not supported",  # llama.cpp
+            r"only .?text.? content type is supported",  # mlx_lm
+            r"(is not|isn't) a multimodal model|does not support (image|audio|vision|multimodal)",  # vLLM, Ollama
+        ),
+    )
 )
 
 # OpenAI and Groq answer it to one request that is larger than the tokens of a whole minute: no wait makes room for it.
@@ -113,19 +138,28 @@ def kind_of(status: int | None, body: object) -> ErrorKind:
     error = body if isinstance(body, Mapping) else {}
     kind = None
     for word in (error.get("code"), _inner_code(error), error.get("type")):
-        if isinstance(word, int) and status is None or isinstance(word, str) and word.isdecimal() and status is None:
-            status = int(word)  # an error event in a stream has no other status
+        if status is None and _is_status(word):
+            status = int(str(word))  # an error event in a stream has no other status
         elif isinstance(word, str):
             known = CODES.get(word.lower())
             if known is not None and (kind is None or kind in _VAGUE):
                 kind = known
     if status is not None and (kind is None or kind in _VAGUE):
         kind = _by_status(status)
-    if kind in (None, *_VAGUE) and _TOO_LONG.search(words(body)):
-        return _K.CONTEXT_WINDOW
-    if kind is _K.RATE_LIMITED and _TOO_LARGE.search(words(body)):
+    said = words(body)
+    if kind in _SAYS_LITTLE:
+        told = next((meant for meant, pattern in _WORDS if pattern.search(said)), None)
+        if told is not None and (kind is not _K.NOT_FOUND or told is _K.UNSUPPORTED):
+            return told
+    if kind is _K.RATE_LIMITED and _TOO_LARGE.search(said):
         return _K.CONTEXT_WINDOW
     return kind or _K.SERVER
+
+
+def _is_status(word: object) -> bool:
+    """Whether it is an HTTP status, a number or in digits: not one of thousands of them."""
+    text = str(word) if isinstance(word, int) and 0 <= word < 1000 else word
+    return isinstance(text, str) and len(text) == 3 and text.isdecimal() and text.isascii()
 
 
 def _by_status(status: int) -> ErrorKind:
@@ -147,6 +181,23 @@ def code_of(body: object) -> str | None:
         return None
     word = body.get("code") or body.get("type") or body.get("error_type")
     return str(word) if isinstance(word, (str, int)) else None
+
+
+def retry_info(body: object) -> float | None:
+    """The seconds of a `google.rpc.RetryInfo` among an error's details, which Google sends in place of a header.
+
+    >>> retry_info({"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "38.5s"}]})
+    38.5
+    """
+    details = body.get("details") if isinstance(body, Mapping) else None
+    for detail in details if isinstance(details, list) else [details]:
+        if isinstance(detail, Mapping) and str(detail.get("@type", "")).endswith("google.rpc.RetryInfo"):
+            seconds = _SECONDS.fullmatch(str(detail.get("retryDelay")))
+            return float(seconds[1]) if seconds else None
+    return None
+
+
+_SECONDS: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)s")
 
 
 def with_filters(message: str, body: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import ClassVar
 
 from ...domain.error import ModelError
-from ...domain.event import Event, replay
+from ...domain.event import Event, Finished, replay
 from ...domain.option import canonical
 from ...domain.request import Request
 from ...domain.response import Response
@@ -16,11 +16,13 @@ from ..http import rate_headers
 from ..http.asked_at import asked_at
 from ..http.bounds import BOUNDS, Bounds
 from ..http.exchange import Exchange
+from ..http.http_errors import CutOff
 from ..http.model import ApiModel
 from ..http.refusal import is_ours
 from ..http.reply import checked, whole
 from ..http.transport import Reply
 from .answer import Arriving, decode
+from .calls import made_up_after
 from .stream import Reader
 
 WITH_USAGE = canonical({"stream_options": {"include_usage": True}})
@@ -38,8 +40,10 @@ class ChatExchange(Exchange):
         self.model, self.request, self.bounds = model, request, bounds
         self.wire = wire  # the name under which its own words are kept in `metadata`
         self.received: Reply | None = None
-        self.arriving = Arriving(request.stop_sequences, self.wire)
+        self._made_up = made_up_after(request.messages)
+        self.arriving = Arriving(request.stop_sequences, self.wire, self._made_up)
         self._reader = Reader(self.arriving, bounds.event)
+        self._begun = False  # whether it is known which of the two it is
         self._body: list[bytes] | None = None  # of a server that doesn't stream
         self._whole: Response | None = None
 
@@ -56,20 +60,27 @@ class ChatExchange(Exchange):
         return None
 
     async def answer(self) -> Response:
-        return self._decoded(await whole(await self._received(stream=False), self.bounds))
+        body = await whole(await self._received(stream=False), self.bounds)
+        return self._decoded(body) if _is_no_stream(body) else self._folded(body)
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         reply = await self._received(stream=True)
-        if reply.headers.get("content-type", "").lower().startswith(("application/json", "text/html")):
-            self._body = []
         async with aclosing(reply.chunks(self.bounds.answer)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     def read(self, chunk: bytes) -> Iterable[Event]:
-        if self._body is None:
-            return self._reader.read(chunk)
-        self._body.append(chunk)
+        if self._begun:
+            return self._reader.read(chunk) if self._body is None else self._kept(chunk)
+        self._begun = bool(chunk.strip())
+        if self._begun and _is_no_stream(chunk):
+            self._body = []
+            return self._kept(chunk)
+        return self._reader.read(chunk)
+
+    def _kept(self, chunk: bytes) -> Iterable[Event]:
+        if self._body is not None:
+            self._body.append(chunk)
         return ()
 
     @property
@@ -100,5 +111,24 @@ class ChatExchange(Exchange):
         rate_headers.heard(reply.headers)
         return await checked(reply, self.bounds)
 
+    def _folded(self, body: bytes) -> Response:
+        """The answer of a server that streams without being asked to. Raises `CutOff` where it has no end."""
+        for _ in self._reader.read(body):
+            pass
+        if self.arriving.draft.stopped_by is None:
+            for _ in self._reader.end():
+                pass
+        if not self.arriving.complete:
+            raise CutOff(self.cut_off)
+        *_, last = self.arriving.finish()
+        assert isinstance(last, Finished)
+        return last.response
+
     def _decoded(self, body: bytes) -> Response:
-        return decode(body, self.request.stop_sequences, self.wire)
+        return decode(body, self.request.stop_sequences, self.wire, self._made_up)
+
+
+def _is_no_stream(body: bytes) -> bool:
+    """Whether it begins as JSON or a page does, and not as events do, whatever its headers say."""
+    begins = body[:80].removeprefix(b"\xef\xbb\xbf").lstrip()[:6]
+    return not begins.startswith((b"data:", b"event:", b"id:", b"retry:", b"error:", b":"))

@@ -10,7 +10,9 @@ import json
 import re
 from typing import Any, Final
 
-_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+# What orjson refuses and servers send: halves of characters, and numbers such as -Infinity, which Python's own read.
+_LENIENT: Final = re.compile(rb"\\u[dD][89a-fA-F]|\bNaN\b|\bInfinity\b")
+_BOM: Final = b"\xef\xbb\xbf"
 
 
 def parse(data: bytes, *, mended: bool = False) -> Any:
@@ -20,8 +22,9 @@ def parse(data: bytes, *, mended: bool = False) -> Any:
     try:
         return orjson.loads(data)
     except ValueError:
-        if not _HALF.search(data):
-            raise
+        data = data.removeprefix(_BOM)
+        if not _LENIENT.search(data):
+            return orjson.loads(data)
     value = json.loads(data)
     return _mended(value) if mended else value
 

@@ -30,9 +30,9 @@ def filtered_by(results: object) -> tuple[str, ...]:
     return tuple(str(name) for name, result in results.items() if _took(result))
 
 
-def _took(result: object) -> bool:
+def _took(result: object, levels: int = 8) -> bool:
     if isinstance(result, (list, tuple)):  # custom_blocklists
-        return any(map(_took, result))
+        return levels > 0 and any(_took(each, levels - 1) for each in result)
     return isinstance(result, Mapping) and result.get("filtered") is True
 
 

@@ -214,8 +214,7 @@ def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]
     for part in content:
         match part:
             case ToolCall():
-                function = {"name": part.name, "arguments": part.arguments}
-                calls.append({"id": part.id, "type": "function", "function": function, **_own(part, to)})
+                calls.append(_call(part, _own(part, to)))
             case ToolResult():
                 results.append(_tool_result(part, to))
                 media += [_part(inner, to) for inner in part.content if not isinstance(inner, Text)]
@@ -236,6 +235,13 @@ def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]
     if to.reasoning_name is not None and message.role is Role.ASSISTANT:
         wire[to.reasoning_name] = thought  # DeepSeek wants it in each of these messages, empty too
     return [*results, {**wire, **_own(message, to)}], media
+
+
+def _call(call: ToolCall, own: Mapping[str, Any]) -> dict[str, Any]:
+    if "custom" in own:  # it goes back as it came
+        return {"id": call.id, "type": "custom", **own}
+    function = {"name": call.name, "arguments": call.arguments or "{}"}  # some servers parse it
+    return {"id": call.id, "type": "function", "function": function, **own}
 
 
 def _own(value: Message | Part, to: _To) -> Mapping[str, Any]:

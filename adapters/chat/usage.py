@@ -11,22 +11,30 @@ def usage_of(usage: object) -> Usage | None:
     >>> usage_of({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 3}})
     Usage(input_tokens=9, output_tokens=4, cached_tokens=3)
     """
-    if not isinstance(usage, dict) or not usage:
+    if not isinstance(usage, dict):
         return None
-    read, written = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    read, written, total = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    if total is not None:
+        read = total - written if read is None and written is not None else read
+        written = total - read if written is None and read is not None else written
+    if read is None or written is None:  # zeros would be a bill of nothing
+        return None
     of_prompt, of_answer = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    reasoning = _count(of_answer, "reasoning_tokens") or _count(usage, "reasoning_tokens")
-    if reasoning and _count(usage, "total_tokens") == read + written + reasoning:
+    reasoning = _count(of_answer, "reasoning_tokens") or _count(usage, "reasoning_tokens") or 0
+    if reasoning and total == read + written + reasoning:
         written += reasoning  # xAI counts reasoning beside the answer, others as a part of it
     return Usage(
-        read,
-        written,
-        _count(of_prompt, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens"),  # the latter is DeepSeek's
-        _count(of_prompt, "cache_write_tokens"),
+        max(0, read),
+        max(0, written),
+        _count(of_prompt, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens") or 0,  # the latter is DeepSeek's
+        _count(of_prompt, "cache_write_tokens") or 0,
         reasoning,
     )
 
 
-def _count(counts: object, name: str) -> int:
+def _count(counts: object, name: str) -> int | None:
+    """The number of this name, if it is one; some servers write `3.0`."""
     value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) and value > 0 else 0
+    if isinstance(value, float):
+        return int(value) if value >= 0 and value.is_integer() else None
+    return value if isinstance(value, int) and value >= 0 and not isinstance(value, bool) else None

@@ -11,14 +11,15 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing, suppress
 from typing import Any, ClassVar, Final, Protocol
 
+import attrs
 from returns.result import Failure, Result, Success
 
 from ...domain.answer_builder import AnswerBuilder
-from ...domain.error import ErrorKind, ModelError
+from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.event import Event
 from ...domain.request import Request
 from ...domain.response import Response
-from .http_errors import CutOff
+from .http_errors import CutOff, Malformed
 
 _BROKEN_OFF: Final = frozenset({ErrorKind.INTERRUPTED, ErrorKind.TIMEOUT})
 _PATIENCE: Final = 0.05  # seconds for the end of a stream to come after its last event
@@ -91,7 +92,7 @@ async def answered(exchange: Exchange) -> Result[Response, ModelError]:
     try:
         return Success(await exchange.answer())
     except Exception as error:
-        return Failure(exchange.translated(error))
+        return Failure(_translated(exchange, error))
 
 
 async def events(begin: Callable[[Request], Exchange], request: Request) -> AsyncGenerator[Event]:
@@ -112,15 +113,29 @@ async def events(begin: Callable[[Request], Exchange], request: Request) -> Asyn
                 await _drained(chunks)
         if not exchange.complete:
             raise CutOff(exchange.cut_off)
+        last = [*exchange.finish()]
     except Exception as error:
-        failure = exchange.translated(error)
-        if not (exchange.complete and failure.kind in _BROKEN_OFF):
-            for event in arriving.draft.close():
-                yield event
-            yield arriving.draft.fail(failure)
-            return
-    for event in exchange.finish():
+        failure = _translated(exchange, error)
+        if exchange.complete and failure.kind in _BROKEN_OFF:
+            last = [*exchange.finish()]
+        else:
+            held = arriving.draft.close()
+            failed = arriving.draft.fail(failure)
+            if failed.partial is not None:  # content has come, so that the question has
+                failed = attrs.evolve(failed, error=attrs.evolve(failure, sent=Sent.YES))
+            last = [*held, failed]
+    for event in last:
         yield event
+
+
+def _translated(exchange: Exchange, error: Exception) -> ModelError:
+    """What went wrong. What a server says of it may itself be none that can be read."""
+    try:
+        return exchange.translated(error)
+    except Exception as another:
+        if another is error:
+            raise
+        return exchange.translated(Malformed(f"a refusal can't be read: {type(another).__name__}"))
 
 
 async def _drained(chunks: AsyncGenerator[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Final
@@ -47,15 +48,21 @@ def failure(
     code: str | None = None,
     secrets: Iterable[object] = (),
     now: float | None = None,
+    asked: float | None = None,
 ) -> ModelError:
-    """The error, without the secrets; what the answer's headers say of it is read from them."""
+    """The error, without the secrets; what the answer's headers say of it is read from them.
+
+    `asked` are the seconds to wait that its body asks for, where no header does.
+    """
     secrets = tuple(secrets)
+    of_the_headers = retry_after(headers, time.time() if now is None else now)
     return ModelError(
         kind,
         hidden(message, secrets),
         scope=SCOPES.get(kind, Scope.REQUEST),
         sent=sent,
-        retry_after=retry_after(headers, time.time() if now is None else now),
+        retry_after=asked if of_the_headers is None else of_the_headers,
+        should_retry=should_retry(headers),
         status=status,
         code=hidden(code or "", secrets) or None,
         provider=provider,
@@ -114,6 +121,11 @@ def words(body: object) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
+def should_retry(headers: Mapping[str, str]) -> bool | None:
+    """Whether the provider says that it is of use to try again: OpenAI's and Anthropic's `x-should-retry`."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
 def request_id(headers: Mapping[str, str]) -> str | None:
     """The id under which the provider's support finds the request."""
     for name in ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid"):
@@ -154,7 +166,9 @@ def _number(text: str | None) -> float | None:
 
 
 def _date(text: str | None) -> float | None:
+    """Seconds since 1970; a date without a zone, as `asctime` writes it, is UTC."""
     try:
-        return parsedate_to_datetime(text or "").timestamp()
+        date = parsedate_to_datetime(text or "")
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None

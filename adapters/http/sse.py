@@ -86,6 +86,8 @@ def feed(state: State, chunk: bytes, most: int = BOUNDS.event) -> tuple[State, l
             data = (value, data)
         elif field == b"event":
             name = value.decode("utf-8", "replace")
+        elif field == b"error":  # llama.cpp's server writes so
+            data, name = (value, data), "error"
     if line:
         size += len(line[0])
     if size > most:

@@ -76,6 +76,7 @@ def translate(
         code=chat_errors.code_of(error),
         secrets=[*secrets, _token_of(exception)],
         now=now,
+        asked=chat_errors.retry_info(error),
     )
     window = (
         _WINDOW.search(answer_headers.get("ratelimit", "")) if status == 429 else None

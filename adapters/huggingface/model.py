@@ -189,7 +189,7 @@ class _Exchange(ChatExchange):
         if query:
             url = url.copy_merge_params(query)
         asked = http.build_request("POST", url, content=body, headers=route.headers, timeout=_phases(timeout))
-        return HttpxReply(await http.send(asked, stream=True))
+        return HttpxReply(await http.send(asked, stream=True, follow_redirects=False))
 
     def address(self) -> str | None:
         return None if self.route is None else self.route.url

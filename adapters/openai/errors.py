@@ -104,6 +104,7 @@ def translate(
         code=chat_errors.code_of(body),
         secrets=secrets,
         now=now,
+        asked=chat_errors.retry_info(body),
     )
 
 

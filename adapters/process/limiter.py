@@ -6,6 +6,7 @@ arithmetic is in `domain/machines/pacing.py`.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections import deque
@@ -36,8 +37,8 @@ _LOOK = 1_000_000_000
 _TOKENS = Number("must be a number of at least 1", least=1, below=math.inf)
 _MAX_WAIT = Number("must be at least 0 seconds", least=0)
 
-_LONGEST = 1e9
-"""The longest pause, in seconds: thirty years are for ever, and infinity is no number of nanoseconds."""
+_MAX_PAUSE = Number("must be a number of seconds above 0", above=0, below=math.inf)
+_LOG = logging.getLogger("modelport.limiter")
 
 
 @attrs.define(eq=False)
@@ -58,7 +59,9 @@ class Limiter(Shared):
     """Hands out starts at a pace; share one between models that share a limit.
 
     With `tpm`, no minute holds more tokens than that, either, as far as they are known beforehand. `max_wait` is in
-    seconds: who would wait longer is refused at once. Raises ValueError on a rate or a burst that lets nothing through.
+    seconds: who would wait longer is refused at once. `max_pause` is the longest pause, in seconds, that a provider's
+    word (a Retry-After, a reset) can have everybody make; a longer one is cut short, and logged. Raises ValueError on a
+    rate or a burst that lets nothing through.
     """
 
     word: ClassVar = "limiter"
@@ -70,9 +73,12 @@ class Limiter(Shared):
         tpm: float | None = None,
         burst: int = 1,
         max_wait: float | None = None,
+        max_pause: float = 3600.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.pace = Pace(rpm, burst)
+        _MAX_PAUSE.check(max_pause, "max_pause")
+        self.max_pause = max_pause
         if tpm is not None:
             _TOKENS.check(tpm, "tokens per minute")
         if max_wait is not None:
@@ -98,6 +104,7 @@ class Limiter(Shared):
             "tpm": self.tpm,
             "burst": self.pace.burst,
             "max_wait": None if self.max_wait == math.inf else self.max_wait,
+            "max_pause": self.max_pause,
             "clock": self.clock,
         }
 
@@ -214,9 +221,12 @@ class Limiter(Shared):
         """Let nothing start for so long: the provider has asked for it. Those who wait keep their order."""
         if not seconds > 0:
             return
+        if seconds > self.max_pause:
+            _LOG.warning("a provider asks for a pause of %.3g s; calls wait for max_pause=%g", seconds, self.max_pause)
+            seconds = self.max_pause
         with self._lock:
             now = self._now()
-            state = pause(self._state, now, now + nanoseconds(min(seconds, _LONGEST)), self._begun)
+            state = pause(self._state, now, now + nanoseconds(seconds), self._begun)
             if state is not self._state:
                 self._state = state
                 waiting = sorted(self._waiting, key=lambda permit: permit.start)

@@ -146,7 +146,7 @@ class Retry(LayerPolicy):
         """Seconds to wait after attempt `number` failed so, as `alike` of them did; None to give up."""
         if number >= self.attempts or alike >= self.per_kind.get(error.kind.value, self.attempts):
             return None
-        if not passes(self.on, error) or not self._may_be_sent_again(error):
+        if error.should_retry is False or not passes(self.on, error) or not self._may_be_sent_again(error):
             return None
         asked = error.retry_after
         floor = asked if asked is not None and asked > 0 else 0.0

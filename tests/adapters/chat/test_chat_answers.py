@@ -51,7 +51,6 @@ REASONS = [
     ("eos_token", "stop"),
     ("model_length", "length"),
     ("abort", "other"),
-    ("error", "other"),
 ]
 
 
@@ -191,7 +190,6 @@ def test_usage_is_read_in_every_spelling() -> None:
             },
             Usage(9, 14, reasoning_tokens=10),
         ),
-        ({"prompt_tokens": None}, Usage(0, 0)),
         (None, None),
     ]
     for given_usage, usage in usages:
