@@ -19,7 +19,7 @@ from ..http.exchange import Exchange
 from ..http.http_errors import CutOff
 from ..http.model import ApiModel
 from ..http.refusal import is_ours
-from ..http.reply import checked, whole
+from ..http.reply import Refused, checked, whole
 from ..http.transport import Reply
 from .answer import Arriving, decode
 from .calls import made_up_after
@@ -104,7 +104,8 @@ class ChatExchange(Exchange):
             headers=None if self.received is None else self.received.headers,
             secrets=self.secrets(error),
         )
-        return translated if is_ours(error) else asked_at(translated, self.address())
+        met = isinstance(error, Refused) or not is_ours(error)
+        return asked_at(translated, self.address()) if met else translated
 
     async def _received(self, *, stream: bool) -> Reply:
         self.received = reply = await self.post(stream=stream)

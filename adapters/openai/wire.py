@@ -124,14 +124,14 @@ class _Exchange(ChatExchange):
         super().__init__(model, request, model.provider, self.transport.bounds)
         self.asked: Post | None = None
 
+    def address(self) -> str | None:
+        return None if self.asked is None else self.asked.address.partition("?")[0].removesuffix("/chat/completions")
+
     async def post(self, *, stream: bool) -> Reply:
         model = self.model
         asked = self._of_the_client(stream) if model._client is not None else await model._post(self.request, stream)
         self.asked = asked
         return await self.transport.send(asked)
-
-    def address(self) -> str | None:
-        return None if self.asked is None else self.asked.address
 
     def _of_the_client(self, stream: bool) -> Post:
         """The question as the injected client is to be given it: all but what this call says is its own."""

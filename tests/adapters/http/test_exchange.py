@@ -99,3 +99,40 @@ def test_a_whole_answer_is_there_or_what_went_wrong() -> None:
     ask = partial(Pieces, HI, ["Hello"])
     assert asyncio.run(answered(ask())).unwrap().content == "Hello"
     assert asyncio.run(answered(ask(Malformed("broken")))).failure().message == "broken"
+
+
+@attrs.define(slots=False)
+class Unreadable(Pieces):
+    """Its last events can't be made, and what its server says of a failure can't be read, but for what is malformed."""
+
+    def finish(self) -> list[Event]:
+        raise RecursionError
+
+    def translated(self, error: Exception) -> ModelError:
+        if not isinstance(error, Malformed):
+            raise ValueError("a number of 5,000 digits")
+        return ModelError("malformed_response", str(error))
+
+
+def test_what_cannot_be_read_at_the_end_is_an_error_and_nothing_is_raised() -> None:
+    *deltas, last = asyncio.run(heard(Unreadable(HI, ["Hello "])))
+    assert deltas == [TextDelta("Hello ")]
+    assert isinstance(last, Failed)
+    assert (last.error.kind, last.error.message) == ("malformed_response", "a refusal can't be read: ValueError")
+    found = asyncio.run(answered(Unreadable(HI, [], CutOff()))).failure()
+    assert found.message == "a refusal can't be read: ValueError"
+
+
+def test_what_is_no_failure_of_a_provider_is_raised() -> None:
+    class Bug(Pieces):
+        def translated(self, error: Exception) -> ModelError:
+            raise error
+
+    with pytest.raises(KeyError):
+        asyncio.run(answered(Bug(HI, [], KeyError("x"))))
+
+
+def test_a_question_has_come_where_content_has() -> None:
+    *_, last = asyncio.run(heard(Pieces(HI, ["Hello "], CutOff("reset"), None)))
+    assert isinstance(last, Failed)
+    assert last.error.sent == "yes"

@@ -256,3 +256,25 @@ def test_a_forked_child_waits_for_nobody_who_waits_in_its_parent(tpm):
 
     child = clock.run(main())
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("seconds", [1e308, 9_999_999.0, 3601.0])
+def test_no_word_of_a_provider_holds_calls_back_for_years(seconds, caplog):
+    """H3: a Retry-After of 1e308, a date in the year 9999, a reset that is months away."""
+    clock = VirtualClock()
+    limiter = Limiter(60, clock=clock)
+    with caplog.at_level("WARNING", "modelport.limiter"):
+        limiter.heard(ModelError("rate_limited", "busy", retry_after=seconds))
+    assert clock.run(limiter.acquire()) == 3600.0
+    assert "calls wait for max_pause=3600" in caplog.text
+
+
+def test_the_bound_of_a_pause_is_an_argument_and_a_shorter_pause_is_made_in_full(caplog):
+    clock = VirtualClock()
+    limiter = Limiter(60, max_pause=10, clock=clock)
+    limiter.hold_back(10)
+    assert clock.run(limiter.acquire()) == 10.0
+    assert caplog.text == ""
+    assert limiter.arguments()["max_pause"] == 10
+    with pytest.raises(ValueError, match="max_pause must be a number of seconds above 0, not 0"):
+        Limiter(60, max_pause=0)

@@ -52,6 +52,12 @@ def test_one_attempt_never_waits():
     assert (result.failure().kind, clock.now()) == ("server", 0.0)
 
 
+@pytest.mark.parametrize(("said", "calls"), [(False, 1), (True, 2), (None, 2)])
+def test_a_provider_that_says_it_is_of_no_use_is_obeyed(said, calls):
+    result, _, model = retried(ModelError("overloaded", "busy", should_retry=said), "Hi")
+    assert (isinstance(result, Success), len(model.requests)) == (calls == 2, calls)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in ErrorKind if not MEANING[kind].retry])
 def test_a_kind_that_will_not_pass_is_not_tried_again(kind):
     result, _, model = retried(ModelError(kind, "no"))
