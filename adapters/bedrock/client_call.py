@@ -25,7 +25,7 @@ from ..http.http_errors import Malformed, meaning
 from ..process.crossing import pieces
 from .errors import EXCEPTIONS
 from .exchange import BedrockExchange
-from .sdk import SERVICE, SIGNER, secrets
+from .sdk import SERVICE, SIGNER, identity, secrets
 
 _NO_TIMEOUT: Final = "options: timeout: a client that was passed in has its own; Config(read_timeout=...) sets it"
 _call: ContextVar[ClientExchange | None] = ContextVar("modelport_bedrock_call", default=None)
@@ -33,6 +33,8 @@ _call: ContextVar[ClientExchange | None] = ContextVar("modelport_bedrock_call", 
 
 class ClientExchange(BedrockExchange):
     """One through the client. A call that is cancelled goes on in its thread until the client has its answer."""
+
+    _secrets: tuple[object, ...] | None = ()
 
     async def answer(self) -> Response:
         work = partial(self._made, "converse", self._arguments(stream=False))
@@ -86,7 +88,10 @@ class ClientExchange(BedrockExchange):
     def heard(self, **event: Any) -> None:
         """What botocore says before it signs."""
         said = SimpleNamespace(**event)
-        self.secrets = None if SIGNER.of(said) is None else secrets(said)
+        self._secrets = None if SIGNER.of(said) is None else secrets(identity(said))
+
+    def secrets(self) -> tuple[object, ...] | None:
+        return self._secrets
 
 
 def _listen(client: Any) -> None:

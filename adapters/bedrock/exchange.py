@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
@@ -19,15 +20,17 @@ from ...domain.response import Response
 from ..http import rate_headers
 from ..http.bounds import BOUNDS
 from ..http.exchange import Exchange
-from ..http.post import Timeouts
+from ..http.post import Post, Timeouts
 from ..http.reply import checked, whole
 from ..http.transport import Reply
+from ..process.secret import secrets_in
 from ..process.thread import apart
 from .answer import Arriving, Reported, decode, decode_event
 from .errors import translate
 from .frames import Frames
 from .request import encode
 from .rest_json import parsed, written
+from .sdk import secrets
 from .settings import seconds
 
 if TYPE_CHECKING:
@@ -46,8 +49,6 @@ class BedrockExchange(Exchange):
         self.model, self.request = model, request
         self.arriving = Arriving(request.stop_sequences, model.model_id)
         self.headers: Mapping[str, str] = {}
-        self.secrets: tuple[object, ...] | None = ()
-        """What it was signed with; None where that can't be told."""
 
     def arguments(self, *, stream: bool) -> tuple[dict[str, Any], Mapping[str, Any]]:
         """Those of Converse, and the options that go beside them. Raises `Unsupported` or `Unwritable`."""
@@ -75,8 +76,13 @@ class BedrockExchange(Exchange):
         return self.arriving.finish()
 
     def translated(self, error: Exception) -> ModelError:
-        held = None if self.secrets is None else (*self.model._secrets(), *self.secrets)
+        signed_with = self.secrets()
+        held = None if signed_with is None else (*self.model._secrets(), *signed_with)
         return translate(error, model_id=self.model.model_id, headers=self.headers, secrets=held)
+
+    @abstractmethod
+    def secrets(self) -> tuple[object, ...] | None:
+        """What it was signed with; None where that can't be told."""
 
 
 class WireExchange(BedrockExchange):
@@ -86,6 +92,8 @@ class WireExchange(BedrockExchange):
         super().__init__(model, request)
         self._bounds = BOUNDS
         self._frames = Frames()
+        self._asked: Post | None = None
+        self._identity: Any = None
 
     async def answer(self) -> Response:
         answer = parsed(await whole(await self._received(stream=False), self._bounds))
@@ -109,6 +117,9 @@ class WireExchange(BedrockExchange):
             self.model._connections.drop()  # there may be some the next time
         return super().translated(error)
 
+    def secrets(self) -> tuple[object, ...]:
+        return (*secrets(self._identity), *secrets_in(dict(self._asked.headers) if self._asked else {}))
+
     async def _received(self, *, stream: bool) -> Reply:
         arguments, beside = self.arguments(stream=stream)
         silence = seconds(beside["timeout"]) if beside else None
@@ -117,7 +128,8 @@ class WireExchange(BedrockExchange):
         if connection is None:
             connection = await in_thread(self.model._connected)
         sign = partial(connection.sign, path, body, stream=stream)
-        post, self.secrets = sign() if connection.is_ready else await in_thread(sign)
+        post, self._identity = sign() if connection.is_ready else await in_thread(sign)
+        self._asked = post
         if beside:
             post = attrs.evolve(post, timeouts=Timeouts(connection.timeouts.connect, silence))
         self._bounds = connection.transport.bounds

@@ -7,8 +7,8 @@ the frames of a stream are ours, and our transport carries them.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, Unpack
+from collections.abc import Iterator, Mapping
+from typing import Any, TypedDict, Unpack
 
 import attrs
 
@@ -17,7 +17,7 @@ from ...domain.facts import bedrock_max_stops
 from ...domain.option_names import BEDROCK
 from ...domain.request import Request
 from ..http.model import ApiModel
-from ..http.settings import constructor
+from ..http.settings import ApiArguments, constructor
 from ..http.transport import Transport
 from ..process.per_process import PerProcess
 from ..process.secret import revealed, secrets_in
@@ -28,9 +28,28 @@ from .errors import translate
 from .exchange import BedrockExchange, WireExchange
 from .request import encode
 from .sdk import Connection, connect
-from .settings import BedrockArguments, Key, check_arguments, seconds
+from .settings import Key, check_arguments, seconds
 
 __all__ = ["AmazonBedrockModel", "AmazonBedrockServerModel", "decode", "decode_event", "encode", "translate"]
+
+
+class Members(TypedDict, total=False):
+    """The members of Converse that are options."""
+
+    additionalModelRequestFields: Mapping[str, Any]
+    additionalModelResponseFieldPaths: list[str]
+    guardrailConfig: Mapping[str, Any]
+    inferenceConfig: Mapping[str, Any]
+    outputConfig: Mapping[str, Any]
+    performanceConfig: Mapping[str, Any]
+    promptVariables: Mapping[str, Any]
+    requestMetadata: Mapping[str, str]
+    serviceTier: Mapping[str, str]
+    toolConfig: Mapping[str, Any]
+
+
+class BedrockArguments(ApiArguments, Members, total=False):
+    """What all models behind an API take, and Bedrock's own options."""
 
 
 def _threads(self: Any) -> Threads:

@@ -20,7 +20,7 @@ from ..http.post import Post, Timeouts
 from ..http.transport import Transport
 from ..process.inside import Inside
 from ..process.per_process import PerProcess
-from ..process.secret import revealed, secrets_in
+from ..process.secret import revealed
 from .settings import check_config
 
 SERVICE: Final = "bedrock-runtime"
@@ -55,6 +55,7 @@ class Connection:
     transport: Transport
     _client: Any  # the signer doesn't hold it, and needs it
     _heard: Any
+    _headers: Mapping[str, str]
     _api_key: str | None
     _needs_renewal: Callable[[int], bool] | None
 
@@ -63,31 +64,30 @@ class Connection:
         """Whether `sign` takes no time: credentials may have to be renewed first, which asks other services."""
         return self._needs_renewal is None or not self._needs_renewal(_SOON)
 
-    def sign(self, path: str, body: bytes, *, stream: bool) -> tuple[Post, tuple[object, ...]]:
-        """The request as it is to be sent, and the secrets in it. Raises `Uncarried`, or what botocore raises."""
+    def sign(self, path: str, body: bytes, *, stream: bool) -> tuple[Post, Any]:
+        """The request as it is to be sent, and whose it is. Raises `Uncarried`, or what botocore raises."""
         from botocore.awsrequest import AWSRequest
 
-        heard, sent = self._heard, self._heard.request.headers
-        headers = {"content-type": "application/json", "user-agent": sent.get("user-agent", "")}
-        request: Any = AWSRequest("POST", f"{self.address}{path}", headers, body)
+        heard = self._heard
+        request: Any = AWSRequest("POST", f"{self.address}{path}", self._headers, body)
         request.context.update(heard.request.context)
         heard.request_signer.sign(_OPERATIONS[stream], request)
         if self._api_key is not None:
             request.headers["authorization"] = f"Bearer {self._api_key}"
+        headers = dict(request.headers.items())
         try:
-            post = Post(address=request.url, headers=dict(request.headers.items()), body=body, timeouts=self.timeouts)
+            post = Post(address=request.url, headers=headers, body=request.data, timeouts=self.timeouts)
         except Unwritable as error:
             raise Uncarried(str(error)) from None
-        return post, (self._api_key, *secrets_in(dict(post.headers)), *secrets(heard))
+        return post, identity(heard)
 
 
-def secrets(heard: Any) -> tuple[object, ...]:
-    """What a request is signed with, once botocore has said how."""
-    identity = _identity(heard)
-    return tuple(getattr(identity, name, None) for name in ("token", "secret_key", "access_key"))
+def secrets(whose: Any) -> tuple[object, ...]:
+    """What no message may show of the keys or the token that a request was signed with."""
+    return tuple(getattr(whose, name, None) for name in ("token", "secret_key", "access_key"))
 
 
-def _identity(heard: Any) -> Any:
+def identity(heard: Any) -> Any:
     """The keys or the token, as they are now; None where nothing is signed."""
     if not isinstance(heard.signature_version, str):  # but botocore's UNSIGNED
         return None
@@ -99,7 +99,7 @@ def _renewal(heard: Any, credentials: Any) -> Callable[[int], bool] | None:
     """What says whether to renew what is signed with, so many seconds before it expires."""
     if heard.signature_version != "bearer":
         return getattr(credentials, "refresh_needed", None)
-    return None if getattr(_identity(heard), "expiration", None) is None else lambda _: True
+    return None if getattr(identity(heard), "expiration", None) is None else lambda _: True
 
 
 def connect(
@@ -148,6 +148,7 @@ def connect(
         transport or _transport(address, settings, verify if isinstance(verify, str) else None),
         client,
         heard,
+        {"content-type": "application/json", "user-agent": heard.request.headers.get("user-agent", "")},
         api_key,
         needs_renewal,
     )

@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from ..http.arguments import address, check_alone
 from ..http.http_errors import Unwritable
-from ..http.settings import ApiArguments
 from ..process.secret import Env
 
 Key = str | Env
 """A key or a token: its text, or the name of its variable."""
 
 WHERE: Final = "AmazonBedrockModel"
-
-
-class Members(TypedDict, total=False):
-    """The members of Converse that are options."""
-
-    additionalModelRequestFields: Mapping[str, Any]
-    additionalModelResponseFieldPaths: list[str]
-    guardrailConfig: Mapping[str, Any]
-    inferenceConfig: Mapping[str, Any]
-    outputConfig: Mapping[str, Any]
-    performanceConfig: Mapping[str, Any]
-    promptVariables: Mapping[str, Any]
-    requestMetadata: Mapping[str, str]
-    serviceTier: Mapping[str, str]
-    toolConfig: Mapping[str, Any]
-
-
-class BedrockArguments(ApiArguments, Members, total=False):
-    """What all models behind an API take, and Bedrock's own options."""
-
 
 _LONGEST: Final = 2e6  # seconds: some systems count milliseconds, in 32 bits
 _UNHEEDED: Final = ("proxies_config", "tcp_keepalive")

@@ -1,4 +1,4 @@
-"""Whose client `AmazonBedrockModel` uses, whose keys, and what becomes of them."""
+"""Whose client and session `AmazonBedrockModel` uses, and what it is as a value."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import asyncio
 import copy
 import json
 import pickle
-import sys
-import threading
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import attrs
 import boto3
-import botocore.session
 import pytest
-from bedrock_tls import secured
 from bedrock_wire import (
     ACCESS,
     BEGIN,
@@ -27,7 +21,6 @@ from bedrock_wire import (
     ask,
     error,
     failed,
-    failed_stream,
     heard,
     model,
     refusal,
@@ -38,7 +31,6 @@ from bedrock_wire import (
     whole,
 )
 from botocore.config import Config
-from botocore.tokens import DeferredRefreshableToken, FrozenAuthToken
 from loopback import Answer, Loopback
 
 from modelport import Capabilities, Env, Failed, TextDelta, from_dict, to_dict
@@ -248,323 +240,6 @@ def test_a_timeout_that_is_none_is_a_bad_request(timeout: Any) -> None:
         assert not isinstance(found, Response)
         assert (found.kind, found.sent, server.requests) == ("invalid_request", "no", [])
         assert "timeout is a positive number" in found.message
-
-
-# Keys
-
-
-def test_an_api_key_is_sent_as_botocore_sends_a_bearer_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("A_BEDROCK_KEY", TOKEN)
-    with Loopback(saying("Hello")) as server, secured(server) as place:
-        for key in (TOKEN, Env("A_BEDROCK_KEY")):
-            made = AmazonBedrockModel(MODEL, api_key=key, region_name="us-east-1", **place)
-            assert asyncio.run(made.generate(HI)).unwrap().content == "Hello"
-            assert asyncio.run(heard(made.stream(HI)))[0] == TextDelta("Hel")
-    assert [seen.headers["authorization"] for seen in server.requests] == [f"Bearer {TOKEN}"] * 4
-
-
-def test_keys_that_are_given_are_used_though_the_environment_has_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", TOKEN)
-    with Loopback(whole()) as server:
-        assert isinstance(ask(server), Response)
-    assert server.requests[0].headers["authorization"].startswith(f"AWS4-HMAC-SHA256 Credential={ACCESS}/")
-
-
-def test_a_certificate_that_isnt_trusted_is_a_connection_that_wasnt_made() -> None:
-    with Loopback(whole()) as server, secured(server) as place:
-        found = failed(server, endpoint_url=place["endpoint_url"])
-        assert (found.kind, found.sent, server.requests) == ("connection", "no", [])
-
-
-def test_a_variable_that_isnt_set_is_named() -> None:
-    with Loopback(whole()) as server:
-        found = failed(server, aws_secret_access_key=Env("NO_SUCH_VARIABLE_OF_OURS"))
-        assert (found.kind, found.sent, server.requests) == ("authentication", "no", [])
-        assert "NO_SUCH_VARIABLE_OF_OURS" in found.message
-
-
-PLANTED = {
-    "aws_access_key_id": "AKIAPLANTED0000000A",
-    "aws_secret_access_key": "planted+secret/0000000000000000B",
-    "aws_session_token": "planted-session-000000000000C",
-}
-
-
-def test_a_secret_among_the_options_is_not_shown() -> None:
-    with Loopback(error(400, "ValidationException", "no such key: planted-option-0123")) as server:
-        made = model(server, extra_body={"api_key": "planted-option-0123"}, seed=7)
-        assert "planted-option" not in repr(made)
-        assert repr(made).endswith(", extra_body={'api_key': '***'}, seed=7)")
-        assert "max_concurrency" not in repr(made)
-        assert asyncio.run(made.generate(HI)).failure().message == "no such key: ***"
-
-
-@pytest.mark.parametrize("where", ["arguments", "variables", "client_kwargs", "session", "client", "environment"])
-def test_no_secret_is_in_what_is_shown(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However it was given, and though the service repeats it in its answer."""
-    echo = "The canonical string should have been " + " ".join(PLANTED.values())
-    with Loopback(error(403, "SignatureDoesNotMatch", echo)) as server:
-        place = {"endpoint_url": f"http://127.0.0.1:{server.port}", "region_name": "us-east-1"}
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"):
-            monkeypatch.delenv(name, raising=False)
-        given: dict[str, Any] = dict(place)
-        match where:
-            case "arguments":
-                given |= PLANTED
-            case "variables" | "environment":
-                for name, secret in PLANTED.items():
-                    monkeypatch.setenv(name.upper(), secret)
-                given |= {name: Env(name.upper()) for name in PLANTED} if where == "variables" else {}
-            case "client_kwargs":
-                given["client_kwargs"] = PLANTED
-            case "session":
-                given["session"] = boto3.Session(**PLANTED)
-            case "client":
-                given = {"client": session().client("bedrock-runtime", **place, **PLANTED)}
-        made = AmazonBedrockModel(MODEL, requestMetadata={"team": "a"}, **given)
-        found = asyncio.run(made.generate(HI)).failure()
-        last = asyncio.run(heard(made.stream(HI)))[-1]
-    assert found.kind == "authentication"
-    shown = "".join(map(repr, (made, found, last))) + str(found)
-    for secret in PLANTED.values():
-        assert secret not in shown
-    assert "canonical string" in shown
-
-
-def test_a_token_that_http_cant_carry_is_not_quoted() -> None:
-    with Loopback(whole()) as server:
-        found = failed(server, aws_session_token="planted\nsecret-0123456789")
-        assert (found.kind, found.sent) == ("authentication", "no")
-        assert "secret-0123456789" not in str(found)
-        assert "secret-0123456789" not in str(failed_stream(server, aws_session_token="planted\nsecret-0123456789"))
-
-
-def test_keys_that_are_renewed_are_hidden_and_a_renewal_that_fails_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = tmp_path / "given.json"
-    (tmp_path / "config").write_text(
-        f"[profile work]\nregion=us-east-1\ncredential_process={sys.executable} -c 'print(open(\"{given}\").read())'\n"
-    )
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    keys = {"AccessKeyId": ACCESS, "SecretAccessKey": SECRET, "SessionToken": "planted-session-0123"}
-    now = datetime.now(UTC)
-
-    def until(end: datetime) -> None:
-        given.write_text(json.dumps({"Version": 1, **keys, "Expiration": end.isoformat()}))
-
-    with Loopback(error(500, "InternalServerException", f"{SECRET} planted-session-0123")) as server:
-        place = {"profile_name": "work", "endpoint_url": f"http://127.0.0.1:{server.port}"}
-        until(now + timedelta(hours=1))
-        assert asyncio.run(AmazonBedrockModel(MODEL, **place).generate(HI)).failure().message == "*** ***"
-
-        until(now + timedelta(seconds=90))  # so soon that they are renewed at once
-        made = AmazonBedrockModel(MODEL, **place)
-        assert asyncio.run(made.generate(HI)).failure().kind == "server"
-        given.unlink()
-        for _ in range(2):
-            found = asyncio.run(made.generate(HI)).failure()
-            assert (found.kind, found.sent) == ("authentication", "no")
-
-        until(now - timedelta(hours=1))
-        found = asyncio.run(AmazonBedrockModel(MODEL, **place).generate(HI)).failure()
-        assert (found.kind, found.sent) == ("authentication", "no")
-        assert len(server.requests) == 2
-
-
-class Login:
-    """Where botocore finds a token that is renewed, such as one of a login in the browser."""
-
-    def __init__(self, *tokens: str) -> None:
-        self.tokens = list(tokens)
-        self.threads: list[str] = []
-
-    def load_token(self, **_: Any) -> Any:
-        return DeferredRefreshableToken("login", self.renew)
-
-    def renew(self) -> FrozenAuthToken:
-        self.threads.append(threading.current_thread().name)
-        token = self.tokens.pop(0) if len(self.tokens) > 1 else self.tokens[0]
-        return FrozenAuthToken(token, datetime.now(UTC) + timedelta(seconds=30))
-
-
-def test_a_token_that_is_renewed_is_fetched_off_the_event_loop_and_hidden() -> None:
-    login = Login("planted-token-0001", "planted-token-0002", "planted-token-0003")
-    inner = botocore.session.Session()
-    inner.register_component("token_provider", login)
-    with Loopback(lambda seen: error(403, "AccessDeniedException", seen.headers["authorization"])) as server:
-        with secured(server) as place:
-            place["client_kwargs"]["config"] = Config(auth_scheme_preference="httpBearerAuth")
-            made = AmazonBedrockModel(
-                MODEL, session=boto3.Session(botocore_session=inner), region_name="us-east-1", **place
-            )
-            found = [asyncio.run(made.generate(HI)).failure() for _ in range(2)]
-        sent = [seen.headers["authorization"] for seen in server.requests]
-    assert all(header.startswith("Bearer planted-token-000") for header in sent)
-    assert [each.message for each in found] == ["Bearer ***"] * 2
-    assert set(login.threads) == {"modelport-bedrock"}
-
-
-def test_a_token_of_the_environment_is_sent_over_tls_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", TOKEN)
-    with Loopback(error(403, "AccessDeniedException", f"no such key: {TOKEN}")) as server:
-        plain = AmazonBedrockModel(
-            MODEL, endpoint_url=f"http://127.0.0.1:{server.port}", region_name="us-east-1", session=boto3.Session()
-        )
-        refused = asyncio.run(plain.generate(HI)).failure()
-        assert (refused.sent, server.requests) == ("no", [])
-        assert "requires an HTTPS endpoint" in refused.message
-        with secured(server) as place:
-            found = asyncio.run(AmazonBedrockModel(MODEL, region_name="us-east-1", **place).generate(HI)).failure()
-    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
-    assert found.message == "no such key: ***"
-
-
-def test_an_api_key_is_not_sent_to_an_address_of_the_environment_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Loopback(whole()) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{server.port}/")
-        found = asyncio.run(AmazonBedrockModel(MODEL, api_key=TOKEN, region_name="us-east-1").generate(HI)).failure()
-        assert (found.kind, found.sent, server.requests) == ("invalid_request", "no", [])
-    assert "use https://" in found.message
-
-
-def test_credentials_that_come_later_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    with Loopback(whole()) as server:
-        made = AmazonBedrockModel(MODEL, endpoint_url=f"http://127.0.0.1:{server.port}", region_name="us-east-1")
-        assert asyncio.run(made.generate(HI)).failure().kind == "authentication"
-        (tmp_path / "credentials").write_text(
-            f"[default]\naws_access_key_id={ACCESS}\naws_secret_access_key={SECRET}\n"
-        )
-        assert asyncio.run(made.generate(HI)).unwrap().content == "Hello!"
-
-
-# Places and connections
-
-
-@pytest.mark.parametrize(
-    ("fields", "variables", "address"),
-    [
-        ({}, {"AWS_DEFAULT_REGION": "eu-west-3"}, "https://bedrock-runtime.eu-west-3.amazonaws.com"),
-        ({"region_name": "us-gov-west-1"}, {}, "https://bedrock-runtime.us-gov-west-1.amazonaws.com"),
-        ({"region_name": "cn-north-1"}, {}, "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"),
-        ({"region_name": "x", "endpoint_url": "http://h:1/p/"}, {}, "http://h:1/p"),
-        ({"region_name": "x"}, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "http://h:2"}, "http://h:2"),
-        (
-            {"region_name": "us-east-1"},
-            {"AWS_USE_FIPS_ENDPOINT": "true"},
-            "https://bedrock-runtime-fips.us-east-1.amazonaws.com",
-        ),
-        (
-            {"region_name": "us-east-1", "client_kwargs": {"config": Config(use_dualstack_endpoint=True)}},
-            {},
-            "https://bedrock-runtime.us-east-1.api.aws",
-        ),
-    ],
-)
-def test_botocore_says_where_the_service_is(
-    fields: dict[str, Any], variables: dict[str, str], address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    keys = {"aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET}
-    connection = AmazonBedrockModel(MODEL, **keys, **fields)._connected()
-    post, _ = connection.sign("/model/m/converse", b"{}", stream=False)
-    assert post.address == f"{address}/model/m/converse"
-
-
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ({}, HttpTransport()),
-        ({"proxies": {}}, HttpTransport(proxy=False)),
-        ({"proxies": {"https": "proxy:3128"}}, HttpTransport(proxy=False)),
-        ({"proxies": {"http": "//proxy:3128"}}, HttpTransport(proxy="http://proxy:3128")),
-        ({"proxies": {"http": "https://proxy:3128"}}, HttpTransport(proxy="https://proxy:3128")),
-        ({"client_cert": "me.pem"}, HttpTransport(certificate="me.pem")),
-        ({"client_cert": ("me.pem", "key.pem")}, HttpTransport(certificate=("me.pem", "key.pem"))),
-    ],
-)
-def test_boto3s_proxies_and_certificates_are_the_transports(
-    config: dict[str, Any], expected: HttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    made = AmazonBedrockModel(MODEL, endpoint_url="http://h:1", client_kwargs={"config": Config(**config)}, **KEYS)
-    assert made._connected().transport == expected
-
-
-def test_certificates_to_trust_are_boto3s_and_a_transport_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert AmazonBedrockModel(
-        MODEL, client_kwargs={"verify": "ca.pem"}, **KEYS
-    )._connected().transport == HttpTransport(ca="ca.pem")
-    monkeypatch.setenv("AWS_CA_BUNDLE", "aws.pem")
-    assert AmazonBedrockModel(MODEL, **KEYS)._connected().transport == HttpTransport(ca="aws.pem")
-    assert AmazonBedrockModel(MODEL, client_kwargs={"verify": True}, **KEYS)._connected().transport == HttpTransport()
-    own = HttpTransport(idle=1.0)
-    assert AmazonBedrockModel(MODEL, transport=own, **KEYS)._connected().transport is own
-
-
-def test_boto3s_timeouts_are_the_calls() -> None:
-    def timeouts(**fields: Any) -> tuple[float | None, float | None]:
-        found = AmazonBedrockModel(MODEL, **KEYS, **fields)._connected().timeouts
-        return found.connect, found.silence
-
-    assert timeouts() == (5.0, 600.0)
-    assert timeouts(timeout=2) == (2, 2)
-    assert timeouts(timeout=None) == (5.0, None)
-    assert timeouts(client_kwargs={"config": Config(connect_timeout=1, read_timeout=9)}) == (1, 9)
-
-
-@pytest.mark.parametrize(
-    ("kwargs", "says"),
-    [
-        ({"colour": "red"}, "boto3's client can't be made: "),
-        ({"endpoint_url": "nowhere"}, "boto3's client can't be made: Invalid endpoint: nowhere"),
-    ],
-)
-def test_what_boto3_refuses_is_a_bad_request(kwargs: dict[str, Any], says: str) -> None:
-    found = asyncio.run(AmazonBedrockModel(MODEL, client_kwargs=kwargs, **KEYS).generate(HI)).failure()
-    assert (found.kind, found.sent) == ("invalid_request", "no")
-    assert says in found.message
-
-
-def test_a_region_that_is_none_is_botocores_to_refuse() -> None:
-    found = asyncio.run(AmazonBedrockModel(MODEL, **{**KEYS, "region_name": "not a region"}).generate(HI)).failure()
-    assert (found.kind, found.sent) == ("not_found", "no")
-
-
-def test_a_sessions_configuration_is_used_and_what_has_no_effect_is_refused() -> None:
-    inner = botocore.session.Session()
-    inner.set_default_client_config(Config(user_agent_extra="my-app/2"))
-    with Loopback(whole()) as server:
-        assert isinstance(ask(server, session=boto3.Session(botocore_session=inner)), Response)
-        assert "my-app/2" in server.requests[0].headers["user-agent"]
-        inner.set_default_client_config(Config(tcp_keepalive=True))
-        found = failed(server, session=boto3.Session(botocore_session=inner))
-        assert (found.kind, found.sent, len(server.requests)) == ("invalid_request", "no", 1)
-    assert "the configuration of boto3: tcp_keepalive has no effect here" in found.message
-
-
-def test_what_a_sessions_owner_hooked_into_it_runs_for_each_call() -> None:
-    inner = botocore.session.Session()
-    seen: list[str] = []
-
-    def mark(request: Any, operation_name: str, **_: Any) -> None:
-        seen.append(operation_name)
-        request.headers["x-team"] = "a"
-
-    inner.register("before-sign.bedrock-runtime", mark)
-    with Loopback(saying("Hello")) as server:
-        made = model(server, session=boto3.Session(botocore_session=inner))
-        asyncio.run(made.generate(HI))
-        asyncio.run(heard(made.stream(HI)))
-        assert [each.headers["x-team"] for each in server.requests] == ["a", "a"]
-        assert "x-team" in server.requests[0].headers["authorization"]
-    assert seen == ["Converse", "ConverseStream"]
 
 
 # Values
