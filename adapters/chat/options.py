@@ -11,8 +11,18 @@ from ...domain.option import OMIT
 from ..http.http_errors import Unwritable
 from ..process.secret import Env
 
-CHECKED: Final = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
-"""The options that `check_call` looks at."""
+# What belongs beside the body of a call, and not into it.
+_BESIDE: Final = frozenset({"extra_headers", "extra_query", "timeout"})
+_CHECKED: Final = _BESIDE | {"extra_body"}
+
+
+def parted(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options that go into the body of a call, and those beside it. Raises `Unwritable`."""
+    if options.keys().isdisjoint(_CHECKED):
+        return options, {}
+    check_call(options)
+    beside = {name: value for name, value in options.items() if name in _BESIDE}
+    return {name: value for name, value in options.items() if name not in _BESIDE}, beside
 
 
 def check_call(options: Mapping[str, Any], where: str = "") -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import attrs
 
@@ -19,19 +18,18 @@ from ...domain.facts import wants_max_completion_tokens
 from ...domain.option_names import CHAT
 from ...domain.request import Request
 from ..chat.exchange import WITH_USAGE, ChatExchange
-from ..chat.options import CHECKED, assumed, check_call
+from ..chat.options import assumed, parted
 from ..chat.request import encode
 from ..http.http_transport import DEFAULT
 from ..http.model import ApiModel
 from ..http.post import Post, Timeouts
+from ..http.query import with_query
 from ..http.transport import Reply, Transport
 from ..process.secret import revealed, secrets_in
 from .client import ClientTransport, address_of
 from .errors import translate
 
 _JSON: Final = {"content-type": "application/json"}
-# What belongs beside the body of a call, and not into it.
-_BESIDE: Final = frozenset({"extra_headers", "extra_query", "timeout"})
 _NONE: Final[Mapping[str, Any]] = {}
 
 
@@ -77,12 +75,7 @@ class ChatWire(ApiModel):
     def _encoded(self, request: Request, stream: bool) -> tuple[bytes, dict[str, Any]]:
         """The body, and what goes beside it in this call."""
         request, options = self._prepared(request, WITH_USAGE if stream else {})
-        options = revealed(options)
-        beside: dict[str, Any] = {}
-        if not options.keys().isdisjoint(CHECKED):
-            check_call(options)
-            beside = {name: value for name, value in options.items() if name in _BESIDE}
-            options = {name: value for name, value in options.items() if name not in _BESIDE}
+        options, beside = parted(revealed(options))
         refuses = wants_max_completion_tokens(self.base_model or self.model_id)
         body = encode(
             request,
@@ -105,7 +98,7 @@ class ChatWire(ApiModel):
         query = {**query, **(kwargs.get("default_query") or _NONE), **(beside.get("extra_query") or _NONE)}
         headers = {**_JSON, **_lower(kwargs.get("default_headers")), **_lower(beside.get("extra_headers"))}
         return Post(
-            address=_with_query(address, query),
+            address=with_query(address, query),
             headers={**headers, **await self._identity(headers)},
             body=body,
             timeouts=Timeouts.of(beside.get("timeout", kwargs.get("timeout", self.timeout))),
@@ -138,7 +131,7 @@ class _Exchange(ChatExchange):
         model = self.model
         body, beside = model._encoded(self.request, stream)
         return Post(
-            address=_with_query(address_of(model._client, model.model_id), beside.get("extra_query") or _NONE),
+            address=with_query(address_of(model._client, model.model_id), beside.get("extra_query") or _NONE),
             headers=_lower(beside.get("extra_headers")),
             body=body,
             timeouts=Timeouts.of(beside["timeout"]) if "timeout" in beside else None,
@@ -158,13 +151,3 @@ class _Exchange(ChatExchange):
 def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
     """A header is one however it is spelled: the last that was given stands."""
     return {name.lower(): value for name, value in headers.items()} if headers else {}
-
-
-def _with_query(address: str, query: Mapping[str, Any]) -> str:
-    pairs = [
-        (name, str(each).lower() if isinstance(each, bool) else each)
-        for name, value in query.items()
-        if value is not None
-        for each in (value if isinstance(value, (list, tuple)) else [value])
-    ]
-    return f"{address}?{urlencode(pairs)}" if pairs else address

@@ -9,7 +9,7 @@ MODULES = {
     "bedrock": ("boto3", "aiohttp", "orjson"),
     "check": ("jsonschema", "pydantic"),
     "cli": ("click", "prompt_toolkit", "rich"),
-    "huggingface": ("huggingface_hub", "orjson"),
+    "huggingface": ("huggingface_hub", "aiohttp", "orjson"),
     "litellm": ("litellm", "orjson"),
     "openai": ("aiohttp", "orjson"),
     "openvino": ("openvino_genai",),

@@ -405,7 +405,7 @@ ADAPTERS: dict[str, Adapter] = {
     "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", ("aiohttp", "orjson")),
     "AzureOpenAIModel": Adapter(lambda: ChatProvider(_azure), "azure.md", ("aiohttp", "orjson")),
     "InferenceClientModel": Adapter(
-        lambda: ChatProvider(_huggingface), "huggingface.md", ("huggingface_hub", "orjson")
+        lambda: ChatProvider(_huggingface), "huggingface.md", ("huggingface_hub", "aiohttp", "orjson")
     ),
     "LiteLLMModel": Adapter(lambda: LiteLLM(_litellm), "litellm.md", ("litellm", "orjson")),
     "LiteLLMRouterModel": Adapter(lambda: LiteLLM(_litellm_router), "litellm_router.md", ("litellm", "orjson")),

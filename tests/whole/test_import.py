@@ -33,6 +33,7 @@ def modules_after(statement: str) -> set[str]:
         "from modelport import *",
         "from modelport.adapters import *",
         "from modelport.adapters import OpenAIModel; OpenAIModel('gpt-4o', api_key='none')",
+        "from modelport.adapters import InferenceClientModel; InferenceClientModel('org/name', token='none')",
         "from modelport import ScriptedModel, compose, with_retry; compose(ScriptedModel('a'), with_retry())('b')",
     ],
 )

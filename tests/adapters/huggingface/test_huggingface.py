@@ -19,8 +19,9 @@ from loopback import DONE, Answer, Loopback, body, chunk, error, saying, streame
 from openai_calls import PARTIAL
 
 from modelport import compose, with_retry
+from modelport.adapters.http.bounds import Bounds
+from modelport.adapters.http.http_transport import HttpTransport
 from modelport.adapters.huggingface.model import DEFAULT, InferenceClientModel
-from modelport.adapters.huggingface.sdk import Connection
 from modelport.adapters.process.secret import Env
 from modelport.domain.capability import Capabilities
 from modelport.domain.error import ErrorKind, ModelError, Sent
@@ -220,14 +221,46 @@ def test_an_injected_client_is_used_as_it_is() -> None:
 def test_a_client_of_somebody_else_is_left_open() -> None:
     from huggingface_hub import AsyncInferenceClient
 
-    async def main(own: bool) -> bool:
-        async with AsyncInferenceClient(base_url="http://127.0.0.1:9", token=TOKEN) as client:
-            connection = Connection(client, own=own)
-            http = await connection.http()
-            await connection.close()
-            return bool(http.is_closed)
+    async def main(server: Loopback) -> str:
+        async with AsyncInferenceClient(base_url=server.url, token=TOKEN) as client:
+            for _ in range(2):
+                subject = InferenceClientModel("org/name", client=client)
+                (await subject.generate(HI)).unwrap()
+                await subject.transport.close()
+            said = await client.chat_completion([{"role": "user", "content": "hi"}], model="org/name")
+            return str(said.choices[0].message.content)
 
-    assert [asyncio.run(main(own)) for own in (True, False)] == [True, False]
+    with Loopback(whole("Hello!")) as server:
+        assert asyncio.run(main(server)) == "Hello!"
+
+
+def test_an_injected_client_is_sent_nowhere_else_either() -> None:
+    async def main(server: Loopback) -> ModelError:
+        from huggingface_hub import AsyncInferenceClient
+
+        async with AsyncInferenceClient(base_url=server.url, token=TOKEN) as client:
+            return (await InferenceClientModel("org/name", client=client).generate(HI)).failure()
+
+    with Loopback(whole()) as other, Loopback(Answer(307, {"location": f"{other.url}/chat/completions"})) as server:
+        assert asyncio.run(main(server)).status == 307
+    assert other.requests == []
+
+
+def test_a_transport_brings_its_own_bounds() -> None:
+    with Loopback(whole("Hello!")) as server:
+        found = failed(server, transport=HttpTransport(bounds=Bounds(answer=20)))
+    assert (found.kind, found.message.partition("; ")[0]) == (
+        ErrorKind.MALFORMED_RESPONSE,
+        "the answer is larger than 20 bytes",
+    )
+
+
+def test_an_address_is_quoted_where_it_is_not_yet() -> None:
+    with Loopback(whole()) as server:
+        base = server.url.removesuffix("/v1")
+        for path in ("/a b/ü", "/a%20b/%C3%BC"):
+            InferenceClientModel("m", base_url=base + path + "?of=ü b", token=TOKEN)("hi")
+    assert [seen.path for seen in server.requests] == ["/a%20b/%C3%BC/v1/chat/completions?of=%C3%BC%20b"] * 2
 
 
 def test_options_meet_and_the_call_wins() -> None:
@@ -297,6 +330,15 @@ def test_a_token_is_read_from_its_variable_at_each_call(monkeypatch: pytest.Monk
             subject("hi")
     told = [seen.headers["authorization"] for seen in server.requests]
     assert told == ["Bearer hf_one", "Bearer hf_two", "Bearer hf_two"]
+
+
+def test_a_header_is_read_from_its_variable_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Loopback(whole()) as server:
+        subject = model(server, headers={"x-key": Env("ROTATED")})
+        for text in ("one", "two"):
+            monkeypatch.setenv("ROTATED", text)
+            subject("hi")
+    assert [seen.headers["x-key"] for seen in server.requests] == ["one", "two"]
 
 
 def test_tools_and_their_history_go_out_and_calls_come_in() -> None:
@@ -376,15 +418,6 @@ def test_what_a_model_cannot_do_is_not_sent() -> None:
     assert server.requests == []
 
 
-def test_an_argument_that_the_client_of_the_sdk_does_not_know_is_named() -> None:
-    with Loopback(whole()) as server:
-        found, last = failed(server, client_kwargs={"trust_env": True}), failed_stream(server, client_kwargs={"a": 1})
-    assert (found.kind, found.sent, last.error.kind) == (ErrorKind.INVALID_REQUEST, Sent.NO, ErrorKind.INVALID_REQUEST)
-    assert found.message.startswith("client_kwargs: ")
-    assert "'trust_env'" in found.message
-    assert server.requests == []
-
-
 def test_a_refused_stop_says_what_to_declare() -> None:
     refusal = {"message": "Unsupported parameter: 'stop'", "param": "stop", "code": "unsupported_parameter"}
     with Loopback(body({"error": refusal}, 400)) as server:
@@ -426,6 +459,9 @@ def test_a_refused_stop_says_what_to_declare() -> None:
         ({"flatten_messages_as_text": "no"}, "flatten_messages_as_text is"),
         ({"client_kwargs": {"token": "x"}}, "token"),
         ({"client_kwargs": {"headers": {}}, "headers": {"a": "b"}}, "headers"),
+        ({"client_kwargs": {"trust_env": True}}, "client_kwargs: 'trust_env' is no argument"),
+        ({"transport": object()}, "HttpTransport"),
+        ({"client": object(), "transport": HttpTransport()}, "leave them out"),
         ({"client": object()}, "AsyncInferenceClient"),
         ({"client": object(), "token": "x"}, "token"),
         ({"custom_role_conversions": {"system": "nobody"}}, "nobody"),
@@ -448,9 +484,10 @@ def test_a_client_of_another_model_or_of_the_other_kind_is_a_mistake() -> None:
         InferenceClientModel("org/name", client=InferenceClient(token="x"))
 
 
-@pytest.mark.parametrize("package", ["huggingface_hub", "orjson"])
+@pytest.mark.parametrize("package", ["aiohttp", "huggingface_hub", "orjson"])
 def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "modelport.adapters.http.pool", raising=False)
     with Loopback(whole()) as server:
         found, last = failed(server), failed_stream(server)
     assert (found.kind, found.sent, last.error) == (ErrorKind.MISSING_DEPENDENCY, Sent.NO, found)

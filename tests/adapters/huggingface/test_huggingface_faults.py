@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 from chat_faults import BROKEN, FAULTS, REFUSALS
 from huggingface_calls import failed, failed_stream, listen
@@ -128,15 +130,15 @@ def test_a_window_that_ends_is_no_reason_to_wait_where_no_limit_was_hit() -> Non
         assert failed(server).retry_after is None
 
 
-def test_a_redirect_is_followed_without_the_token() -> None:
+def test_a_redirect_is_not_followed() -> None:
     def elsewhere(seen: Seen) -> Answer:
         return Answer(307, {"location": f"http://127.0.0.1:{other.port}/v1/chat/completions"})
 
     script: Script = elsewhere
     with Loopback(error(404)) as other, Loopback(script) as server:
         found = failed(server)
-    assert found.kind == "not_found"
-    assert "authorization" not in other.requests[0].headers
+    assert (found.kind, found.status, found.sent) == ("not_found", 307, Sent.YES)
+    assert other.requests == []
 
 
 def test_the_table_covers_the_http_library_and_what_the_sdk_raises_on_the_way() -> None:
@@ -154,6 +156,25 @@ def test_the_table_covers_the_http_library_and_what_the_sdk_raises_on_the_way() 
         assert isinstance(translate(exception), ModelError), cls
         seen += 1
     assert seen > 40
+
+
+def test_a_refusal_of_the_hub_that_was_not_read_is_known_by_its_status() -> None:
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b""
+
+    unread = httpx2.Response(403, content=never(), request=httpx2.Request("GET", "http://h"))
+    found = translate(HfHubHTTPError("no", response=unread))
+    assert (found.kind, found.message) == ("permission", "HTTP status 403, and nothing else")
+
+
+def test_a_failure_before_there_was_a_request_is_known() -> None:
+    import httpx2
+
+    found = translate(httpx2.ConnectError("no way"))
+    assert (found.kind, found.sent, found.message) == ("connection", Sent.NO, "ConnectError: no way")
 
 
 def test_what_the_table_does_not_know_is_a_bug_and_raised() -> None:

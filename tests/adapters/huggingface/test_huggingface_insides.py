@@ -10,7 +10,7 @@ pytest.importorskip("huggingface_hub")
 
 import huggingface_hub
 from huggingface_calls import ask, failed, failed_stream
-from huggingface_hub import AsyncInferenceClient, constants
+from huggingface_hub import constants
 from huggingface_hub.inference import _common, _providers
 from huggingface_hub.inference._providers import _common as _helpers
 from huggingface_hub.utils import _headers
@@ -74,16 +74,6 @@ def test_a_request_that_lacks_something_is_told(name: str, monkeypatch: pytest.M
 
     monkeypatch.setattr(_helpers, "RequestParameters", Lacking)
     assert f":RequestParameters.{name} any more: no call finds its way" in refused().message
-
-
-def test_without_its_http_client_no_call_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(AsyncInferenceClient, "_get_async_client")
-    with Loopback(whole()) as server:
-        found = failed(server)
-    assert (found.kind, server.requests) == (ErrorKind.MISSING_DEPENDENCY, [])
-    assert (
-        "has no huggingface_hub:AsyncInferenceClient._get_async_client any more: no call can be made" in found.message
-    )
 
 
 def test_a_switch_that_is_gone_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

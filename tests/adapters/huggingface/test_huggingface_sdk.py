@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("huggingface_hub")
 
 import httpx2
-from huggingface_hub import AsyncInferenceClient, constants
+from huggingface_hub import AsyncInferenceClient, constants, get_async_session
 from huggingface_hub.inference._common import RequestParameters
 from huggingface_hub.inference._providers import PROVIDERS, get_provider_helper
 from huggingface_hub.inference._providers._common import TaskProviderHelper
@@ -43,17 +43,20 @@ def test_a_request_has_an_address_headers_and_a_payload() -> None:
     assert prepared.headers["content-type"] == "application/json"
 
 
-def test_a_client_tells_what_it_was_made_with_and_gives_its_http_client() -> None:
+def test_a_client_tells_what_it_was_made_with() -> None:
+    client = AsyncInferenceClient(
+        base_url="http://h", token="hf_t", timeout=3, headers={"a": "b"}, cookies={"c": "d"}, bill_to="acme"
+    )
+    assert (client.model, client.token, client.timeout, client.cookies) == ("http://h", "hf_t", 3, {"c": "d"})
+    assert client.headers == {"a": "b", "X-HF-Bill-To": "acme"}
+    assert client.provider is None
+
+
+def test_the_factory_gives_an_http_client_to_whoever_asks() -> None:
     async def main() -> None:
-        async with AsyncInferenceClient(
-            base_url="http://h", token="hf_t", timeout=3, headers={"a": "b"}, cookies={"c": "d"}, bill_to="acme"
-        ) as client:
-            assert (client.model, client.token, client.timeout, client.cookies) == ("http://h", "hf_t", 3, {"c": "d"})
-            assert client.headers == {"a": "b", "X-HF-Bill-To": "acme"}
-            assert client.provider is None
-            http = await client._get_async_client()
+        async with get_async_session() as http:
             assert isinstance(http, httpx2.AsyncClient)
-            assert http is await client._get_async_client()
+            assert http is not get_async_session()
 
     asyncio.run(main())
 

@@ -1,7 +1,8 @@
 """A fresh process in which every address of Hugging Face and its providers lies on the loopback.
 
 The SDK reads its addresses and its home when it is imported, and has one factory of HTTP clients for all: what is to be
-seen of that needs a process of its own. The factory is set by the SDK's public function; nothing of it is replaced.
+seen of that needs a process of its own. The factory is set by the SDK's public function, and `HOME` is our transport on
+the same loopback; nothing of either is replaced.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ BEGIN = """
 import asyncio
 import json
 import os
+from urllib.parse import urlsplit
 
+import attrs
 import httpx2
 import huggingface_hub.constants
 from huggingface_hub import AsyncInferenceClient, set_async_client_factory
 from modelport import JsonSchema, Message, Request, Tool, as_request
 from modelport.adapters.huggingface.model import InferenceClientModel
+from modelport.adapters.http.http_transport import HttpTransport
 from modelport.adapters.process.secret import Env
 
 shown = []
@@ -41,8 +45,26 @@ class Home(httpx2.AsyncHTTPTransport):
 set_async_client_factory(lambda: httpx2.AsyncClient(transport=Home(), follow_redirects=True, timeout=None))
 
 
+class OurHome:
+    def __init__(self):
+        self.beneath = HttpTransport()
+        self.bounds = self.beneath.bounds
+
+    async def send(self, post):
+        parts = urlsplit(post.address)
+        address = parts._replace(scheme="http", netloc=f"127.0.0.1:{os.environ['PORT']}").geturl()
+        headers = {**post.headers, "host": parts.netloc, "x-origin": f"{parts.scheme}://{parts.netloc}"}
+        return await self.beneath.send(attrs.evolve(post, address=address, headers=headers))
+
+    async def close(self):
+        await self.beneath.close()
+
+
+HOME = OurHome()
+
+
 def ask(*args, **named):
-    told(asyncio.run(InferenceClientModel(*args, **named).generate(as_request("hi"))))
+    told(asyncio.run(InferenceClientModel(*args, **{"transport": HOME, **named}).generate(as_request("hi"))))
 
 
 def told(result):

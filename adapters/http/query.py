@@ -1,0 +1,26 @@
+"""A query in an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+
+def with_query(address: str, query: Mapping[str, Any]) -> str:
+    """The address with this query in place of what it has of the same names; None is left out, a list is repeated.
+
+    >>> with_query("http://127.0.0.1:8080/v1?region=eu", {"tier": "fast", "beta": True})
+    'http://127.0.0.1:8080/v1?region=eu&tier=fast&beta=true'
+    """
+    pairs = [
+        (name, str(each).lower() if isinstance(each, bool) else each)
+        for name, value in query.items()
+        if value is not None
+        for each in (value if isinstance(value, (list, tuple)) else [value])
+    ]
+    if not pairs:
+        return address
+    parts = urlsplit(address)
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in query]
+    return parts._replace(query=urlencode([*kept, *pairs])).geturl()
