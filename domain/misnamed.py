@@ -102,13 +102,13 @@ def refusal(name: str, where: str, known: Collection[str], takes: Callable[..., 
     near = nearest(name, (*(arguments or (*_FIELDS, *_ARGUMENTS)), *known))
     if near is not None:
         return f"{where}: there is no option {name!r}; did you mean {near}=?"
+    if name in _ARGUMENTS and "extra_headers" not in known:
+        return f"{where}: there is no argument {name!r}; it takes {', '.join(arguments)}"
     if "extra_body" in known:
         return (
             f"{where}: there is no option {name!r}; what only the provider knows goes into extra_body={{{name!r}: ...}}"
         )
-    if name in _ARGUMENTS:
-        return f"{where}: there is no argument {name!r}; it takes {', '.join(arguments)}"
-    return f"{where}: there is no option {name!r}; this runtime takes {', '.join(sorted(known))}"
+    return f"{where}: there is no option {name!r}; it takes {', '.join(sorted(known))}"
 
 
 def argument_meant(name: str, arguments: Collection[str]) -> str | None:

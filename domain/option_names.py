@@ -113,7 +113,7 @@ TRANSFORMERS: Final = (
 """`generate` of transformers."""
 
 VLLM: Final = EVERYWHERE | names("""
-        allowed_token_ids bad_words extra_args ignore_eos logprob_token_ids lora_request min_tokens priority
+        extra_body allowed_token_ids bad_words extra_args ignore_eos logprob_token_ids lora_request min_tokens priority
         prompt_logprob_start prompt_logprob_token_ids prompt_logprobs repetition_detection
         routed_experts_prompt_start skip_reading_prefix_cache skip_special_tokens spaces_between_special_tokens
         stop_token_ids thinking_token_budget trace_decode_token_ids watermarking
@@ -121,7 +121,7 @@ VLLM: Final = EVERYWHERE | names("""
 """vLLM's `SamplingParams`, and what its `generate` takes besides."""
 
 OPENVINO: Final = EVERYWHERE | names("""
-        adapters apply_chat_template branching_factor diversity_penalty do_sample eos_token_id ignore_eos
+        extra_body adapters apply_chat_template branching_factor diversity_penalty do_sample eos_token_id ignore_eos
         length_penalty max_length max_ngram_size min_new_tokens no_repeat_ngram_size num_assistant_tokens
         num_beam_groups num_beams parsers pruning_ratio relevance_weight return_omni_outputs rng_seed
         stop_criteria stop_token_ids tree_depth
@@ -129,7 +129,7 @@ OPENVINO: Final = EVERYWHERE | names("""
 """`GenerationConfig` of OpenVINO GenAI."""
 
 MLX: Final = EVERYWHERE | names("""
-        frequency_context_size kv_bits kv_group_size logits_processors max_kv_size min_tokens_to_keep
+        extra_body frequency_context_size kv_bits kv_group_size logits_processors max_kv_size min_tokens_to_keep
         prefill_step_size presence_context_size prompt_progress_callback quantized_kv_start
         repetition_context_size sampler xtc_probability xtc_special_tokens xtc_threshold
     """)

@@ -21,10 +21,11 @@ from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Unsupported, missing
 from ...domain.error import ModelError, ModelFailure
 from ...domain.event import Event, Failed, Finished, settle
+from ...domain.frozen import FrozenDict
 from ...domain.grammar import formed
-from ...domain.option import resolve
+from ...domain.option import resolve, spread
 from ...domain.reading.preparation import prepare
-from ...domain.request import Request
+from ...domain.request import Request, with_options
 from ...domain.response import Response
 from ..process.calling import Calling, reads_input
 from ..process.crossing import Give, pieces
@@ -73,7 +74,7 @@ class LocalModel(Settings, Calling, Sealed, ABC):
     async def _checked(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:
         try:
             prepared = self._prepared(request)
-        except (ModelFailure, Unsupported) as error:
+        except (ModelFailure, Unsupported, ValueError) as error:
             yield Failed(self.errors.translate(error, self.model_id, "reading"))
             return
         async with aclosing(self._events(prepared, deltas=deltas)) as events:
@@ -83,7 +84,7 @@ class LocalModel(Settings, Calling, Sealed, ABC):
     def _prepared(self, request: Request) -> Request:
         """The request as this model takes it, with the options of the call over its own.
 
-        Raises ModelFailure or `Unsupported` for what the model doesn't declare, or can't be given.
+        Raises ModelFailure, `Unsupported` or ValueError for what the model doesn't declare, or can't be given.
         """
         request = formed(request, self.options)
         lacking = missing(request, self.capabilities)
@@ -91,7 +92,8 @@ class LocalModel(Settings, Calling, Sealed, ABC):
             raise unsupported(f"this model has no {', '.join(lacking)}")
         conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
         messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
-        return attrs.evolve(request, messages=messages, options=resolve(self.options, request.options))
+        options = FrozenDict(spread(resolve(self.options, request.options)))
+        return with_options(attrs.evolve(request, messages=messages), options)
 
     @abstractmethod
     def _events(self, request: Request, *, deltas: bool) -> AsyncGenerator[Event]:

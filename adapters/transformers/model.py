@@ -16,7 +16,6 @@ import attrs
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
-from ...domain.option import spread
 from ...domain.option_names import TRANSFORMERS
 from ...domain.request import Request
 from ..files.torch_folder import sees
@@ -148,7 +147,7 @@ class TransformersModel(ThreadedModel):
         loaded = ready.loaded
         prompt = read(loaded, request, self.apply_chat_template_kwargs)
         size = prompt["input_ids"].shape[1]
-        top, options = take_logprobs(thaw(spread(request.options)))
+        top, options = take_logprobs(thaw(request.options))
         call = configured(loaded, options, size, room(size, _context(loaded)))
         scores = None if top is None else TorchScores(loaded.tokenizer, top)
         constraint = ready.constraints.start(request.response_format)

@@ -13,11 +13,9 @@ def of(model_id: str, *, seed: int = 0, **options: object) -> None:
     """A constructor."""
 
 
-def test_a_runtime_that_has_no_body_tells_what_it_takes() -> None:
-    told = refusal("mood", "of", MLX, of)
-    assert told.startswith(
-        "of: there is no option 'mood'; this runtime takes frequency_context_size, frequency_penalty"
-    )
+def test_what_has_no_place_for_others_tells_what_it_takes() -> None:
+    told = "of: there is no option 'mood'; it takes max_tokens, seed"
+    assert refusal("mood", "of", ["seed", "max_tokens"], of) == told
 
 
 def test_an_argument_that_it_has_not_is_told_with_those_that_it_has() -> None:

@@ -147,7 +147,7 @@ def test_nothing_of_a_layer_is_missing(name: str) -> None:
 
 PROJECT: Final = tomllib.loads(text("pyproject.toml"))
 CONTRACT: Final = next(
-    contract["layers"][0].split(" | ")
+    contract["layers"][1].split(" | ")
     for contract in PROJECT["tool"]["importlinter"]["contracts"]
     if contract.get("containers") == ["modelport.adapters"]
 )

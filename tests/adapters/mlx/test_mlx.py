@@ -355,12 +355,12 @@ def test_options_that_no_batch_knows_go_to_stream_generate(options: dict[str, An
 
 
 def test_a_draft_model_is_no_option() -> None:
-    failed = error(tiny(draft_model=LLAMA), "?")
+    failed = error(tiny(extra_body={"draft_model": LLAMA}), "?")
     assert (failed.kind, failed.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
 
 
 def test_an_option_that_stream_generate_refuses_is_an_invalid_request_that_names_it() -> None:
-    failed = error(tiny(no_such_option=1), "?")
+    failed = error(tiny(extra_body={"no_such_option": 1}), "?")
     assert failed.kind is ErrorKind.INVALID_REQUEST
     assert "no_such_option" in failed.message
 

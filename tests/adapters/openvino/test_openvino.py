@@ -129,8 +129,8 @@ def test_the_call_beats_the_constructor_and_one_of_both_is_left(model: OpenVINOM
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"flavour": 3}, "flavour"),
-        ({"validate": 3}, "validate"),
+        ({"extra_body": {"flavour": 3}}, "flavour"),
+        ({"extra_body": {"validate": 3}}, "validate"),
         ({"repetition_penalty": "x"}, "repetition_penalty='x'"),
         ({"top_p": 2.0, "temperature": 1.0}, "top_p"),
         ({"assistant_confidence_threshold": 0.4}, "assistant_confidence_threshold"),

@@ -157,7 +157,7 @@ def test_after_each_refusal_the_next_call_is_answered(model: OpenVINOModel) -> N
         ("context_window", "word " * 9000, {}),
         ("invalid_request", HI, {"response_format": Regex("(")}),
         ("unsupported", HI, {"response_format": Grammar('start: "a"')}),
-        ("invalid_request", HI, {"flavour": 3}),
+        ("invalid_request", HI, {"extra_body": {"flavour": 3}}),
         ("unsupported", HI, {"logprobs": True}),
     ):
         assert refusal(model, ask, **options).kind == kind

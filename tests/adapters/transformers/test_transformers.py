@@ -233,15 +233,17 @@ def test_options_become_the_arguments_of_generate(options: dict[str, Any], expec
     assert arguments(options) == expected
 
 
-def test_the_call_beats_the_constructor_and_unknown_options_go_through_untouched() -> None:
+def test_the_call_beats_the_constructor_and_what_is_in_extra_body_goes_through_untouched() -> None:
     runtime = tiny_llama.Says([WORDS.eos_token_id])
-    model = TransformersModel("says", model=runtime, tokenizer=WORDS, max_tokens=7, repetition_penalty=1.2, foo=1)
-    model("?", max_new_tokens=9, repetition_penalty=OMIT, bar=[1])
+    model = TransformersModel(
+        "says", model=runtime, tokenizer=WORDS, max_tokens=7, repetition_penalty=1.2, guidance_scale=1
+    )
+    model("?", max_new_tokens=9, repetition_penalty=OMIT, extra_body={"bar": [1]})
     called = dict(runtime.called_with)
     assert called.pop("attention_mask").shape[0] == 1
     assert called == {
         "max_new_tokens": 9,
-        "foo": 1,
+        "guidance_scale": 1,
         "bar": [1],
         "eos_token_id": [WORDS.eos_token_id],
         "pad_token_id": WORDS.eos_token_id,
@@ -270,7 +272,7 @@ def test_an_answer_ends_where_the_context_does() -> None:
 
 
 def test_an_option_that_generate_refuses_is_an_invalid_request_that_names_it() -> None:
-    failed = error(tiny(no_such_option=1), "?")
+    failed = error(tiny(extra_body={"no_such_option": 1}), "?")
     assert failed.kind is ErrorKind.INVALID_REQUEST
     assert "no_such_option" in failed.message
 

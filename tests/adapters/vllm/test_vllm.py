@@ -133,9 +133,9 @@ def test_a_seed_repeats_what_was_drawn(model: VLLMModel) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"flavour": 3}, "'flavour'"),
-        ({"output_kind": "DELTA"}, "'output_kind'"),
-        ({"n": 2}, "'n'"),
+        ({"extra_body": {"flavour": 3}}, "'flavour'"),
+        ({"extra_body": {"output_kind": "DELTA"}}, "'output_kind'"),
+        ({"extra_body": {"n": 2}}, "'n'"),
         ({"seed": "x"}, "seed='x'"),
         ({"stop_token_ids": ["x"]}, "stop_token_ids=['x']"),
         ({"repetition_penalty": "x"}, "repetition_penalty='x'"),
