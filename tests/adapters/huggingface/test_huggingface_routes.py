@@ -191,6 +191,7 @@ def test_a_way_that_does_not_exist_is_an_error_before_anything_is_sent(tmp_path:
     ("answer", "kind"),
     [
         (body({"error": "Invalid username or password."}, 401), "authentication"),
+        (body({"error": "What?"}, 400), "invalid_request"),
         (body({"error": "Repository not found"}, 404, x_error_code="RepoNotFound"), "not_found"),
         (body({"error": "Ask for access"}, 403, x_error_code="GatedRepo"), "permission"),
         (body({"error": "slow down"}, 429), "rate_limited"),
