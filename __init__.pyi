@@ -27,7 +27,7 @@ from .composition.stack.compose import Layer as Layer, LayerOf as LayerOf, compo
 from .composition.stack.policy import Call as Call, Decorated as Decorated, Policy as Policy
 from .domain.attempt import Attempt as Attempt, Skipped as Skipped, Wait as Wait
 from .domain.bad_answer import BadAnswer as BadAnswer
-from .domain.call_options import CallOptions as CallOptions, Options as Options
+from .domain.options.call_options import CallOptions as CallOptions, Options as Options
 from .domain.capability import Capabilities as Capabilities, missing as missing
 from .domain.error import (
     MEANING as MEANING,
@@ -66,7 +66,7 @@ from .domain.message import (
     ToolCall as ToolCall,
     ToolResult as ToolResult,
 )
-from .domain.option import OMIT as OMIT, merge as merge
+from .domain.options.option import OMIT as OMIT, merge as merge
 from .domain.outcome import outcome as outcome
 from .domain.price import Price as Price
 from .domain.reading.messages import as_messages as as_messages

@@ -21,8 +21,8 @@ from ..domain.error import ErrorKind, ModelError, Sent
 from ..domain.event import Event, Failed, replay
 from ..domain.frozen import thaw
 from ..domain.model import Model
-from ..domain.option import canonical, resolve, spread
-from ..domain.option_names import RESERVED
+from ..domain.options.option import canonical, resolve, spread
+from ..domain.options.option_names import RESERVED
 from ..domain.request import Request
 from ..domain.response import Response
 from .chat.request import wire_format

@@ -10,7 +10,7 @@ from attrs import Converter
 
 from ..domain.capability import Capabilities
 from ..domain.frozen import FrozenDict
-from ..domain.option import canonical
+from ..domain.options.option import canonical
 from ..domain.reading.preparation import as_role_conversions
 
 

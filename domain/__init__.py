@@ -45,7 +45,7 @@ from .message import (
     ToolResult,
 )
 from .model import Model
-from .option import OMIT, canonical, merge, resolve
+from .options.option import OMIT, canonical, merge, resolve
 from .price import Price
 from .reading.messages import as_messages
 from .request import Request

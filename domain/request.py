@@ -10,8 +10,8 @@ import attrs
 from .fields import short_repr
 from .frozen import EMPTY, FrozenDict
 from .message import Message
-from .option import OMIT, canonical, resolve
-from .option_names import KNOWN
+from .options.option import OMIT, canonical, resolve
+from .options.option_names import KNOWN
 from .response_format import Free, ResponseFormat, as_response_format
 from .secrecy import shown
 from .stop import as_stops

@@ -14,7 +14,7 @@ import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.facts import bedrock_max_stops
-from ...domain.option_names import BEDROCK
+from ...domain.options.option_names import BEDROCK
 from ...domain.request import Request
 from ..http.model import ApiModel
 from ..http.settings import ApiArguments, constructor

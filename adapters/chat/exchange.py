@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ...domain.error import ModelError
 from ...domain.event import Event, Finished, replay
-from ...domain.option import canonical
+from ...domain.options.option import canonical
 from ...domain.request import Request
 from ...domain.response import Response
 from ..http import rate_headers

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ...domain.capability import Capabilities
 from ...domain.facts import max_stops
-from ...domain.option import OMIT
+from ...domain.options.option import OMIT
 from ..http.http_errors import Unwritable
 from ..process.secret import Env
 

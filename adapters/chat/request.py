@@ -26,7 +26,7 @@ from ...domain.message import (
     ToolCall,
     ToolResult,
 )
-from ...domain.option import OMIT
+from ...domain.options.option import OMIT
 from ...domain.reading.preparation import CACHE_CONTROL, cache_marker, marked
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat

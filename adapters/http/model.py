@@ -15,11 +15,11 @@ from ...domain.attempt import Wait
 from ...domain.capability import Unsupported, missing
 from ...domain.error import ModelError
 from ...domain.event import Event, Failed, Finished
-from ...domain.grammar import formed
 from ...domain.ledger import Entry
 from ...domain.machines.estimate import most_tokens
-from ...domain.misnamed import refusal
-from ...domain.option import resolve
+from ...domain.options.grammar import formed
+from ...domain.options.misnamed import refusal
+from ...domain.options.option import resolve
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request
 from ...domain.response import Response

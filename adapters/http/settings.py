@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Final, ParamSpec
 
 import attrs
 
-from ...domain.call_options import Options
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict, freeze_mapping
-from ...domain.option import canonical
-from ...domain.option_names import KNOWN
+from ...domain.options.call_options import Options
+from ...domain.options.option import canonical
+from ...domain.options.option_names import KNOWN
 from ...domain.secrecy import shown
 from ..process.limiter import Limiter
 from ..settings import check_kind, flatten_of, options_of, read_by, role_conversions_of

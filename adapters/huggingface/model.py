@@ -16,7 +16,7 @@ from ...domain.capability import Capabilities
 from ...domain.error import ModelError, Sent
 from ...domain.facts import wants_max_completion_tokens
 from ...domain.frozen import FrozenDict, freeze_mapping
-from ...domain.option_names import CHAT
+from ...domain.options.option_names import CHAT
 from ...domain.request import Request
 from ...domain.response_format import Free, ResponseFormat
 from ..chat.answer import decode, decode_event

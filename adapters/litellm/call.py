@@ -14,7 +14,7 @@ from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.event import Event, Finished
 from ...domain.message import Message, Part
-from ...domain.option_names import LITELLM
+from ...domain.options.option_names import LITELLM
 from ...domain.reading.preparation import CACHE_CONTROL, cache_marker
 from ...domain.request import Request
 from ...domain.response import Response

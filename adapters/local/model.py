@@ -22,8 +22,8 @@ from ...domain.capability import Unsupported, missing
 from ...domain.error import ModelError, ModelFailure
 from ...domain.event import Event, Failed, Finished, settle
 from ...domain.frozen import FrozenDict
-from ...domain.grammar import formed
-from ...domain.option import resolve, spread
+from ...domain.options.grammar import formed
+from ...domain.options.option import resolve, spread
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request, with_options
 from ...domain.response import Response

@@ -10,7 +10,7 @@ import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict, freeze_mapping
-from ...domain.option_names import EVERYWHERE
+from ...domain.options.option_names import EVERYWHERE
 from ...domain.secrecy import is_secret
 from ..settings import capabilities_of, check_kind, flatten_of, options_of, read_by, role_conversions_of
 

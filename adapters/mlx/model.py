@@ -17,7 +17,7 @@ import attrs
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
-from ...domain.option_names import MLX
+from ...domain.options.option_names import MLX
 from ...domain.request import Request
 from ..local.answer import LocalAnswer, decode
 from ..local.constraint import Constraints, vocabulary

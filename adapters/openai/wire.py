@@ -15,7 +15,7 @@ import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.facts import wants_max_completion_tokens
-from ...domain.option_names import CHAT
+from ...domain.options.option_names import CHAT
 from ...domain.request import Request
 from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import assumed, parted

@@ -18,7 +18,7 @@ from ...domain.capability import Capabilities
 from ...domain.error import ErrorKind, ModelError
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, thaw
-from ...domain.option_names import OPENVINO
+from ...domain.options.option_names import OPENVINO
 from ...domain.request import Request
 from ..local.answer import LocalAnswer
 from ..local.model import ThreadedModel

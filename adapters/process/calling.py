@@ -29,7 +29,7 @@ from . import background
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from ...domain.call_options import CallOptions
+    from ...domain.options.call_options import CallOptions
 
 P = ParamSpec("P")
 M = TypeVar("M")

@@ -16,7 +16,7 @@ import attrs
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
-from ...domain.option_names import TRANSFORMERS
+from ...domain.options.option_names import TRANSFORMERS
 from ...domain.request import Request
 from ..files.torch_folder import sees
 from ..local.answer import LocalAnswer, decode

@@ -20,7 +20,7 @@ from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Failed
 from ...domain.frozen import FrozenDict, thaw
-from ...domain.option_names import VLLM
+from ...domain.options.option_names import VLLM
 from ...domain.request import Request
 from ..files.torch_folder import sees
 from ..local.model import LocalModel

@@ -14,11 +14,11 @@ from typing import Any
 from ... import adapters
 from ...adapters.process.limiter import Limiter
 from ...adapters.process.secret import Env, Unset
-from ...domain import misnamed
 from ...domain.frozen import EMPTY
 from ...domain.model import Model
-from ...domain.option import ALIASES
-from ...domain.option_names import KNOWN
+from ...domain.options import misnamed
+from ...domain.options.option import ALIASES
+from ...domain.options.option_names import KNOWN
 from ...domain.secrecy import is_secret
 from ..layers.budget import Purse
 from ..layers.circuit_breaker import Breaker

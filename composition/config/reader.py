@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import attrs
 
 from ...adapters.process.secret import NO_SECRETS, Env
-from ...domain.option import OMIT
+from ...domain.options.option import OMIT
 from ...domain.secrecy import is_secret
 from ..stack.written import TAGS, VALUES
 

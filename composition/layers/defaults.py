@@ -13,8 +13,8 @@ from returns.result import Result
 from ...domain.error import ModelError
 from ...domain.frozen import FrozenDict
 from ...domain.model import Model
-from ...domain.option import canonical, merge
-from ...domain.option_names import KNOWN
+from ...domain.options.option import canonical, merge
+from ...domain.options.option_names import KNOWN
 from ...domain.request import Request, with_options
 from ...domain.secrecy import shown
 from ..stack.compose import LayerOf

@@ -21,8 +21,8 @@ from ...domain.error import ModelError
 from ...domain.frozen import FrozenDict
 from ...domain.machines.bounds import Bounds, one_after_another
 from ...domain.model import Model
-from ...domain.option import canonical, merge
-from ...domain.option_names import KNOWN
+from ...domain.options.option import canonical, merge
+from ...domain.options.option_names import KNOWN
 from ...domain.request import Request
 from ...domain.secrecy import shown
 from ..stack.compose import LayerOf

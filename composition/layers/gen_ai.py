@@ -15,7 +15,7 @@ from ...domain.error import ModelError
 from ...domain.frozen import EMPTY
 from ...domain.message import Audio, Document, Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from ...domain.model import Model
-from ...domain.option import resolve
+from ...domain.options.option import resolve
 from ...domain.request import Request
 from ...domain.response import FinishReason, Response
 from ...domain.response_format import JsonObject, JsonSchema

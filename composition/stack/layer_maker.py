@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from ...domain.frozen import FrozenDict
-from ...domain.misnamed import nearest
+from ...domain.options.misnamed import nearest
 from .compose import MAKER, Layer
 
 P = ParamSpec("P")

@@ -9,7 +9,7 @@ import attrs
 
 from ...domain.frozen import EMPTY, FrozenDict
 from ...domain.model import Model
-from ...domain.option import merge
+from ...domain.options.option import merge
 from ..show.diagram import Node
 from .policy import Decorated, is_unseen
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Final, NoReturn
 
-from ..option import Omit
+from ..options.option import Omit
 
 _SORTS: Final[tuple[tuple[str, tuple[type, ...]], ...]] = (
     ("omit", (Omit,)),

@@ -19,7 +19,7 @@ from ..error import ModelError
 from ..event import Failed, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from ..fields import fields_of
 from ..message import PARTS, Message
-from ..option import OMIT, canonical
+from ..options.option import OMIT, canonical
 from ..request import Request
 from ..response import Response
 from ..response_format import Free, Grammar, JsonObject, JsonSchema, Regex

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from modelport.domain.attempt import Attempt, Wait
 from modelport.domain.error import ErrorKind, ModelError, Scope, Sent
 from modelport.domain.message import Audio, Document, Image, Message, Reasoning, Role, Text, ToolCall, ToolResult
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.response import FinishReason, Response
 from modelport.domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex

@@ -321,7 +321,7 @@ def test_grammar() -> None:
     need("transformers")
     from modelport.adapters import TransformersModel
     from modelport.adapters.process.calling import as_request
-    from modelport.domain.grammar import formed
+    from modelport.domain.options.grammar import formed
 
     grammar = {"type": "regex", "value": "[0-9]{3}"}
     assert formed(as_request("Hi", grammar=grammar), {}).response_format == Regex("[0-9]{3}")

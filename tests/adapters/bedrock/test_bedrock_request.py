@@ -23,7 +23,7 @@ from modelport.adapters.bedrock.request import Unwritable, encode
 from modelport.adapters.bedrock.rest_json import written
 from modelport.domain.capability import Unsupported
 from modelport.domain.message import Audio, Document, Image, Message, Reasoning, Text, ToolCall, ToolResult
-from modelport.domain.option import resolve
+from modelport.domain.options.option import resolve
 from modelport.domain.request import Request
 from modelport.domain.tool import Tool
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modelport.adapters.chat import request as chat_completions
 from modelport.adapters.chat.request import Unsupported, Unwritable, encode, wire_messages
 from modelport.domain.message import Audio, Document, Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.response_format import Grammar, JsonSchema, Regex
 from modelport.domain.tool import Tool

@@ -27,7 +27,7 @@ from modelport.domain.capability import Capabilities
 from modelport.domain.error import ErrorKind, ModelError, Sent
 from modelport.domain.event import Finished, ReasoningDelta, TextDelta
 from modelport.domain.message import Image, Message, Text, ToolCall, ToolResult
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.response import Response
 from modelport.domain.response_format import JsonObject, JsonSchema, Regex

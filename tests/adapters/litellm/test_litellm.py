@@ -21,7 +21,7 @@ from modelport.adapters.process.secret import Env
 from modelport.domain.capability import Capabilities
 from modelport.domain.event import TextDelta
 from modelport.domain.message import Message, Text
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.usage import Usage
 

@@ -19,7 +19,7 @@ from modelport.adapters.process.calling import as_request
 from modelport.domain.error import ErrorKind, ModelError, Sent
 from modelport.domain.event import Event, Failed, Finished, TextDelta
 from modelport.domain.message import Image, Message, Reasoning, Text, ToolCall
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.response_format import Grammar, JsonObject, JsonSchema, Regex
 from modelport.domain.tool import Tool
 from modelport.domain.usage import Usage

@@ -17,7 +17,7 @@ from modelport.adapters.process.secret import Env
 from modelport.domain.error import ErrorKind, ModelError, Scope, Sent
 from modelport.domain.event import Event, Failed, Finished
 from modelport.domain.message import Message, Text
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.response import Response
 from modelport.domain.usage import Usage

@@ -25,7 +25,7 @@ from modelport.domain.capability import Capabilities
 from modelport.domain.error import ErrorKind, ModelError, Sent
 from modelport.domain.event import Finished, TextDelta
 from modelport.domain.message import Message
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.request import Request
 from modelport.domain.response import FinishReason, Response
 from modelport.domain.usage import Usage

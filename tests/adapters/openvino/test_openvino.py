@@ -21,7 +21,7 @@ from modelport.adapters.process.calling import as_request
 from modelport.domain.error import ErrorKind, ModelError
 from modelport.domain.event import Event, Failed, Finished, ReasoningDelta, TextDelta
 from modelport.domain.message import Message, Reasoning, ToolCall, ToolResult
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.response import FinishReason, Response
 from modelport.domain.response_format import Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from modelport.domain.tool import Tool

@@ -25,11 +25,11 @@ from modelport import (
     with_retry,
 )
 from modelport.adapters.process.calling import Calling
-from modelport.domain.call_options import CallOptions
 from modelport.domain.error import KindName
 from modelport.domain.machines.router import By, ByName
 from modelport.domain.message import Role, RoleName
-from modelport.domain.option import ALIASES
+from modelport.domain.options.call_options import CallOptions
+from modelport.domain.options.option import ALIASES
 
 REQUEST = as_request("Hello!")
 

@@ -25,7 +25,7 @@ from modelport.adapters.transformers.sampling import arguments
 from modelport.domain.error import ErrorKind, ModelError, ModelFailure, Sent
 from modelport.domain.event import Event, Failed, Finished, TextDelta
 from modelport.domain.message import Audio, Message, Reasoning, Text, ToolCall
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 from modelport.domain.response_format import Grammar, JsonObject, JsonSchema, Regex
 from modelport.domain.tool import Tool
 from modelport.domain.usage import Usage

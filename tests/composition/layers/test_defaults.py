@@ -11,7 +11,7 @@ from subjects import Scripted
 
 from modelport import OMIT, ScriptedModel, as_request, compose, describe
 from modelport.composition.layers.defaults import Defaults, with_defaults
-from modelport.domain.option import merge
+from modelport.domain.options.option import merge
 
 OPTIONS = st.dictionaries(st.sampled_from(["user", "metadata", "verbosity"]), st.none() | st.integers() | st.just(OMIT))
 

@@ -14,7 +14,7 @@ from hypothesis import given
 
 from modelport.domain.forms.fingerprint import fingerprint
 from modelport.domain.message import Audio, Image, Message, Role, Text, ToolCall
-from modelport.domain.option import OMIT, canonical
+from modelport.domain.options.option import OMIT, canonical
 from modelport.domain.request import Request
 from modelport.domain.response_format import JsonObject, JsonSchema
 from modelport.domain.secrecy import is_secret

@@ -9,7 +9,7 @@ import pytest
 
 from modelport.domain.forms.form import Form
 from modelport.domain.message import Role
-from modelport.domain.option import OMIT
+from modelport.domain.options.option import OMIT
 
 
 class Level(enum.IntEnum):

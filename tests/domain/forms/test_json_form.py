@@ -19,7 +19,7 @@ from modelport.domain.forms.json_form import from_json, to_json
 from modelport.domain.frozen import FrozenDict
 from modelport.domain.message import Image, Message, Text
 from modelport.domain.message import as_json as text_of
-from modelport.domain.option import OMIT, canonical
+from modelport.domain.options.option import OMIT, canonical
 from modelport.domain.request import Request
 from modelport.domain.response import Response
 from modelport.domain.usage import Usage

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.domain.frozen import FrozenDict
-from modelport.domain.option import ALIASES, OMIT, canonical, merge, resolve
+from modelport.domain.options.option import ALIASES, OMIT, canonical, merge, resolve
 
 levels = st.dictionaries(st.sampled_from(["a", "b", "seed", "x-y"]), json_values | st.just(OMIT), max_size=4)
 

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
-from .frozen import FrozenDict
+from ..frozen import FrozenDict
 from .option_names import EVERYWHERE
 
 _FIELDS: Final = ("messages", "stop_sequences", "tools", "tool_choice", "response_format")

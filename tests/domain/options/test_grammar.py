@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelport import OMIT, Free, JsonObject, JsonSchema, Message, Regex, Request
-from modelport.domain.grammar import formed
-from modelport.domain.option import canonical, resolve
+from modelport.domain.options.grammar import formed
+from modelport.domain.options.option import canonical, resolve
 
 HI = [Message("user", "Hi")]
 DIGITS = {"type": "regex", "value": "[0-9]+"}

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import attrs
 
+from ..request import Request
+from ..response_format import Free, as_response_format
 from .option import OMIT, canonical, merge
-from .request import Request
-from .response_format import Free, as_response_format
 
 _TAKEN: Final = canonical({"grammar": OMIT})
 

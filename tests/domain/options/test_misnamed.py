@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from modelport.domain.misnamed import nearest, refusal
-from modelport.domain.option import spread
-from modelport.domain.option_names import CHAT, MLX
+from modelport.domain.options.misnamed import nearest, refusal
+from modelport.domain.options.option import spread
+from modelport.domain.options.option_names import CHAT, MLX
 
 
 def of(model_id: str, *, seed: int = 0, **options: object) -> None:

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from modelport.domain.call_options import CallOptions
-from modelport.domain.option import ALIASES
-from modelport.domain.option_names import CHAT, KNOWN, OPENVINO, RESERVED, TRANSFORMERS
+from modelport.domain.options.call_options import CallOptions
+from modelport.domain.options.option import ALIASES
+from modelport.domain.options.option_names import CHAT, KNOWN, OPENVINO, RESERVED, TRANSFORMERS
 
 # What a request, an adapter or another option says, or what makes several answers of one.
 _NOT_HERE = {"self", "function_call", "functions", "model", "n", "max_completion_tokens", *RESERVED}

@@ -12,12 +12,12 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from .checks import Number
-from .frozen import EMPTY, FrozenDict, freeze
+from ..checks import Number
+from ..frozen import EMPTY, FrozenDict, freeze
+from ..response_format import as_response_format
+from ..unicode import well_formed
 from .misnamed import refusal
 from .option_names import RESERVED
-from .response_format import as_response_format
-from .unicode import well_formed
 
 
 class Omit(enum.Enum):
