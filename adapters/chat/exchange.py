@@ -70,17 +70,12 @@ class ChatExchange(Exchange):
                 yield chunk
 
     def read(self, chunk: bytes) -> Iterable[Event]:
-        if self._begun:
-            return self._reader.read(chunk) if self._body is None else self._kept(chunk)
-        self._begun = bool(chunk.strip())
-        if self._begun and _is_no_stream(chunk):
-            self._body = []
-            return self._kept(chunk)
-        return self._reader.read(chunk)
-
-    def _kept(self, chunk: bytes) -> Iterable[Event]:
-        if self._body is not None:
-            self._body.append(chunk)
+        if not self._begun and chunk.strip():
+            self._begun = True
+            self._body = [] if _is_no_stream(chunk) else None
+        if self._body is None:
+            return self._reader.read(chunk)
+        self._body.append(chunk)
         return ()
 
     @property

@@ -58,16 +58,19 @@ class _Answer(aiohttp.ClientResponse):
 _used: WeakSet[Any] = WeakSet()
 
 
+_poll: Any = getattr(select, "poll", None)  # Windows has none
+
+
 def _is_stale(transport: Any) -> bool:
     """Whether there is something to read where nothing was asked: the end, or what no answer is."""
-    sock = None if transport is None else transport.get_extra_info("socket")
-    if sock is None:
-        return transport is None
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(sock.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])  # Windows
+    socket = transport.get_extra_info("socket").fileno()
+    return bool(_polled(socket) if _poll else select.select([socket], [], [], 0)[0])
+
+
+def _polled(socket: int) -> Any:
+    poll = _poll()
+    poll.register(socket, select.POLLIN)
+    return poll.poll(0)
 
 
 class Pool:

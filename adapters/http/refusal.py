@@ -97,6 +97,13 @@ def silent(status: int | None) -> str:
     return f"HTTP status {status}, and nothing else"
 
 
+def moved(status: int | None, headers: Mapping[str, str]) -> str | None:
+    """What to say of a redirect, which isn't followed: a question and its secrets don't go elsewhere."""
+    if status is None or not 300 <= status < 400 or not headers.get("location"):
+        return None
+    return f"HTTP status {status}: the address is now {headers['location']}, which isn't followed"
+
+
 def is_ours(exception: BaseException) -> bool:
     """Whether its words are our own."""
     return type(exception).__module__.startswith("modelport")

@@ -12,7 +12,7 @@ from ...domain.error import ErrorKind, ModelError, Sent
 from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
 from ..http.http_errors import HTTP, Meanings, meaning
-from ..http.refusal import described, failure, lacks, silent, words
+from ..http.refusal import described, failure, lacks, moved, silent, words
 from ..http.reply import Refused
 
 _K, _S = ErrorKind, Sent
@@ -105,7 +105,7 @@ def _said(exception: BaseException, headers: Mapping[str, str]) -> tuple[int | N
 def _message(exception: BaseException, error: object, status: int | None, headers: Mapping[str, str]) -> str:
     if isinstance(exception, ImportError):
         return lacks(exception, "huggingface")
-    text = words(error) or words(headers.get("x-error-message"))
+    text = moved(status, headers) or words(error) or words(headers.get("x-error-message"))
     return text or (described(exception) if status is None else silent(status))
 
 

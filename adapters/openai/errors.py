@@ -13,7 +13,7 @@ from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
 from ..http.http_errors import HTTP, Meanings
 from ..http.http_errors import meaning as known
-from ..http.refusal import described, failure, lacks, silent, words
+from ..http.refusal import described, failure, lacks, moved, silent, words
 from ..http.reply import Refused
 from .keys import KeyUnavailable
 
@@ -140,10 +140,9 @@ def _message(
     status: int | None,
     headers: Mapping[str, str],
 ) -> str:
-    if status is not None and 300 <= status < 400 and headers.get("location"):
-        return f"HTTP status {status}: the address is now {headers['location']}, which isn't followed"
-    if words(body):
-        return words(body)
+    told = moved(status, headers) or words(body)
+    if told:
+        return told
     if status is not None:
         return silent(status)
     if isinstance(exception, ImportError):

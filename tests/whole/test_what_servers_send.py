@@ -405,3 +405,20 @@ def test_many_pieces_of_one_call_are_joined_once(count: int) -> None:
     response = asked(streamed(first, b"".join(pieces), d(tool_calls=[piece(0, arguments='"}')]), CALLS), stream=True)
     assert isinstance(response, Response)
     assert response.tool_calls == (ToolCall("a", "f", json.dumps({"x": "ab" * count}, separators=(",", ":"))),)
+
+
+def test_events_where_a_whole_answer_was_asked_for_end_as_they_must() -> None:
+    """W9: at a stop, and not without a finish reason."""
+    with Loopback(streamed(d(content="one STOP two")), streamed(d(content="Hi"))) as server:
+        model = OpenAIModel("m", base_url=server.url, api_key="none")
+        assert model("Hi", ["STOP"]).content == "one "
+        found = asyncio.run(model.generate(HI)).failure()
+    assert (found.kind, found.message) == ("interrupted", "the stream ended without a finish reason")
+
+
+def test_arguments_that_begin_alike_are_no_repetition() -> None:
+    """W20 is no leave to drop what merely looks so."""
+    pieces = [d(tool_calls=[piece(0, "a", "f", "{")]), d(tool_calls=[piece(0, arguments="{")]), CALLS]
+    response = asked(streamed(*pieces), stream=True)
+    assert isinstance(response, Response)
+    assert calls(response) == [("f", "{{")]

@@ -131,14 +131,18 @@ def test_a_window_that_ends_is_no_reason_to_wait_where_no_limit_was_hit() -> Non
 
 
 def test_a_redirect_is_not_followed() -> None:
+    """W19: a question and what it brings along don't go elsewhere, whatever header a secret stands in."""
+
     def elsewhere(seen: Seen) -> Answer:
         return Answer(307, {"location": f"http://127.0.0.1:{other.port}/v1/chat/completions"})
 
     script: Script = elsewhere
     with Loopback(error(404)) as other, Loopback(script) as server:
-        found = failed(server)
-    assert (found.kind, found.status, found.sent) == ("not_found", 307, Sent.YES)
-    assert other.requests == []
+        found = failed(server, headers={"x-api-key": "secret"})
+    assert (found.kind, found.status, found.sent, other.requests) == ("not_found", 307, Sent.YES, [])
+    assert (
+        f"the address is now http://127.0.0.1:{other.port}/v1/chat/completions, which isn't followed" in found.message
+    )
 
 
 def test_the_table_covers_the_http_library_and_what_the_sdk_raises_on_the_way() -> None:

@@ -47,8 +47,14 @@ def test_a_deployment_and_an_address_may_be_the_clients() -> None:
     with Loopback(saying("Hello!")) as server:
         answered(model(server, client_kwargs={"azure_deployment": "mine"}))
         answered(model(server, azure_endpoint=None, client_kwargs={"base_url": f"{root(server)}/gateway"}))
+        named = f"{root(server)}/gateway/deployments/mine"
+        answered(model(server, azure_endpoint=None, client_kwargs={"base_url": named}))
     paths = [seen.path.partition("?")[0] for seen in server.requests[::2]]
-    assert paths == ["/openai/deployments/mine/chat/completions", "/gateway/deployments/chat/chat/completions"]
+    assert paths == [
+        "/openai/deployments/mine/chat/completions",
+        "/gateway/deployments/chat/chat/completions",
+        "/gateway/deployments/mine/chat/completions",
+    ]
 
 
 def test_a_token_of_entra_id_is_a_bearers() -> None:

@@ -11,8 +11,10 @@ import pytest
 from loopback import DONE, Answer, Loopback, body, chunk, error, sse, streamed, whole
 from openai_calls import HI, KEY, ask, failed, failed_stream, listen
 
+from modelport.adapters.http.bounds import Bounds, TooLarge
 from modelport.adapters.http.http_transport import HttpTransport
 from modelport.adapters.http.post import Post
+from modelport.adapters.http.reply import HttpxReply
 from modelport.adapters.http.transport import Reply
 from modelport.adapters.openai.model import OpenAIModel
 from modelport.domain.error import ErrorKind, ModelError, Sent
@@ -307,3 +309,32 @@ def test_a_client_of_ones_own_is_used_with_its_settings_and_those_of_the_call() 
     )
     assert sorted(first.path.partition("?")[2].split("&")) == ["c=d", "e%5B%5D=1", "e%5B%5D=2", "own=1"]
     assert (found.kind, len(server.requests)) == (ErrorKind.TIMEOUT, 2)
+
+
+def test_a_key_of_blanks_is_none() -> None:
+    with Loopback(whole()) as server:
+        found = failed(server, api_key=" \n")
+    assert (found.kind, found.message, server.requests) == (ErrorKind.AUTHENTICATION, "api_key is empty", [])
+
+
+def test_the_beginning_of_a_refusal_is_enough() -> None:
+    bounds = Bounds(refusal=100)
+    with Loopback(Answer(502, {"content-type": "text/plain"}, b"x" * 1000)) as server:
+        found = failed(server, transport=HttpTransport(bounds=bounds))
+    assert (found.kind, found.message) == (ErrorKind.SERVER, "x" * 100)
+
+
+def test_an_answer_through_a_client_of_ones_own_is_bounded_too() -> None:
+    httpx2 = pytest.importorskip("httpx2")
+
+    async def main() -> None:
+        async with httpx2.AsyncClient(
+            transport=httpx2.MockTransport(lambda _: httpx2.Response(200, content=b"x" * 99))
+        ) as it:
+            reply = HttpxReply(await it.send(it.build_request("POST", "http://h"), stream=True))
+            with pytest.raises(TooLarge):
+                async for _ in reply.chunks(98):
+                    pass
+            await reply.close()
+
+    asyncio.run(main())

@@ -160,6 +160,10 @@ class Loopback:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
             await asyncio.sleep(0)
+        for _ in range(
+            3
+        ):  # a conversation that has just ended closes its connection in one turn and loses it in the next
+            await asyncio.sleep(0)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = self._loop.create_task(self._converse(reader, writer))
