@@ -1,8 +1,9 @@
-"""What a call to OpenAI and to Azure costs the client's CPU: ours against the SDK's own typed call.
+"""What a call to OpenAI and to Azure costs the client's CPU: ours against the SDK's typed call and a bare aiohttp call.
 
     python benchmarks/openai_wire.py
 
-One run, both sides by turns against one fast server in a process of its own, microseconds of `time.process_time`.
+One run, all by turns against one fast server in a process of its own, microseconds of `time.process_time`; then calls a
+second, 64 and 512 at once. On a busy machine only the ratios mean something.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import multiprocessing
 import socket
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+import aiohttp
+import orjson
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from modelport.adapters import AzureOpenAIModel, OpenAIModel
@@ -25,7 +28,8 @@ from modelport.domain.request import Request
 
 WORDS = "The quick brown fox jumps over the lazy dog, and nobody minds at all. "
 EVENTS = 400
-TARGETS = {"1 message": 0.7, "50 messages": 0.3, "500 messages": 0.05, "per event": 0.3}
+TARGETS = {"1 message": 0.15, "50 messages": 0.02, "500 messages": 0.004, "per event": 0.2}
+AT_ONCE = {64: 3000, 512: 3000}
 
 
 def _answers() -> tuple[bytes, bytes]:
@@ -103,7 +107,7 @@ async def cpu(call: Callable[[], Awaitable[object]], times: int) -> float:
     return (time.process_time() - start) / times * 1e6
 
 
-Figures = dict[str, tuple[float, float]]
+Figures = dict[str, tuple[float, ...]]
 
 
 async def compare(url: str) -> dict[str, Figures]:
@@ -112,15 +116,23 @@ async def compare(url: str) -> dict[str, Figures]:
     async with (
         AsyncOpenAI(base_url=url, api_key="k", max_retries=0) as client,
         AsyncAzureOpenAI(**at, max_retries=0) as azure,
+        aiohttp.ClientSession() as bare,
     ):
         return {
-            "OpenAI": await measured(OpenAIModel("m", base_url=url, api_key="k"), client),
-            "Azure": await measured(AzureOpenAIModel("m", **at), azure),
+            "OpenAI": await measured(OpenAIModel("m", base_url=url, api_key="k"), client, bare, url),
+            "Azure": await measured(AzureOpenAIModel("m", **at), azure, bare, url),
         }
 
 
-async def measured(model: OpenAIModel | AzureOpenAIModel, client: AsyncOpenAI) -> Figures:
-    """Ours and the SDK's, by what is measured."""
+async def measured(
+    model: OpenAIModel | AzureOpenAIModel, client: AsyncOpenAI, bare: aiohttp.ClientSession, url: str
+) -> Figures:
+    """Ours, the SDK's and aiohttp's, by what is measured."""
+
+    async def posted(body: Mapping[str, Any]) -> aiohttp.ClientResponse:
+        headers = {"authorization": "Bearer k", "content-type": "application/json"}
+        return await bare.post(f"{url}/chat/completions", data=orjson.dumps(body), headers=headers)
+
     found: Figures = {}
     for count, times in ((1, 40), (50, 15), (500, 4)):
         said = [("user" if at % 2 == 0 else "assistant", WORDS) for at in range(count)]
@@ -133,7 +145,10 @@ async def measured(model: OpenAIModel | AzureOpenAIModel, client: AsyncOpenAI) -
         async def theirs(plain: Any = plain) -> object:
             return await client.chat.completions.create(model="m", messages=plain)
 
-        found[f"{count} message{'s' if count > 1 else ''}"] = await by_turns(ours, theirs, times)
+        async def beneath(plain: Any = plain) -> object:
+            return orjson.loads(await (await posted({"model": "m", "messages": plain})).read())
+
+        found[f"{count} message{'s' if count > 1 else ''}"] = await by_turns(times, ours, theirs, beneath)
 
     question: Any = [{"role": "user", "content": "hi"}]
 
@@ -144,19 +159,55 @@ async def measured(model: OpenAIModel | AzureOpenAIModel, client: AsyncOpenAI) -
         stream = await client.chat.completions.create(model="m", messages=question, stream=True)
         return [chunk async for chunk in stream]
 
-    one, other = await by_turns(our_stream, their_stream, 4)
-    found["per event"] = (one / EVENTS, other / EVENTS)
+    async def bare_stream() -> object:
+        answer = await posted({"model": "m", "messages": question, "stream": True})
+        return [orjson.loads(line[6:]) async for line in answer.content if line.startswith(b"data: {")]
+
+    streams = await by_turns(4, our_stream, their_stream, bare_stream)
+    found["per event"] = tuple(figure / EVENTS for figure in streams)
     return found
 
 
-async def by_turns(
-    ours: Callable[[], Awaitable[object]], theirs: Callable[[], Awaitable[object]], times: int, rounds: int = 21
-) -> tuple[float, float]:
-    """The medians of both, measured alternately after a warm-up."""
-    await cpu(ours, 2)
-    await cpu(theirs, 2)
-    pairs = [(await cpu(ours, times), await cpu(theirs, times)) for _ in range(rounds)]
-    return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
+async def by_turns(times: int, *calls: Callable[[], Awaitable[object]], rounds: int = 11) -> tuple[float, ...]:
+    """The medians of all, measured alternately after a warm-up."""
+    for call in calls:
+        await cpu(call, 2)
+    turns = [[await cpu(call, times) for call in calls] for _ in range(rounds)]
+    return tuple(statistics.median(figures) for figures in zip(*turns, strict=True))
+
+
+async def together(url: str) -> dict[int, tuple[float, float]]:
+    """Calls a second, ours and those of bare aiohttp, by how many are made at once."""
+    model = OpenAIModel("m", base_url=url, api_key="k")
+    request = Request([Message("user", WORDS)])
+    body = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": WORDS}]})
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as bare:
+
+        async def ours() -> object:
+            return (await model.generate(request)).unwrap()
+
+        async def beneath() -> object:
+            async with bare.post(f"{url}/chat/completions", data=body) as answer:
+                return orjson.loads(await answer.read())
+
+        found = {}
+        for at_once, calls in AT_ONCE.items():
+            rounds = [(await rate(ours, at_once, calls), await rate(beneath, at_once, calls)) for _ in range(3)]
+            found[at_once] = (max(one for one, _ in rounds), max(other for _, other in rounds))
+        return found
+
+
+async def rate(call: Callable[[], Awaitable[object]], at_once: int, calls: int) -> float:
+    """Calls a second, so many at once."""
+    left = iter(range(calls))
+
+    async def worker() -> None:
+        for _ in left:
+            await call()
+
+    start = time.perf_counter()
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+    return calls / (time.perf_counter() - start)
 
 
 def main() -> None:
@@ -165,14 +216,19 @@ def main() -> None:
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
     server.start()
     try:
-        found = asyncio.run(compare(f"http://127.0.0.1:{here.recv()}/v1"))
+        url = f"http://127.0.0.1:{here.recv()}/v1"
+        found, rates = asyncio.run(compare(url)), asyncio.run(together(url))
     finally:
         server.terminate()
         server.join()
-    print(f"{'client CPU, microseconds':<26}{'modelport':>11}{'SDK, typed':>12}{'ratio':>8}{'target':>8}")
+    columns = f"{'modelport':>11}{'SDK, typed':>12}{'ratio':>8}{'target':>8}{'aiohttp':>10}{'ratio':>8}"
+    print(f"{'client CPU, microseconds':<26}{columns}")
     for provider, figures in found.items():
-        for name, (one, other) in figures.items():
-            print(f"{f'{provider}, {name}':<26}{one:>11.1f}{other:>12.1f}{one / other:>8.3f}{TARGETS[name]:>8}")
+        for name, (ours, theirs, beneath) in figures.items():
+            of_the_sdk = f"{theirs:>12.1f}{ours / theirs:>8.3f}{TARGETS[name]:>8}"
+            print(f"{f'{provider}, {name}':<26}{ours:>11.1f}{of_the_sdk}{beneath:>10.1f}{ours / beneath:>8.2f}")
+    for at_once, (ours, beneath) in rates.items():
+        print(f"{f'calls a second, {at_once} at once':<26}{ours:>11.0f}{'':>28}{beneath:>10.0f}{ours / beneath:>8.2f}")
 
 
 if __name__ == "__main__":
