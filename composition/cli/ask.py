@@ -11,14 +11,14 @@ import click
 from ...domain.error import ModelError
 from ...domain.message import Part, Text
 from .conversation import Conversation, told
-from .given import Given, asking_options
+from .display.screens import Silent, screen
+from .exits import complain, writing
+from .files.template_files import Template, write_template
+from .inputs.attachments import attached
+from .inputs.prompts import prompt
 from .json_values import json_values
-from .kept.template_files import Template, write_template
-from .leaving import complain, writing
-from .refusing import refusing
-from .shown.screens import Silent, screen
-from .typed.attachments import attached
-from .typed.prompts import prompt
+from .question_options import Given, asking_options
+from .usage_errors import refusing
 
 
 @click.command(name="ask")

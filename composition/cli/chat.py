@@ -14,12 +14,12 @@ import click
 from ...domain.error import ModelError
 from ...domain.message import Text
 from .conversation import Conversation, told
-from .given import Given, asking_options
-from .kept.settings import config_folder
-from .leaving import complain, interrupted, writing
-from .refusing import refusing
-from .shown.screens import screen
-from .typed.lines import messages, piped, typed
+from .display.screens import screen
+from .exits import complain, interrupted, writing
+from .files.settings import config_folder
+from .inputs.lines import messages, piped, typed
+from .question_options import Given, asking_options
+from .usage_errors import refusing
 
 
 @click.command(name="chat")

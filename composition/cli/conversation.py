@@ -13,18 +13,18 @@ from ...domain.error import ModelError, ModelFailure
 from ...domain.message import Part
 from ...domain.response import Response
 from ..layers.known_secrets import known_secrets
-from .choosing import Choice
 from .demonstration import NOTE
-from .given import Given
-from .kept import log_store
-from .kept.key_file import use_kept_keys
-from .kept.settings import FILE
-from .kept.template_files import Template
-from .leaving import complain
+from .display.progress import bar
+from .display.screens import Screen
+from .exits import complain
+from .files import log_store
+from .files.key_file import use_kept_keys
+from .files.settings import FILE
+from .files.template_files import Template
+from .model_choice import Choice
 from .model_names import needs_default_weights
+from .question_options import Given
 from .session import Session, ledger
-from .shown.progress import bar
-from .shown.screens import Screen
 
 
 @attrs.define

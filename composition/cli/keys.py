@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import click
 
-from .kept.key_file import keep_keys, kept_keys, key_file
+from .files.key_file import keep_keys, kept_keys, key_file
 from .model_names import ADAPTERS
-from .refusing import refusing
+from .usage_errors import refusing
 
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]{2,}")
 _NO_ARGUMENT: Final = (

@@ -7,8 +7,8 @@ import json
 import click
 
 from ...domain.response import Response
+from .files import log_store
 from .json_values import json_values
-from .kept import log_store
 
 
 @click.group(name="log", invoke_without_command=True)

@@ -12,7 +12,7 @@ import sys
 from importlib.util import find_spec
 from typing import TypeGuard
 
-from .leaving import complain, interrupted
+from .exits import complain, interrupted
 
 _NEEDED = ("click", "prompt_toolkit", "rich")
 

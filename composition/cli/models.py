@@ -12,12 +12,12 @@ import click
 from ...adapters.files import cache
 from ...adapters.files.weights import DEFAULT as WEIGHTS
 from ...adapters.files.weights import installed
-from .choosing import named
-from .kept.key_file import kept_keys, where_key_is
-from .kept.settings import Settings, settings
+from .files.key_file import kept_keys, where_key_is
+from .files.settings import Settings, settings
 from .local_servers import places, servers
+from .model_choice import named
 from .model_names import ADAPTERS, Adapter
-from .refusing import refusing
+from .usage_errors import refusing
 
 
 @click.command(name="models")

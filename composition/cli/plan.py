@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from .kept.key_file import use_kept_keys
-from .refusing import refusing
+from .files.key_file import use_kept_keys
+from .usage_errors import refusing
 
 
 @click.command(name="plan")

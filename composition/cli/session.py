@@ -20,12 +20,12 @@ from ...domain.response import Response
 from ...domain.response_format import Free, ResponseFormat
 from ...domain.tool import Tool
 from ..stack.blocking import blocking
-from .choosing import Choice
 from .demonstration import REPEATS
-from .leaving import complain
-from .shown.repetition import repeats_itself
-from .shown.screens import Screen
-from .typed.tool_functions import Functions, called
+from .display.repetition import repeats_itself
+from .display.screens import Screen
+from .exits import complain
+from .inputs.tool_functions import Functions, called
+from .model_choice import Choice
 
 
 @attrs.frozen

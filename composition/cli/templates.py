@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .kept.template_files import read_template, template_folder, template_names
-from .refusing import refusing
+from .files.template_files import read_template, template_folder, template_names
+from .usage_errors import refusing
 
 
 @click.group(name="templates", invoke_without_command=True)

@@ -17,9 +17,9 @@ from extras import need
 
 from modelport import Image, Message, Response
 from modelport.composition.cli.demonstration import NOTE
+from modelport.composition.cli.display.progress import bar
 from modelport.composition.cli.json_values import json_values
 from modelport.composition.cli.model_names import model_for, most_tokens
-from modelport.composition.cli.shown.progress import bar
 
 WHY = "Why is the sky blue?"
 

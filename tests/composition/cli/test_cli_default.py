@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport import ScriptedModel, Text
-from modelport.composition.cli.choosing import Choice
-from modelport.composition.cli.given import Given, usual
+from modelport.composition.cli.display.repetition import repeats_itself
+from modelport.composition.cli.display.screens import Plain, Rendered, Silent
+from modelport.composition.cli.model_choice import Choice
+from modelport.composition.cli.question_options import Given, usual
 from modelport.composition.cli.session import Asked, Session
-from modelport.composition.cli.shown.repetition import repeats_itself
-from modelport.composition.cli.shown.screens import Plain, Rendered, Silent
 
 NOTHING: dict[str, Any] = {
     "model": None,

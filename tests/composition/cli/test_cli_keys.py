@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from in_process import command
 
-from modelport.composition.cli.kept import key_file
+from modelport.composition.cli.files import key_file
 
 KEY = "sk-0123456789abcdef"
 

@@ -72,7 +72,7 @@ def test_a_conversation_goes_on() -> None:
 
 
 def test_what_goes_on_has_all_that_went_before() -> None:
-    from modelport.composition.cli.kept.log_store import last_conversation
+    from modelport.composition.cli.files.log_store import last_conversation
 
     command("log", "on")
     command("ask", "Is it?", "-m", "main", "-s", "Be brief.")

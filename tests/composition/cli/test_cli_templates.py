@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from in_process import command, scripted
 
-from modelport.composition.cli.kept.template_files import Template, read_template, write_template
+from modelport.composition.cli.files.template_files import Template, read_template, write_template
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_what_is_typed_comes_first(here: Path) -> None:
     command("log", "on")
     typed = ["-m", "main", "-s", "B", "--schema", "b", "-o", "top_p", "0.5"]
     assert command("ask", "Hi", "-t", "t.toml", *typed).exit_code == 0
-    from modelport.composition.cli.kept.log_store import last_conversation
+    from modelport.composition.cli.files.log_store import last_conversation
 
     request = last_conversation().request
     assert request.messages[0].text == "B"

@@ -158,7 +158,7 @@ def test_fetching_is_seen_as_a_bar_that_goes_when_it_is_over() -> None:
     code = (
         "import termios\n"
         "silent = termios.tcgetattr(0)\nsilent[3] &= ~termios.ECHO\ntermios.tcsetattr(0, termios.TCSANOW, silent)\n"
-        "from modelport.composition.cli.shown.progress import bar\n"
+        "from modelport.composition.cli.display.progress import bar\n"
         "with bar('fetching it') as progress:\n"
         "    progress(1_000_000, 2_000_000)\n    input()\n    progress(2_000_000, 2_000_000)\n"
         "print('done')\n"

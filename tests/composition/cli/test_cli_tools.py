@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from modelport import Message, ModelError, Response, ScriptedModel, Text, ToolCall
-from modelport.composition.cli.choosing import Choice
+from modelport.composition.cli.display.screens import Plain
+from modelport.composition.cli.inputs.tool_functions import called, read_tools
+from modelport.composition.cli.model_choice import Choice
 from modelport.composition.cli.session import Asked, Session, ledger
-from modelport.composition.cli.shown.screens import Plain
-from modelport.composition.cli.typed.tool_functions import called, read_tools
 
 TOOLS = '''\
 """Tools of a test."""

@@ -13,15 +13,15 @@ from click.shell_completion import CompletionItem
 from ...domain.message import Message, Role
 from ...domain.response_format import Free, JsonSchema
 from . import demonstration
-from .choosing import Choice, choose, names
-from .kept.log_store import Entry
-from .kept.settings import settings
-from .kept.template_files import Template, read_template, template_names
+from .files.log_store import Entry
+from .files.settings import settings
+from .files.template_files import Template, read_template, template_names
+from .inputs.option_values import read_options
+from .inputs.schemas import read_schema
+from .inputs.tool_functions import read_tools
+from .model_choice import Choice, choose, names
 from .model_names import ADAPTERS, most_tokens
 from .session import Asked, Session
-from .typed.option_values import read_options
-from .typed.schemas import read_schema
-from .typed.tool_functions import read_tools
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

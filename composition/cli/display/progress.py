@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..leaving import complain
+from ..exits import complain
 
 
 @contextmanager

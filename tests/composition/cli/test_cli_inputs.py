@@ -8,9 +8,9 @@ import pytest
 from in_process import command, scripted
 
 from modelport import Audio, Document, Image, Part, Text
-from modelport.composition.cli.kept.log_store import last_conversation
-from modelport.composition.cli.typed.attachments import attached
-from modelport.composition.cli.typed.schemas import read_schema
+from modelport.composition.cli.files.log_store import last_conversation
+from modelport.composition.cli.inputs.attachments import attached
+from modelport.composition.cli.inputs.schemas import read_schema
 
 PNG = b"\x89PNG\r\n\x1a\n0123"
 STRING = {"type": "string"}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from in_process import command, scripted
 
-from modelport.composition.cli.shown.blocks import finished_blocks
+from modelport.composition.cli.display.blocks import finished_blocks
 
 
 @pytest.mark.parametrize(

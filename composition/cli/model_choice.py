@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from ...domain.model import Model
-from .kept.settings import Settings
+from .files.settings import Settings
 from .model_names import DEFAULT, model_for
 
 _ALIASES_OF_ALIASES: Final = 8

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from in_process import command, scripted
 
-from modelport.composition.cli.choosing import Choice, choose
-from modelport.composition.cli.kept.settings import Settings, config_folder, settings
+from modelport.composition.cli.files.settings import Settings, config_folder, settings
 from modelport.composition.cli.local_servers import places, servers
+from modelport.composition.cli.model_choice import Choice, choose
 
 FOLDER = Settings(Path("modelport.toml"), "fast", {"fast": "openai:small", "deep": "fast"})
 USER = Settings(Path("user.toml"), "openai:large", {"fast": "openai:other", "slow": "openai:slow"})

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..leaving import complain
+from ..exits import complain
 
 
 def messages(lines: Iterable[str]) -> Iterator[str]:
