@@ -230,3 +230,15 @@ def test_a_function_that_names_response_format_may_be_declared_to_take_less() ->
     told = from_function(model, capabilities=Capabilities(json_object=True))
     error = asyncio.run(told.generate(as_request("Hi", response_format=JsonSchema({})))).failure()
     assert error.kind == "unsupported"
+
+
+def test_what_stands_in_extra_body_is_an_argument_of_the_function() -> None:
+    model = from_function(lambda messages, seed=0, mood="calm": f"{seed} {mood}")
+    assert model("Hi", seed=7, extra_body={"mood": "happy"}).content == "7 happy"
+    error = asyncio.run(model.generate(as_request("Hi", seed=7, extra_body={"seed": 8}))).failure()
+    assert (error.kind, error.message) == ("invalid_request", "options: seed stands in extra_body too; keep one")
+
+
+def test_a_default_that_the_function_does_not_take_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="from_function: there is no option 'mood'"):
+        from_function(lambda messages: "Hi", mood="happy")

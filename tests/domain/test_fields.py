@@ -29,8 +29,11 @@ THOUGHTFUL = Response(Message("assistant", [Reasoning("Hm"), Text("Hi")]), attem
         (Message("tool", ToolResult("1", "sunny")), "Message('tool', (ToolResult('1', content='sunny'),))"),
         (as_request("Hi"), "Request((Message('user', 'Hi'),))"),
         (
-            as_request("Hi", ["."], temperature=0, api_key="sk-123"),
-            "Request((Message('user', 'Hi'),), stop_sequences=('.',), options={'temperature': 0, 'api_key': '***'})",
+            as_request("Hi", ["."], temperature=0, extra_body={"api_key": "sk-123"}),
+            (
+                "Request((Message('user', 'Hi'),), stop_sequences=('.',),"
+                " options={'temperature': 0, 'extra_body': {'api_key': '***'}})"
+            ),
         ),
         (Response.of("Hi"), "Response('Hi')"),
         (Response.of("Hi", usage=Usage(3, 5)), "Response('Hi', usage=Usage(input_tokens=3, output_tokens=5))"),

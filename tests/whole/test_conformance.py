@@ -25,7 +25,7 @@ from conformance import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from subjects import ADAPTERS, Scripted, each, plain, provider, why_not_here
+from subjects import ADAPTERS, Scripted, as_json, each, provider, why_not_here
 
 from modelport import (
     Audio,
@@ -118,7 +118,7 @@ class Abrupt(Scripted):
 
     def replying(self, response: Response) -> Exchange:
         model = WithoutPieces(response, repeat=True)
-        return Exchange(model, lambda: [plain(request) for request in model.requests])
+        return Exchange(model, lambda: [as_json(request) for request in model.requests])
 
 
 def test_calls_that_a_stream_never_shows_are_noticed() -> None:

@@ -108,6 +108,15 @@ model = InferenceClientModel(
 """
 
 
+ON_THE_LOOPBACK = """
+from functools import partial
+
+from modelport import adapters
+
+adapters.InferenceClientModel = partial(adapters.InferenceClientModel, transport=HOME)
+"""
+
+
 @pytest.mark.parametrize(
     ("snippet", "options"),
     [(INFERENCE, {}), (INFERENCE_OPTIONS, {"temperature": 0.8, "max_tokens": 500})],
@@ -118,7 +127,7 @@ def test_inference_client(snippet: str, options: dict[str, Any], tmp_path: Path)
     need("huggingface")
     from huggingface_process import hub, run
 
-    script = snippet.replace("from smolagents import", ADAPTERS)
+    script = ON_THE_LOOPBACK + snippet.replace("from smolagents import", ADAPTERS)
     with Loopback(hub({"novita": "novita-calls-it-so"}, saying("안녕하세요."))) as server:
         script += f"\nshown.append(model({HELLO}).content)"
         assert run(script, server, tmp_path, HF_TOKEN="hf_token_0123456789") == ["안녕하세요."]

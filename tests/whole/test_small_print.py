@@ -121,7 +121,7 @@ def test_a_message_that_smolagents_counted_is_read() -> None:
 
 def test_a_document_shows_no_metadata() -> None:
     document = Document(b"%PDF", metadata={"team": "red"})
-    assert repr(document) == "Document(data=<4 bytes>, url=None, media_type='application/pdf', name=None)"
+    assert repr(document) == "Document(data=<4 bytes>)"
 
 
 @pytest.mark.parametrize(("length", "shown"), [(60, "a" * 60), (61, "a" * 57 + "...")])

@@ -246,7 +246,8 @@ def test_a_timeout_that_is_none_is_a_bad_request(timeout: Any) -> None:
 
 
 def test_a_model_is_a_value() -> None:
-    one, same = (AmazonBedrockModel(MODEL, temperature=0.2, **KEYS) for _ in range(2))
+    keys = {"aws_access_key_id": Env("A_KEY"), "aws_secret_access_key": Env("A_SECRET")}
+    one, same = (AmazonBedrockModel(MODEL, temperature=0.2, **keys) for _ in range(2))
     assert one == same == copy.deepcopy(one) == pickle.loads(pickle.dumps(one))
     assert hash(one) == hash(same)
     assert one != AmazonBedrockModel(MODEL, region_name="us-east-1", temperature=0.3)

@@ -283,3 +283,8 @@ def test_a_model_says_what_it_was_told_and_no_secret():
         "OpenAIModel('m', requests_per_minute=9, base_url='http://127.0.0.1:9/v1', timeout=5, temperature=0.2,"
         " extra_headers={'X-Key': '***'})"
     )
+
+
+def test_a_model_of_which_nothing_is_known_declares_nothing() -> None:
+    model = Echo(model_id="m", options={}, clock=VirtualClock())
+    assert model.capabilities == Capabilities()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
+from modelport import as_request
 from modelport.adapters import (
     AmazonBedrockModel,
     AzureOpenAIModel,
@@ -83,3 +85,11 @@ def test_the_base_model_says_whose_facts_hold(name: str) -> None:
     base = "anthropic.claude-3-haiku" if name == "AmazonBedrockModel" else "gpt-5-mini"
     model, other = MODELS[name]("m", base_model=base), MODELS[name]("m")
     assert (model.base_model, model.capabilities.max_stops != other.capabilities.max_stops) == (base, True)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_option_of_another_runtime_is_an_invalid_request(name: str) -> None:
+    """Nothing is sent; `drop_options` leaves it out."""
+    error = asyncio.run(MODELS[name]("m").generate(as_request("Hi", num_beams=4))).failure()
+    assert (error.kind, error.sent) == ("invalid_request", "no")
+    assert error.message.startswith(f"{name}: there is no option 'num_beams'; what only the provider knows goes into ")

@@ -495,7 +495,7 @@ def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.Mon
 
 
 def test_models_are_values() -> None:
-    one, two = (InferenceClientModel("org/name", token="a", headers={"x": "y"}) for _ in range(2))
+    one, two = (InferenceClientModel("org/name", token=Env("A_TOKEN"), headers={"x": "y"}) for _ in range(2))
     assert one == two
     assert hash(one) == hash(two)
     assert one != InferenceClientModel("org/name", token="b", headers={"x": "y"})

@@ -192,7 +192,7 @@ def test_a_mistake_is_named_at_construction(fields: dict[str, Any], says: str) -
 
 
 def test_models_are_values() -> None:
-    one, two = (LiteLLMModel("openai/x", api_key=KEY, temperature=0.1) for _ in range(2))
+    one, two = (LiteLLMModel("openai/x", api_key=Env("A_KEY"), temperature=0.1) for _ in range(2))
     assert one == two
     assert hash(one) == hash(two)
     assert one != LiteLLMModel("openai/x", api_key="other")

@@ -279,7 +279,7 @@ def test_routers_end_with_their_event_loop_and_leave_no_callback_behind() -> Non
 
 
 def test_models_are_values() -> None:
-    good = [{"model_name": "group", "litellm_params": {"model": "openai/x", "api_key": KEY}}]
+    good = [{"model_name": "group", "litellm_params": {"model": "openai/x", "api_key": Env("A_KEY")}}]
     one, two = (LiteLLMRouterModel("group", model_list=good, client_kwargs={"num_retries": 1}) for _ in range(2))
     assert one == two
     assert hash(one) == hash(two)

@@ -50,7 +50,7 @@ def test_a_hundred_calls_leave_nothing_behind(made: Any, package: str) -> None:
                 await stream.aclose()
             else:
                 (await model.generate(request)).unwrap()
-        (await model.generate(as_request("Say it.", flavour=3))).failure()
+        (await model.generate(as_request("Say it.", extra_body={"flavour": 3}))).failure()
 
     def held() -> int:
         gc.collect()

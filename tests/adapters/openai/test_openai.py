@@ -21,6 +21,7 @@ from returns.result import Failure, Success
 
 from modelport.adapters.http.http_transport import HttpTransport
 from modelport.adapters.openai.model import OpenAIModel, translate
+from modelport.adapters.process.secret import Env
 from modelport.domain.capability import Capabilities
 from modelport.domain.error import ErrorKind, ModelError, Sent
 from modelport.domain.event import Finished, TextDelta
@@ -359,7 +360,8 @@ def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.Mon
 def test_models_are_values() -> None:
     import openai
 
-    one, two = (OpenAIModel("gpt-4o", api_key="a", client_kwargs={"default_query": {"v": "1"}}) for _ in range(2))
+    key = Env("A_KEY")
+    one, two = (OpenAIModel("gpt-4o", api_key=key, client_kwargs={"default_query": {"v": "1"}}) for _ in range(2))
     assert one == two
     assert hash(one) == hash(two)
     assert one != OpenAIModel("gpt-4o", api_key="b")

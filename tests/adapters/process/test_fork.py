@@ -11,7 +11,7 @@ from modelport.composition.layers.budget import Purse, with_budget
 from modelport.composition.layers.circuit_breaker import Breaker, with_circuit_breaker
 from modelport.composition.layers.route import with_route
 from modelport.domain.machines.budget import Cost
-from modelport.domain.machines.router import Asked
+from modelport.domain.machines.router import Situation
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform can't fork"),
@@ -66,5 +66,5 @@ def test_nobody_is_busy_in_a_child():
     )
     router = model.policy.router
     assert in_a_child_forked_during(
-        model, clock, router._lock, lambda: router.order(Asked()) and router.traffic.busy == (0, 0)
+        model, clock, router._lock, lambda: router.order(Situation()) and router.traffic.busy == (0, 0)
     )

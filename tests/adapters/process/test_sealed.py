@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modelport import Env, ScriptedModel, compose, from_function, with_defaults
+from modelport import Env, ScriptedModel, compose, with_defaults
 from modelport.adapters import OpenAIModel
 
 
@@ -33,8 +33,8 @@ def test_layers_pickle_no_secret_either() -> None:
 
 @pytest.mark.parametrize("address", ["http://me:of-nobody-4711@127.0.0.1/v1", "http://127.0.0.1/v1?token=of-nobody"])
 def test_an_address_with_a_secret_is_not_pickled(address: str) -> None:
-    with pytest.raises(ValueError, match="base_url: this address has a secret in it, which no pickle may hold"):
-        pickle.dumps(from_function(lambda messages: "Hi", base_url=address))
+    with pytest.raises(ValueError, match="callback: this address has a secret in it, which no pickle may hold"):
+        pickle.dumps(OpenAIModel("m", extra_body={"callback": address}))
 
 
 def test_what_is_no_secret_is_pickled_as_it_is() -> None:

@@ -175,7 +175,7 @@ def test_a_call_that_is_cancelled_ends_with_the_pass_that_runs(number: int, whol
             with pytest.raises(asyncio.CancelledError):
                 await task
             after = gate.passes
-            assert tiny()("Hello!") == EXPECTED
+            assert await tiny().ask("Hello!") == EXPECTED
             return after
 
     assert asyncio.run(main()) <= number + 1

@@ -92,6 +92,6 @@ def test_long_settings_are_cut():
 
 
 def test_a_secret_is_in_no_picture():
-    stack = compose(ScriptedModel("Hi"), with_defaults(api_key="sk-123", temperature=0.5))
+    stack = compose(ScriptedModel("Hi"), with_defaults(extra_body={"api_key": "sk-123"}, temperature=0.5))
     assert "sk-123" not in describe(stack, "svg")
     assert "0.5" in describe(stack, "svg")
