@@ -24,7 +24,7 @@ from .errors import error_in
 from .json import Halves, parse, shown
 from .raw import FILTERS, WORDS, Raw, filtered_by
 from .usage import usage_of
-from .words import KEPT_OF_MESSAGE, entries, kept, merged, text_of, words
+from .words import KEPT_OF_MESSAGE, entries, kept, merged, reasoning_in, text_of, words
 
 
 class Reported(Exception):
@@ -121,6 +121,7 @@ class Arriving:
         "_current",
         "_made_up",
         "_metadata",
+        "details_count",
         "draft",
         "ended",
         "finish_reason",
@@ -140,6 +141,7 @@ class Arriving:
         self._made_up = made_up
         self.stops = stops
         self.provider = provider
+        self.details_count = True  # until reasoning came that isn't in details, which may then say it again
         self.ended = False  # the server said `[DONE]`
         self.finish_reason: object = None
         self.stopped_by: str | None = None
@@ -293,8 +295,9 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
             content = arriving.halves.joined("text", content)
         return arriving.draft.text(content) if content else ()
     events: list[Event] = []
-    reasoning, text = words(delta)
+    reasoning, text = words(delta, arriving.details_count)
     if reasoning:
+        arriving.details_count = arriving.details_count and not reasoning_in(delta)
         events += arriving.draft.reasoning(arriving.halves.joined("reasoning", reasoning))
     if text:
         events += arriving.draft.text(arriving.halves.joined("text", text))

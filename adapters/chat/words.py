@@ -9,10 +9,15 @@ from typing import Any, Final
 KEPT_OF_MESSAGE: Final = ("reasoning_details", "extra_content")
 
 
-def words(message: Mapping[str, Any]) -> tuple[str, str]:
-    """Its reasoning and its text, where each server puts them."""
-    reasoning = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
-    if not reasoning and "reasoning_details" in message:
+def reasoning_in(message: Mapping[str, Any]) -> str:
+    """What it says of its reasoning in so many words, rather than in details."""
+    return text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+
+
+def words(message: Mapping[str, Any], details: bool = True) -> tuple[str, str]:
+    """Its reasoning and its text, where each server puts them; `details` count where nothing else says it."""
+    reasoning = reasoning_in(message)
+    if not reasoning and details and "reasoning_details" in message:
         reasoning = _reasoning_of(message["reasoning_details"])
     content = message.get("content")
     if not isinstance(content, list):

@@ -185,6 +185,11 @@ ANSWERS: dict[str, tuple[Answer, Any, Any]] = {
         lambda r: r.reasoning,
         "Let me",
     ),
+    "W21 reasoning first in words, then again in details": (
+        streamed(d(reasoning="Let me"), d(reasoning_details=SIGNED[:2]), d(content="x"), STOP),
+        lambda r: r.reasoning,
+        "Let me",
+    ),
     "W21 whole": (said(content="x", reasoning_details=SIGNED), lambda r: r.reasoning, "Let me"),
     "W22 a custom call": (
         said(content="", tool_calls=[{"id": "a", "type": "custom", "custom": {"name": "f", "input": "1 + 1"}}]),

@@ -13,7 +13,7 @@ from botocore.validate import ParamValidator
 
 from modelport.adapters.bedrock.request import encode
 from modelport.domain.message import Message
-from modelport.domain.option import canonical
+from modelport.domain.options.option import canonical
 from modelport.domain.request import Request
 
 
