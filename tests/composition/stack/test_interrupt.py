@@ -59,3 +59,19 @@ def test_a_cancellation_beside_the_strike_is_still_heard():
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(main())
+
+
+def test_where_no_task_waits_nothing_is_interrupted():
+    async def main():
+        loop = asyncio.get_running_loop()
+        interrupt, mine = Interrupt(loop), loop.create_future()
+
+        def outside_any_task():
+            interrupt.begin()
+            interrupt.strike()
+            mine.set_result(interrupt.mine())
+
+        loop.call_soon(outside_any_task)
+        return await mine
+
+    assert asyncio.run(main()) is False
