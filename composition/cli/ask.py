@@ -38,6 +38,10 @@ def command(words: tuple[str, ...], attach: tuple[str, ...], as_json: bool, save
     given = Given(**typed)
     with refusing():
         if save is not None:
+            lost = {"--base-url": given.base_url, "--stop": given.stop, "--tools": given.tools, "--attach": attach}
+            for name, value in lost.items():
+                if value:
+                    raise ValueError(f"--save: a template can't hold {name}; leave it out, and say it with --template")
             text = prompt(words, reads=False)
             template = Template(given.model, given.system, text, given.schema, given.typed_options())
             print(f"kept in {write_template(save, template)}")

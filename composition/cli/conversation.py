@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import uuid
 from collections.abc import Iterable
 
@@ -11,6 +12,7 @@ import attrs
 from ...adapters.files.weights import default_gguf
 from ...domain.error import ModelError, ModelFailure
 from ...domain.message import Part
+from ...domain.request import Request
 from ...domain.response import Response
 from ..layers.known_secrets import known_secrets
 from .demonstration import NOTE
@@ -69,10 +71,18 @@ class Conversation:
         """Asks, logs it if the log is on, and says what it took if that was asked for."""
         request, outcome = self.session.ask(parts, screen)
         if self.is_logged:
-            log_store.write(self.id, self.choice.name, request, outcome, known_secrets(self.choice.model))
+            self._log(request, outcome)
         if self.tells_usage and isinstance(outcome, Response):
             complain(ledger(outcome))
         return outcome
+
+    def _log(self, request: Request, outcome: Response | ModelError) -> None:
+        """An answer that came stands, whatever becomes of the log."""
+        choice = self.choice
+        try:
+            log_store.write(self.id, choice.name, choice.place, request, outcome, known_secrets(choice.model))
+        except (OSError, sqlite3.Error) as error:
+            complain(f"(this isn't in the log {log_store.log_file()}: {error})")
 
 
 def told(error: ModelError) -> str:

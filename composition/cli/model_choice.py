@@ -22,13 +22,15 @@ _ALIASES_OF_ALIASES: Final = 8
 class Choice:
     """A model that was chosen: its name, after aliases; and, for ADAPTER:MODEL, that spec.
 
-    `by` is who chose it, for what is said of it: `the command`, `MODELPORT_MODEL`, a file, or nobody.
+    `by` is who chose it, for what is said of it: `the command`, `MODELPORT_MODEL`, a file, or nobody. `place` is the
+    address that was named, or the file in which the model stands; empty where its adapter knows by itself.
     """
 
     name: str
     model: Model
     spec: str | None = None
     by: str | None = None
+    place: str = ""
 
     @property
     def is_demonstration(self) -> bool:
@@ -54,10 +56,10 @@ def choose(word: str | None, variable: str | None, files: Sequence[Settings], ba
     for _ in range(_ALIASES_OF_ALIASES):
         for file in files:
             if name in file.models:
-                return Choice(name, _of_file(file, name, base_url), by=by)
+                return Choice(name, _of_file(file, name, base_url), by=by, place=str(file.path.resolve()))
         meant = next((file.aliases[name] for file in files if name in file.aliases), None)
         if meant is None:
-            return Choice(name, _of_spec(name, files, base_url), name, by)
+            return Choice(name, _of_spec(name, files, base_url), name, by, base_url or "")
         name = meant
     raise ValueError(f"{name!r}: the aliases of this name lead to no model")
 

@@ -127,8 +127,7 @@ class Given:
 
     def session(self, template: Template, last: Entry | None) -> Session:
         """What this begins, or goes on with. Raises ValueError or TypeError for what can't be meant."""
-        word = template.model or (None if last is None else last.model)
-        choice = choose(word, os.environ.get("MODELPORT_MODEL"), settings(), self.base_url)
+        choice = self._choice(template.model, last)
         form = Free() if template.schema is None else JsonSchema(read_schema(template.schema))
         functions = read_tools(self.tools)
         asked = Asked(choice, self.stop, {**usual(choice), **template.options}, form, functions, self.rounds)
@@ -141,6 +140,17 @@ class Given:
             begun = (Message(Role.SYSTEM, system), *others)
         asked.request((*begun, Message(Role.USER, "?")))  # what can't be meant is told before anything is fetched
         return Session(asked, begun)
+
+    def _choice(self, word: str | None, last: Entry | None) -> Choice:
+        """The model to ask. A conversation goes on where it was, unless a model or an address is named."""
+        goes_on = last is not None and word is None and self.base_url is None
+        address = last.place if last is not None and goes_on and "://" in last.place else self.base_url
+        word = word or (None if last is None else last.model)
+        choice = choose(word, os.environ.get("MODELPORT_MODEL"), settings(), address)
+        if last is not None and goes_on and choice.place != last.place:
+            where = f" of {last.place}" if last.place else ""
+            raise ValueError(f"the conversation was with {last.model!r}{where}; name who goes on with it: -m NAME")
+        return choice
 
 
 def usual(choice: Choice) -> Mapping[str, Any]:

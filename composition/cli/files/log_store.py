@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS answers (
     at TEXT NOT NULL,
     conversation TEXT NOT NULL,
     model TEXT NOT NULL,
+    place TEXT NOT NULL,
     request TEXT NOT NULL,
     outcome TEXT NOT NULL
 )
@@ -43,6 +44,8 @@ class Entry:
     at: str
     conversation: str
     model: str
+    place: str
+    """The address that was named, or the file in which the model stands."""
     request: Request
     outcome: Response | ModelError
 
@@ -91,16 +94,21 @@ def _opened() -> Iterator[sqlite3.Connection]:
 
 
 def write(
-    conversation: str, model: str, request: Request, outcome: Response | ModelError, secrets: Iterable[str]
+    conversation: str,
+    model: str,
+    place: str,
+    request: Request,
+    outcome: Response | ModelError,
+    secrets: Iterable[str],
 ) -> None:
-    """Write down one question and what came of it."""
+    """Write down one question and what came of it. Raises OSError or sqlite3.Error where it can't be kept."""
     known = tuple(secrets)
     kept = (json.dumps(redacted(to_json(value), known), ensure_ascii=False) for value in (request, outcome))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with _opened() as connection:
         connection.execute(
-            "INSERT INTO answers (at, conversation, model, request, outcome) VALUES (?, ?, ?, ?, ?)",
-            (now, conversation, model, *kept),
+            "INSERT INTO answers (at, conversation, model, place, request, outcome) VALUES (?, ?, ?, ?, ?, ?)",
+            (now, conversation, model, place, *kept),
         )
 
 
@@ -111,20 +119,24 @@ def entries(count: int, only: str = "") -> list[Entry]:
     chosen = "WHERE json_extract(outcome, '$.type') = ? OR ? = '' ORDER BY id DESC LIMIT ?"
     with _opened() as connection:
         rows = connection.execute(
-            f"SELECT at, conversation, model, request, outcome FROM answers {chosen}", (only, only, count)
+            f"SELECT at, conversation, model, place, request, outcome FROM answers {chosen}", (only, only, count)
         ).fetchall()
     return [_entry(row) for row in reversed(rows)]
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    at, conversation, model, request, outcome = row
-    return Entry(at, conversation, model, from_json(json.loads(request)), from_json(json.loads(outcome)))
+    at, conversation, model, place, request, outcome = row
+    return Entry(at, conversation, model, place, from_json(json.loads(request)), from_json(json.loads(outcome)))
 
 
 def last_conversation() -> Entry:
     """The latest question that was answered, with all that went before. Raises ValueError where there is none."""
-    found = entries(1, "response")
+    if not is_on():  # what was asked since then isn't in it
+        raise ValueError("there is no conversation to continue: the log is off; modelport log on keeps what is asked")
+    try:
+        found = entries(1, "response")
+    except (OSError, sqlite3.Error) as error:
+        raise ValueError(f"the log {log_file()} can't be read: {error}") from error
     if not found:
-        hint = "nothing was answered yet" if is_on() else "the log is off; modelport log on keeps what is asked"
-        raise ValueError(f"there is no conversation to continue: {hint}")
+        raise ValueError("there is no conversation to continue: nothing was answered yet")
     return found[0]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from extras import need
 from in_process import command, scripted
 
 
@@ -85,3 +86,68 @@ def test_what_goes_on_has_all_that_went_before() -> None:
         ("user", "Really?"),
         ("assistant", "Yes."),
     ]
+
+
+def test_a_conversation_goes_on_at_the_address_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("openai")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    from loopback import Loopback, saying
+
+    command("log", "on")
+    with Loopback(saying("Yes.")) as server:
+        command("ask", "Is it?", "-m", "openai:tiny", "--base-url", server.url)
+        assert command("ask", "Really?", "-c").output == "Yes.\n"
+        asked = [message["content"] for message in server.requests[-1].json["messages"]]
+    assert asked == ["Is it?", "Yes.", "Really?"]
+
+
+def test_a_conversation_does_not_go_to_another_folders_model(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("log", "on")
+    command("ask", "Is it?", "-m", "main")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    scripted(elsewhere, "No.", repeat=True)
+    done = command("ask", "Really?", "-c")
+    assert done.exit_code == 2
+    place = tmp_path / "modelport.toml"
+    assert f"the conversation was with 'main' of {place}; name who goes on with it: -m NAME" in done.stderr
+    assert command("ask", "Really?", "-c", "-m", "main").output == "No.\n"
+
+
+def test_a_conversation_with_an_adapters_own_address_goes_to_no_other_place(
+    kept: Path,
+) -> None:
+    from modelport import Response, as_request
+    from modelport.composition.cli.files import log_store
+
+    command("log", "on")
+    log_store.write("1", "main", "", as_request("Is it?"), Response.of("Yes."), ())
+    assert "the conversation was with 'main'; name who goes on with it" in command("ask", "Really?", "-c").stderr
+
+
+def test_while_the_log_is_off_nothing_goes_on() -> None:
+    command("log", "on")
+    command("ask", "Is it?", "-m", "main")
+    command("log", "off")
+    done = command("ask", "Really?", "-c")
+    assert (done.exit_code, "the log is off; modelport log on keeps what is asked" in done.stderr) == (2, True)
+
+
+def test_an_answer_stands_where_the_log_cannot_be_written(kept: Path) -> None:
+    command("log", "on")
+    (kept / "log.db").write_bytes(b"no database, but long enough to be looked at as one")
+    done = command("ask", "Is it?", "-m", "main")
+    assert (done.exit_code, done.stdout) == (0, "Yes.\n")
+    assert f"(this isn't in the log {kept / 'log.db'}: file is not a database)" in done.stderr
+    done = command("ask", "Really?", "-c")
+    assert done.exit_code == 2
+    assert f"the log {kept / 'log.db'} can't be read: file is not a database" in done.stderr
+
+
+@pytest.mark.parametrize("lost", [("--base-url", "http://127.0.0.1:9/v1"), ("--stop", "x"), ("--attach", "x.png")])
+def test_what_a_template_cannot_hold_is_not_lost(lost: tuple[str, str]) -> None:
+    done = command("ask", "Sum: $input", *lost, "--save", "sum")
+    assert done.exit_code == 2
+    assert f"--save: a template can't hold {lost[0]}; leave it out, and say it with --template" in done.stderr
