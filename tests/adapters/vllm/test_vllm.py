@@ -139,7 +139,7 @@ def test_a_seed_repeats_what_was_drawn(model: VLLMModel) -> None:
         ({"seed": "x"}, "seed='x'"),
         ({"stop_token_ids": ["x"]}, "stop_token_ids=['x']"),
         ({"repetition_penalty": "x"}, "repetition_penalty='x'"),
-        ({"min_p": 7}, "min_p"),
+        ({"min_p": 7, "temperature": 1.0}, "min_p"),
         ({"temperature": 5}, "temperature"),
         ({"top_p": 2.0, "temperature": 1.0}, "top_p"),
         ({"logit_bias": {"49152000": 1.0}}, "49152000"),
