@@ -25,10 +25,10 @@ def read_by(read: Callable[[Any, Any], Any], **how: Any) -> Any:
     return attrs.field(converter=Converter(read, takes_self=True), **how)
 
 
-def capabilities_of(declared: Capabilities | Callable[[], Capabilities], model: Any) -> Capabilities:
-    """What it can; where nobody declares it, a function says what is assumed."""
-    capabilities = declared() if callable(declared) else declared
-    check_kind(type(model).__name__, "capabilities", capabilities, Capabilities, "Capabilities(...)")
+def capabilities_of(declared: Capabilities | None, model: Any) -> Capabilities:
+    """What it can; where nobody declares it, what the model assumes of itself."""
+    check_kind(type(model).__name__, "capabilities", declared, Capabilities, "Capabilities(...)")
+    capabilities: Capabilities = model._assumed() if declared is None else declared
     return capabilities
 
 

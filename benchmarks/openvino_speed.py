@@ -95,7 +95,7 @@ class _Bare:
         running = self._genai.StreamingStatus.RUNNING
         came: list[float] = []
 
-        class Streamer(self._genai.StreamerBase):  # type: ignore[misc,name-defined]
+        class Streamer(self._genai.StreamerBase):  # type: ignore[misc,name-defined]  # OpenVINO has no types
             def write(self, _: Any) -> Any:
                 if not came:
                     came.append(time.perf_counter())

@@ -19,7 +19,7 @@ from ...domain.options.option import canonical
 from ...domain.options.option_names import KNOWN
 from ...domain.secrecy import shown
 from ..process.limiter import Limiter
-from ..settings import check_kind, flatten_of, options_of, read_by, role_conversions_of
+from ..settings import capabilities_of, check_kind, flatten_of, options_of, read_by, role_conversions_of
 from .arguments import check, check_text
 from .post import TIMEOUT
 
@@ -66,12 +66,6 @@ def _base_model(name: str | None, self: Any) -> str | None:
     return name
 
 
-def _capabilities(declared: Capabilities | None, self: Any) -> Capabilities:
-    check_kind(type(self).__name__, "capabilities", declared, Capabilities, "Capabilities(...)")
-    capabilities: Capabilities = self._assumed() if declared is None else declared
-    return capabilities
-
-
 def _dropped(names: str | Iterable[str], self: Any) -> tuple[str, ...]:
     where = f"{type(self).__name__}: drop_options"
     listed = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
@@ -96,7 +90,7 @@ class Settings:
     _client: Any = attrs.field(default=None, repr=False)
     _client_kwargs: FrozenDict = read_by(_client_kwargs, default=None, repr=False, hash=False)
     base_model: str | None = read_by(_base_model, default=None)
-    capabilities: Capabilities = read_by(_capabilities, default=None)
+    capabilities: Capabilities = read_by(capabilities_of, default=None)
     options: FrozenDict = read_by(options_of, hash=False, repr=shown)
     drop_options: tuple[str, ...] = read_by(_dropped, default=())
     requests_per_minute: float | Limiter | None = None

@@ -25,10 +25,6 @@ def _model_id(model_id: object, self: Any) -> str:
     return name
 
 
-def _capabilities(declared: Capabilities | None, self: Any) -> Capabilities:
-    return capabilities_of(self._assumed if declared is None else declared, self)
-
-
 def _for_the_template(kwargs: Mapping[str, Any] | None, self: Any) -> FrozenDict:
     check_kind(type(self).__name__, "apply_chat_template_kwargs", kwargs, Mapping, "a dict of the template's arguments")
     return freeze_mapping(kwargs or {})
@@ -45,7 +41,7 @@ class Settings:
     """The names that its options may have."""
 
     model_id: str = read_by(_model_id)
-    capabilities: Capabilities = read_by(_capabilities)
+    capabilities: Capabilities = read_by(capabilities_of)
     options: FrozenDict = read_by(options_of)
     apply_chat_template_kwargs: FrozenDict = read_by(_for_the_template)
     custom_role_conversions: FrozenDict = read_by(role_conversions_of)

@@ -137,9 +137,12 @@ class TransformersModel(ThreadedModel):
             apply_chat_template_kwargs=apply_chat_template_kwargs,
             custom_role_conversions=custom_role_conversions,
             flatten_messages_as_text=flatten_messages_as_text,
-            capabilities=(lambda: _assumed(model_id, model, processor)) if capabilities is None else capabilities,
+            capabilities=capabilities if model is None or capabilities is not None else _of_a_loaded(processor),
             options=options,
         )
+
+    def _assumed(self) -> Capabilities:
+        return attrs.evolve(CAN, images=sees(self.model_id))
 
     def _begin(
         self, ready: Ready, request: Request, show: Callable[[Event], None] | None, cancelled: threading.Event
@@ -170,8 +173,9 @@ class TransformersModel(ThreadedModel):
         return answer, generate
 
 
-def _assumed(model_id: Any, model: Any, processor: Any) -> Capabilities:
-    return attrs.evolve(CAN, images=sees(os.fspath(model_id)) if model is None else processor is not None)
+def _of_a_loaded(processor: Any) -> Capabilities:
+    """What a model that was passed in can: it sees with a processor of its own."""
+    return attrs.evolve(CAN, images=processor is not None)
 
 
 def _first(sequences: Any, size: int, ends: Sequence[int]) -> Any:
