@@ -104,7 +104,7 @@ class Recording(LayerPolicy):
 
     def write(self, number: int, key: str, line: str) -> None:
         """Puts the line where this call has its place."""
-        path = Path(self.path)
+        path = Path(self.path).expanduser()
         try:
             with _writing:
                 path.parent.mkdir(parents=True, exist_ok=True)

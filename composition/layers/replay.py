@@ -47,7 +47,7 @@ class Tape:
     def read(cls, path: str | os.PathLike[str]) -> Tape:
         """The tape at this path. Raises ValueError, with the line, for what can't be read."""
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = Path(path).expanduser().read_text(encoding="utf-8")
         except OSError as error:
             fix = "record it first: with_recording(...)"
             raise ValueError(f"with_replay: can't read {os.fspath(path)!r}: {error.strerror}; {fix}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -110,6 +111,12 @@ class MemoryStore:
         self._size -= self._kept.pop(key)[1]
 
 
+def _file(path: str | os.PathLike[str]) -> Path:
+    if not os.fspath(path):
+        raise ValueError(f"DiskStore: path is a file such as 'answers.db', not {path!r}")
+    return Path(path)
+
+
 @attrs.frozen
 class DiskStore:
     """Keeps answers in one SQLite file, which processes may share; only its owner can read it.
@@ -118,11 +125,14 @@ class DiskStore:
     `flush` or `close`, what is still to be written. `now` gives the seconds of the calendar, which outlast the process.
     """
 
-    path: Path = attrs.field(converter=Path)
+    path: Path = attrs.field(converter=_file)
     max_bytes: int = attrs.field(default=1024 * _MEBIBYTE, converter=_bytes)
     now: Callable[[], float] = attrs.field(default=time.time, repr=False)
     _texts: Texts = attrs.field(
-        init=False, eq=False, repr=False, default=attrs.Factory(lambda self: texts_at(self.path), takes_self=True)
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda self: texts_at(self.path.expanduser()), takes_self=True),
     )
 
     async def get(self, key: str, /) -> Response | None:
