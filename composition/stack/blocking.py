@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import concurrent.futures
 from collections.abc import AsyncGenerator, Generator
 from queue import SimpleQueue
+from typing import Any
 
 import attrs
 from returns.result import Result
@@ -51,48 +52,89 @@ class BlockingModel:
     @reads_input
     def stream(self, request: Request, /) -> Generator[Event]:
         """The answer while it arrives. Closing the generator, or Ctrl-C, ends the call before it returns."""
-        queue = _Queue()
-        pump = background.submit(_pump(self.model.stream(request), queue))
-        where = background.loop()
-        over = False
+        return _Reading(self.model, request)
+
+
+class _Reading(Generator[Event]):
+    """A stream that is read while its call runs on the background loop, where it begins with the first event."""
+
+    __slots__ = ("_model", "_over", "_pump", "_queue", "_request", "_where")
+
+    def __init__(self, model: Model, request: Request) -> None:
+        self._model, self._request = model, request
+        self._queue = _Queue()
+        self._pump: concurrent.futures.Future[None] | None = None
+        self._over = False
+
+    def __next__(self) -> Event:
+        if self._over:
+            raise StopIteration
+        if self._pump is None:
+            self._pump = background.submit(_pump(self._model.stream(self._request), self._queue))
+            self._where = background.loop()
         try:
-            while (event := queue.get(where)) is not None:
-                yield event
-            over = True
-            pump.result()
-        finally:
-            if not over and background.end(pump, where):
-                while queue.get(where) is not None:
-                    pass
+            event = self._queue.get(self._where)
+        except BaseException:  # Ctrl-C
+            self.close()
+            raise
+        if event is None:
+            self._over = True
+            self._pump.result()
+            raise StopIteration
+        return event
+
+    def send(self, value: None, /) -> Event:
+        return next(self)
+
+    def throw(self, *error: Any) -> Event:
+        self.close()
+        return super().throw(*error)
+
+    def close(self) -> None:
+        """End the call, and wait until it has ended."""
+        if self._cancel():
+            while self._queue.get(self._where) is not None:
+                pass
+
+    def __del__(self) -> None:
+        # A garbage collection runs on any thread, whatever locks that holds: whoever waited here could wait for ever.
+        self._cancel()
+
+    def _cancel(self) -> bool:
+        over, self._over = self._over, True
+        return not over and self._pump is not None and background.end(self._pump, self._where)
 
 
 class _Queue:
-    """What has arrived and isn't read yet: written on the loop, read on another thread. None is the end."""
+    """What has arrived and isn't read yet: written on the loop, read on another thread. None is the end.
+
+    There is no lock to be waited for. The writer says that it waits and looks again whether it has to; the reader looks
+    whether somebody waits after it has taken something: so one of them sees the other.
+    """
+
+    __slots__ = ("_arrived", "_full", "_room")
 
     def __init__(self) -> None:
         self._arrived: SimpleQueue[Event | None] = SimpleQueue()
-        self._lock = threading.Lock()
         self._room = asyncio.Event()
         self._full = False
 
     async def put(self, event: Event) -> None:
-        with self._lock:
-            self._arrived.put(event)
-            self._full = self._arrived.qsize() >= _AHEAD
-            if not self._full:
-                return
+        self._arrived.put(event)
+        if self._arrived.qsize() >= _AHEAD:
             self._room.clear()
-        await self._room.wait()
+            self._full = True
+            if self._arrived.qsize() >= _AHEAD // 2:
+                await self._room.wait()
 
     def end(self) -> None:
         self._arrived.put(None)
 
     def get(self, writer: asyncio.AbstractEventLoop) -> Event | None:
         event = self._arrived.get()
-        with self._lock:
-            if self._full and self._arrived.qsize() < _AHEAD // 2:
-                self._full = False
-                writer.call_soon_threadsafe(self._room.set)
+        if self._full and self._arrived.qsize() < _AHEAD // 2:
+            self._full = False
+            writer.call_soon_threadsafe(self._room.set)
         return event
 
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import struct
 import subprocess
+import sys
 import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +14,8 @@ from typing import Self
 
 import pyte
 
-
-def _take_it() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+_TAKE_IT = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+"""Nothing else makes Ctrl-C reach a command. Between fork and exec, Python would wait for locks of other threads."""
 
 
 class Terminal:
@@ -32,14 +32,13 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         more = {"TERM": "xterm-256color", "COLUMNS": "", "LINES": ""}
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-S", "-c", _TAKE_IT, *command],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             env={name: value for name, value in {**environment, **more}.items() if value},
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_take_it,  # noqa: PLW1509  # nothing else makes Ctrl-C reach it
         )
         os.close(slave)
         self._thread = threading.Thread(target=self._read, name="terminal", daemon=True)

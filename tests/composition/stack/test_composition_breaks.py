@@ -39,6 +39,8 @@ LATE = Stall("a long answer that stalls", after=2)
 def run_python(code):
     """What a script printed; it fails the test when it hangs or complains."""
     prelude = """
+import logging
+logging.getLogger("asyncio").setLevel("ERROR")  # on a busy machine everything is slow, and it says so
 from modelport import ScriptedModel, Stall, as_request, blocking, compose
 request, late = as_request("Hi"), Stall("a long answer that stalls", after=2)
 """
@@ -96,6 +98,45 @@ def test_a_stream_collected_on_the_background_thread_ends_there():
     cycle.append(cycle)
     del stream, cycle
     assert compose(ScriptedModel(lambda _: f"{gc.collect() > 0}"))("Hi").content == "True"
+
+
+def test_a_garbage_collection_never_waits_for_a_stream():
+    """It runs on any thread, whatever locks that holds: the loop may be waiting for one of them."""
+    stream = blocking(ScriptedModel(LATE)).stream(REQUEST)
+    next(stream)
+    cycle = [stream]
+    cycle.append(cycle)
+    held_up, go_on = threading.Event(), threading.Event()
+    background.loop().call_soon_threadsafe(lambda: held_up.set() or go_on.wait())
+    held_up.wait()
+    del stream, cycle
+    collecting = threading.Thread(target=gc.collect)
+    collecting.start()
+    collecting.join(10)
+    waiting = collecting.is_alive()
+    go_on.set()
+    collecting.join()
+    assert not waiting
+
+
+def test_a_stream_that_was_never_read_or_has_ended_may_be_closed_and_read_again():
+    model = ScriptedModel("Hi")
+    unread = blocking(model).stream(REQUEST)
+    unread.close()
+    assert (list(unread), model.requests) == ([], ())
+    read = blocking(model).stream(REQUEST)
+    assert len(list(read)) == 2
+    read.close()
+    assert list(read) == []
+
+
+def test_an_error_that_is_thrown_into_a_stream_ends_its_call():
+    model = Endless()
+    stream = blocking(model).stream(REQUEST)
+    assert stream.send(None) == TextDelta("a")
+    with pytest.raises(KeyError):
+        stream.throw(KeyError("x"))
+    assert list(stream) == []
 
 
 def test_work_that_is_ended_before_it_begins_still_ends():
