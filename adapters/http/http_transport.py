@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -13,15 +12,12 @@ from ..process.secret import Env, revealed
 from ..settings import check_kind
 from . import tls
 from .arguments import parts_of
-from .bounds import BOUNDS, Bounds, TooLarge
+from .bounds import BOUNDS, Bounds
 from .post import Post
 from .proxies import proxy_for
 from .transport import Reply
-from .unpacking import unpacker
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from .pool import Pool
 
 _WHERE: Final = "HttpTransport"
@@ -83,7 +79,7 @@ class HttpTransport:
         proxy = self._through(post.address) if self.unix_socket is None else None
         secure = post.address.startswith("https:") or (proxy or "").startswith("https:")
         tls_context = tls.context(self.ca, self.certificate) if secure else True
-        return _Reply(await pool.send(post, tls_context, proxy), post.headers)
+        return await pool.send(post, tls_context, proxy)
 
     async def close(self) -> None:
         """Close the running event loop's connections; the next call opens others."""
@@ -103,46 +99,6 @@ class HttpTransport:
                 "transport=HttpTransport(proxy=...), or a client= of the SDK, which with socksio knows SOCKS"
             )
         return proxy
-
-
-class _Reply:
-    """An answer of aiohttp's."""
-
-    __slots__ = ("_response", "asked", "headers", "status")
-
-    def __init__(self, response: aiohttp.ClientResponse, asked: Mapping[str, str]) -> None:
-        self._response, self.asked = response, asked
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-
-    async def chunks(self, most: int) -> AsyncGenerator[bytes]:
-        response, content = self._response, self._response.content
-        left, packed = most, 0
-        try:
-            unpack = unpacker(self.headers.get("content-encoding"))
-            while chunk := await content.readany():
-                if unpack is None:
-                    left -= len(chunk)
-                    if left < 0:
-                        raise TooLarge("the answer", most, "answer")
-                    yield chunk
-                    continue
-                packed += len(chunk)
-                for piece in unpack.feed(chunk):
-                    left -= len(piece)
-                    if left < 0:
-                        raise TooLarge("the answer", most, "answer")
-                    yield piece
-                if packed > most:  # of nothing but empty blocks
-                    raise TooLarge("the answer", most, "answer")
-            if unpack is not None:
-                unpack.end()
-        finally:
-            if not content.at_eof():
-                response.close()
-
-    async def close(self) -> None:
-        self._response.close()
 
 
 async def _close(pool: Pool) -> None:

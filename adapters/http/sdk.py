@@ -5,22 +5,31 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-from ..process.inside import Argument, Gone, Inside
+from ..process.inside import Argument, Inside
 
-_IDLE: Final = "a connection that the server closed while it was idle costs a call"
-_FAILED: Final = "a connection is used again after a 5xx, though servers that failed close it without saying so"
-
-SEND: Final = Argument("aiohttp", "aiohttp:ClientRequest.send", "conn", _IDLE)
-START: Final = Argument("aiohttp", "aiohttp:ClientResponse.start", "connection", _FAILED)
-PROTOCOL: Final = Inside("aiohttp", "aiohttp.connector:Connection", "protocol", f"{_IDLE}, and {_FAILED}")
-INSIDES: Final[tuple[Inside, ...]] = (SEND, START, PROTOCOL)
+_LOST: Final = "no call can be made"
+_ARGUMENTS: Final = {
+    "aiohttp.connector:BaseConnector.connect": ("req", "traces", "timeout"),
+    "aiohttp.client_proto:ResponseHandler.set_response_params": (
+        "read_until_eof",
+        "auto_decompress",
+        "read_timeout",
+        "max_line_size",
+        "max_field_size",
+    ),
+}
+_NAMES: Final = {
+    "aiohttp.connector:Connection": ("protocol", "transport", "close", "release"),
+    "aiohttp.client_proto:ResponseHandler": ("read", "start_timeout", "force_close", "writing_paused"),
+}
+INSIDES: Final[tuple[Inside, ...]] = (
+    *(Argument("aiohttp", owner, name, _LOST) for owner, names in _ARGUMENTS.items() for name in names),
+    *(Inside("aiohttp", owner, name, _LOST) for owner, names in _NAMES.items() for name in names),
+)
 
 
 @functools.cache
-def look() -> None:
-    """Warn of what this release of aiohttp no longer has; calls are made without it."""
+def check() -> None:
+    """Raise `Gone` where this release of aiohttp would no longer carry what it is given."""
     for inside in INSIDES:
-        try:
-            inside.check()
-        except Gone:
-            inside.gone()
+        inside.check()
