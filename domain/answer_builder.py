@@ -112,7 +112,7 @@ class AnswerBuilder:
 
 def trimmed(response: Response, stops: tuple[str, ...]) -> Response:
     """A whole answer as the stops want it: its text ends before the first of them, and what comes after is dropped."""
-    message, stop = _cut_message(response.message, stops)
+    message, stop = _cut_message(response.message, stops) if stops else (response.message, None)
     if stop is None:
         return response
     return attrs.evolve(response, message=message, finish_reason=FinishReason.STOP, stopped_by=stop)

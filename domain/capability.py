@@ -45,11 +45,7 @@ def missing(request: Request, capabilities: Capabilities) -> tuple[str, ...]:
     needed: set[str | None] = {feature(request.response_format)}
     if request.tools:
         needed.add("tools")
-    kinds = {type(part) for message in request.messages for part in message.content}
-    if ToolResult in kinds:
-        results = (part for message in request.messages for part in message.content if isinstance(part, ToolResult))
-        kinds.update(type(inner) for result in results for inner in result.content)
-    needed.update(_PART_NEEDS.get(kind) for kind in kinds)
+    needed.update(map(_PART_NEEDS.get, request.kinds))
     return tuple(name for name in FEATURES if name in needed and not getattr(capabilities, name))
 
 

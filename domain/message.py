@@ -34,7 +34,7 @@ RoleName = Literal["system", "user", "assistant", "tool"]
 
 
 def _role(role: Role | RoleName) -> Role:
-    return Role(role)
+    return role if type(role) is Role else Role(role)
 
 
 @attrs.frozen
@@ -146,6 +146,8 @@ class ToolCall:
 
 
 def _parts(content: str | Part | Iterable[Part]) -> tuple[Any, ...]:
+    if type(content) in (tuple, list):
+        return tuple(content)
     if isinstance(content, str):
         return (Text(content),) if content else ()
     if isinstance(content, PARTS):
@@ -189,8 +191,26 @@ Part = Text | Image | Audio | Document | Reasoning | ToolCall | ToolResult
 PARTS = (Text, Image, Audio, Document, Reasoning, ToolCall, ToolResult)
 
 
+class _Written:
+    """Keeps what others have written of a value, by whom it is for, as long as it lives.
+
+    It is no part of the value: what compares, shows, copies or pickles that doesn't see it.
+    """
+
+    __slots__ = ("written",)
+
+    written: dict[object, Any]
+
+
+def keep_written(value: _Written, to: object, written: Any) -> None:
+    """Keep this in `value.written`, which is there from the first time on."""
+    if not hasattr(value, "written"):
+        object.__setattr__(value, "written", {})
+    value.written[to] = written
+
+
 @attrs.frozen
-class Message:
+class Message(_Written):
     """One turn of a conversation. Text can be given as it is.
 
     >>> Message("user", "Hello!").text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import attrs
 
 from .fields import short_repr
 from .frozen import EMPTY, FrozenDict
-from .message import Message
+from .message import Message, ToolResult
 from .options.option import OMIT, canonical, resolve
 from .options.option_names import KNOWN
 from .response_format import Free, ResponseFormat, as_response_format
@@ -94,6 +95,15 @@ class Request:
     options: FrozenDict = attrs.field(default=EMPTY, converter=_options, validator=_check_options, repr=shown)
 
     __repr__ = short_repr
+
+    @cached_property
+    def kinds(self) -> frozenset[type]:
+        """The types of its messages' parts, and of the parts that tools gave back."""
+        kinds: set[type] = {type(part) for message in self.messages for part in message.content}
+        if ToolResult in kinds:
+            results = (part for message in self.messages for part in message.content if isinstance(part, ToolResult))
+            kinds.update(type(inner) for result in results for inner in result.content)
+        return frozenset(kinds)
 
 
 _OTHERS = tuple(field.name for field in attrs.fields(Request) if field.name != "options")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from functools import cached_property
 from typing import ClassVar
 
 from ...domain.error import ModelError
@@ -32,8 +33,6 @@ WITH_USAGE = canonical({"stream_options": {"include_usage": True}})
 class ChatExchange(Exchange):
     """One physical request. An adapter posts it, and knows which secrets took part."""
 
-    arriving: Arriving
-
     translate: ClassVar[Callable[..., ModelError]]
 
     def __init__(self, model: ApiModel, request: Request, wire: str, bounds: Bounds = BOUNDS) -> None:
@@ -41,11 +40,18 @@ class ChatExchange(Exchange):
         self.wire = wire  # the name under which its own words are kept in `metadata`
         self.received: Reply | None = None
         self._made_up = made_up_after(request.messages)
-        self.arriving = Arriving(request.stop_sequences, self.wire, self._made_up)
-        self._reader = Reader(self.arriving, bounds.event)
         self._begun = False  # whether it is known which of the two it is
         self._body: list[bytes] | None = None  # of a server that doesn't stream
         self._whole: Response | None = None
+
+    @cached_property
+    def arriving(self) -> Arriving:
+        """What a stream has said so far; an answer that comes whole needs none."""
+        return Arriving(self.request.stop_sequences, self.wire, self._made_up)
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.arriving, self.bounds.event)
 
     @abstractmethod
     async def post(self, *, stream: bool) -> Reply:

@@ -8,9 +8,11 @@ What the domain has no word for travels in `metadata[provider]`: a mapping that 
 from __future__ import annotations
 
 import base64
-import weakref
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, assert_never
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, assert_never
+
+import attrs
 
 from ...domain.capability import Unsupported
 from ...domain.frozen import thaw
@@ -25,6 +27,7 @@ from ...domain.message import (
     Text,
     ToolCall,
     ToolResult,
+    keep_written,
 )
 from ...domain.options.option import OMIT
 from ...domain.reading.preparation import CACHE_CONTROL, cache_marker, marked
@@ -32,6 +35,8 @@ from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ...domain.tool import Tool
 from ..http.http_errors import Unwritable
+
+_NOWHERE: Final[Mapping[object, Any]] = {}
 
 
 def encode(
@@ -55,7 +60,7 @@ def encode(
     """
     import orjson
 
-    messages = orjson.Fragment(_messages(request.messages, _To(provider, cache_markers, reasoning_name)))
+    messages = orjson.Fragment(_messages(request.messages, _to(provider, cache_markers, reasoning_name)))
     body = _body(request, model_id, messages, options, max_stops, stream, max_tokens_name)
     try:
         try:
@@ -136,69 +141,66 @@ def _add(extra: Mapping[str, Any], body: dict[str, Any]) -> None:
     body.update(added)
 
 
-class _Encoded(weakref.ref[Message]):
-    """A message on the wire: its JSON objects, and what must wait until the last of the tools' messages.
-
-    Tools' messages hold text alone and must stand together; their pictures follow as the user's. It is itself the weak
-    reference to the message: the fewer objects a lookup touches, the less it costs where memory is slow.
-    """
-
-    __slots__ = ("media", "objects")
-
-    objects: bytes
-    media: bytes
-
-
-class _To(NamedTuple):
-    """Who is written to: the provider whose own metadata is meant, and what its server knows."""
+@attrs.frozen(eq=False)
+class _To:
+    """Who is written to: the provider whose own metadata is meant, and what its server knows. It is a key."""
 
     provider: str
     cache_markers: bool = False
     reasoning_name: str | None = None
 
 
-# By provider and then by the identity of the message: a lookup costs less than comparing or hashing what it says.
-_remembered: dict[_To, dict[int, _Encoded]] = {}
-_identity: Final = object.__hash__  # `id` is audited: it is slow wherever filelock, or anybody, has a hook for that
+_to: Final = functools.cache(_To)
+"""The same one each time: to look it up by its identity costs less than to hash or compare what it says."""
 
 
 def _messages(messages: tuple[Message, ...], to: _To) -> bytes:
-    remembered = _remembered.setdefault(to, {})
-    out: list[bytes] = []
-    media: list[bytes] = []
-    for at, (message, known) in enumerate(zip(messages, map(remembered.get, map(_identity, messages)), strict=True)):
-        encoded = known if known is not None and known() is message else _remember(message, to, at)
-        if media and not encoded.objects.startswith(b'{"role":"tool"'):
-            out.append(_media_message(media))
-        if encoded.objects:
-            out.append(encoded.objects)
-        if encoded.media:
-            media.append(encoded.media)
-    if media:
-        out.append(_media_message(media))
-    return b"[" + b",".join(out) + b"]"
+    written = _written(messages, to)
+    try:
+        return b"[" + b",".join(written) + b"]"
+    except TypeError:  # some have media
+        return b"[" + b",".join(_with_media(written)) + b"]"
+
+
+def _written(messages: tuple[Message, ...], to: _To) -> list[Any]:
+    """The JSON objects of each message; where there are media, these and the media."""
+    while True:  # of what two threads keep at once, one may be lost
+        try:
+            return [message.written[to] for message in messages]
+        except (AttributeError, KeyError):
+            for at, message in enumerate(messages):
+                if to not in getattr(message, "written", _NOWHERE):
+                    keep_written(message, to, _write(message, to, f"messages[{at}]"))
+
+
+def _with_media(written: list[Any]) -> Iterator[bytes]:
+    """Tools' messages hold text alone and must stand together; their pictures follow as the user's."""
+    waiting: list[bytes] = []
+    for each in written:
+        objects, media = (each, b"") if isinstance(each, bytes) else each
+        if waiting and not objects.startswith(b'{"role":"tool"'):
+            yield _media_message(waiting)
+            waiting = []
+        yield objects
+        if media:
+            waiting.append(media)
+    if waiting:
+        yield _media_message(waiting)
 
 
 def _media_message(media: list[bytes]) -> bytes:
-    content = b",".join(media)
-    media.clear()
-    return b'{"role":"user","content":[' + content + b"]}"
+    return b'{"role":"user","content":[' + b",".join(media) + b"]}"
 
 
-def _remember(message: Message, to: _To, at: int) -> _Encoded:
+def _write(message: Message, to: _To, where: str) -> bytes | tuple[bytes, bytes]:
     import orjson
 
-    remembered = _remembered[to]
-    key = _identity(message)
-    objects, media = _message(message, to, f"messages[{at}]")
-    # The callback runs before the memory, and with it the identity, is given to another object.
-    encoded = _Encoded(message, lambda _: remembered.pop(key, None))
+    objects, media = _message(message, to, where)
     try:
-        encoded.objects, encoded.media = b",".join(map(orjson.dumps, objects)), b",".join(map(orjson.dumps, media))
+        written = b",".join(map(orjson.dumps, objects))
+        return (written, b",".join(map(orjson.dumps, media))) if media else written
     except TypeError as error:
-        raise Unwritable(f"messages[{at}] can't be written as JSON: {error}") from None
-    remembered[key] = encoded
-    return encoded
+        raise Unwritable(f"{where} can't be written as JSON: {error}") from None
 
 
 def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -13,7 +13,8 @@ def usage_of(usage: object) -> Usage | None:
     """
     if not isinstance(usage, dict):
         return None
-    read, written, total = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    read, written = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    total = _count(usage, "total_tokens")
     if total is not None:
         read = total - written if read is None and written is not None else read
         written = total - read if written is None and read is not None else written
@@ -35,6 +36,6 @@ def usage_of(usage: object) -> Usage | None:
 def _count(counts: object, name: str) -> int | None:
     """The number of this name, if it is one; some servers write `3.0`."""
     value = counts.get(name) if isinstance(counts, dict) else None
-    if isinstance(value, float):
-        return int(value) if value >= 0 and value.is_integer() else None
-    return value if isinstance(value, int) and value >= 0 and not isinstance(value, bool) else None
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and value >= 0 else None

@@ -43,6 +43,8 @@ def _reasoning_of(details: object) -> str:
 
 def merged(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """The message with one entry of `reasoning_details` for each index: a signature covers the text as a whole."""
+    if "reasoning_details" not in message:
+        return message
     merged: list[dict[str, Any]] = []
     texts: dict[Any, list[str]] = {}
     by_index: dict[Any, dict[str, Any]] = {}

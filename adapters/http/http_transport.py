@@ -14,7 +14,7 @@ from . import tls
 from .arguments import parts_of
 from .bounds import BOUNDS, Bounds
 from .post import Post
-from .proxies import proxy_for
+from .proxies import proxy_now
 from .transport import Reply
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class HttpTransport:
         return Pool(unix_socket=self.unix_socket, idle=self.idle, bounds=self.bounds)
 
     def _through(self, address: str) -> str | None:
-        proxy = proxy_for(address) if self.proxy is None else revealed(self.proxy) or None
+        proxy = proxy_now(address) if self.proxy is None else revealed(self.proxy) or None
         if proxy is not None and parts_of(proxy) is None:
             scheme = proxy.partition(":")[0]
             raise ImportError(

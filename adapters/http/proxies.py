@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from typing import Final
 from urllib.parse import urlsplit
+
+from ..process.environment import Variables
 
 Read = Callable[[str], str | None]
 
+_LOWER: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_NAMES: Final = (*_LOWER, *(name.upper() for name in _LOWER), "REQUEST_METHOD")
+_VARIABLES: Final = Variables(*_NAMES)
 
-def proxy_for(address: str, read: Read = os.environ.get) -> str | None:
-    """The proxy that the environment, as it is now, names for this address; None where it is reached directly.
+
+def proxy_now(address: str) -> str | None:
+    """The proxy that the environment, as it is now, names for this address; None where it is reached directly."""
+    return _proxy(address, _VARIABLES.read())
+
+
+@lru_cache(maxsize=256)
+def _proxy(address: str, texts: tuple[str | None, ...]) -> str | None:
+    return proxy_for(address, dict(zip(_NAMES, texts, strict=True)).get)
+
+
+def proxy_for(address: str, read: Read) -> str | None:
+    """The proxy that the environment names for this address; None where it is reached directly.
 
     >>> proxy_for("https://api.openai.com/v1", {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": "localhost,.intern"}.get)
     'http://proxy:3128'

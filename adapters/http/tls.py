@@ -9,8 +9,12 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+from typing import Final
 
+from ..process.environment import Variables
 from .http_errors import Unwritable
+
+_VARIABLES: Final = Variables("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def context(ca: str | None, certificate: tuple[str, ...]) -> ssl.SSLContext:
@@ -18,8 +22,7 @@ def context(ca: str | None, certificate: tuple[str, ...]) -> ssl.SSLContext:
 
     `ca` stands in place of the system's certificates; `certificate` is a file, or one and that of its key.
     """
-    of_the_environment = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-    return _context(ca, certificate, of_the_environment)
+    return _context(ca, certificate, _VARIABLES.read())
 
 
 @functools.lru_cache(maxsize=16)

@@ -6,6 +6,7 @@ is asking is settled here, for each call: tokens are renewed, and an argument ou
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from typing import Any, Final, Unpack
@@ -100,14 +101,10 @@ class AzureOpenAIModel(ChatWire):
             endpoint = self.azure_endpoint or os.environ.get("AZURE_OPENAI_ENDPOINT")
             if not endpoint:
                 lacking.insert(0, "azure_endpoint=... or set AZURE_OPENAI_ENDPOINT")
-            checked = _endpoint(endpoint or None, Unset, "AZURE_OPENAI_ENDPOINT") or ""
-            base = f"{checked.rstrip('/')}/openai"
+            base = _base(endpoint or None)
         if lacking:
             raise Unset(f"Azure's address isn't known: pass {', and '.join(lacking)}")
-        base = base.rstrip("/")
-        if "/deployments/" not in base:
-            base = f"{base}/deployments/{quote(kwargs.get('azure_deployment') or self.model_id, safe='')}"
-        return f"{base}/chat/completions", {"api-version": version}
+        return _completions(base, kwargs.get("azure_deployment") or self.model_id), {"api-version": version}
 
     async def _identity(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         if "api-key" in headers or "authorization" in headers:
@@ -123,6 +120,20 @@ class AzureOpenAIModel(ChatWire):
         if key:
             return {"api-key": await fetched(key, "api_key")}
         raise Unset(f"there is no API key and no token: {_NO_IDENTITY}")
+
+
+@functools.lru_cache(maxsize=64)
+def _base(endpoint: str | None) -> str:
+    """Raises `Unset`, for the environment's address: an argument was checked before."""
+    return f"{(_endpoint(endpoint, Unset, 'AZURE_OPENAI_ENDPOINT') or '').rstrip('/')}/openai"
+
+
+@functools.lru_cache(maxsize=64)
+def _completions(base: str, deployment: str) -> str:
+    base = base.rstrip("/")
+    if "/deployments/" not in base:
+        base = f"{base}/deployments/{quote(deployment, safe='')}"
+    return f"{base}/chat/completions"
 
 
 def _endpoint(text: str | None, wrong: type[Exception], where: str) -> str | None:

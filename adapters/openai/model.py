@@ -16,6 +16,7 @@ from ..http.arguments import check_text, one
 from ..http.http_errors import Unwritable
 from ..http.settings import ApiArguments, constructor
 from ..http.transport import Transport
+from ..process.environment import Variables
 from ..process.secret import Unset
 from .errors import translate
 from .keys import Key, fetched
@@ -29,6 +30,7 @@ _URL: Final = "https://api.openai.com/v1"
 _NO_KEY: Final = (
     "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
 )
+_VARIABLES: Final = Variables("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 _OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai\.com|azure\.(?:com|us|cn))(?:[:/]|$)", re.IGNORECASE)
 
 
@@ -88,7 +90,7 @@ class OpenAIModel(ChatWire):
     def _knows_cache_markers(self) -> bool:
         # OpenAI and Azure cache by themselves, and have no such field.
         address = self._base if self._client is None else str(self._client.base_url)
-        return not _OPENAIS.search(address)
+        return not _is_openais(address)
 
     @property
     def _wants_reasoning_as(self) -> str | None:
@@ -104,13 +106,13 @@ class OpenAIModel(ChatWire):
 
     async def _identity(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         identity = {}
-        for name, own, variable in (
-            ("organization", self.organization, "OPENAI_ORG_ID"),
-            ("project", self.project, "OPENAI_PROJECT_ID"),
-        ):
-            value = self._told(name, own) or os.environ.get(variable)
-            if value and f"openai-{name}" not in headers:
-                identity[f"openai-{name}"] = value
+        organization, project = _VARIABLES.read()
+        organization = self._told("organization", self.organization) or organization
+        project = self._told("project", self.project) or project
+        if organization and "openai-organization" not in headers:
+            identity["openai-organization"] = organization
+        if project and "openai-project" not in headers:
+            identity["openai-project"] = project
         if "authorization" in headers:
             return identity
         key = self._told("api_key", self._api_key)
@@ -119,6 +121,11 @@ class OpenAIModel(ChatWire):
         if not key:
             raise Unset(_NO_KEY)
         return {**identity, "authorization": f"Bearer {await fetched(key, 'api_key')}"}
+
+
+@functools.lru_cache(maxsize=64)
+def _is_openais(address: str) -> bool:
+    return bool(_OPENAIS.search(address))
 
 
 @functools.lru_cache(maxsize=64)

@@ -167,7 +167,8 @@ def resolve(*levels: Mapping[str, Any]) -> FrozenDict:
     """
     merged: FrozenDict = EMPTY
     for level in levels:
-        merged = merge(merged, level)
-    if any(value is OMIT for value in merged.values()):
+        if level:
+            merged = merge(merged, level)
+    if merged and any(value is OMIT for value in merged.values()):
         return _Canonical({name: value for name, value in merged.items() if value is not OMIT})
     return merged

@@ -1,7 +1,10 @@
 """Messages and their parts."""
 
+import copy
+import pickle
 from typing import Any
 
+import attrs
 import pytest
 
 from modelport.domain.message import (
@@ -15,6 +18,7 @@ from modelport.domain.message import (
     ToolCall,
     ToolResult,
     as_json,
+    keep_written,
 )
 
 
@@ -95,3 +99,13 @@ def test_json_text_can_always_be_encoded() -> None:
     """Characters are written as they are, half a character as its escape."""
     assert as_json({"a": "이"}) == '{"a":"이"}'
     assert as_json("\ud800이") == '"\\ud800\\uc774"'
+
+
+def test_what_is_written_of_a_message_is_no_part_of_it() -> None:
+    message, other = Message("user", "Hi"), Message("user", "Hi")
+    keep_written(message, "here", b"one")
+    keep_written(message, "there", b"two")
+    assert message.written == {"here": b"one", "there": b"two"}
+    assert (message, hash(message), repr(message)) == (other, hash(other), repr(other))
+    again = [pickle.loads(pickle.dumps(message)), copy.copy(message), copy.deepcopy(message), attrs.evolve(message)]
+    assert [hasattr(each, "written") for each in again] == [False] * 4

@@ -21,6 +21,7 @@ SDKS = {  # by the file in adapters/ that lists them as INSIDES, what must be im
     "mlx/sdk": "mlx_lm",
     "local/sdk": "torch",
     "process/thread": "threading",
+    "process/environment": "os",
     "openvino/sdk": "openvino_genai",
 }
 PAGE = ROOT / "docs" / "insides.md"
