@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -34,6 +33,7 @@ from bedrock_wire import (
     whole,
 )
 from botocore.config import Config
+from held_loop import held, in_silence
 from laws import Case
 from loopback import Answer, Loopback, Script, Seen
 from paths import WIRES
@@ -86,21 +86,20 @@ def test_content_is_flattened_where_that_was_asked() -> None:
 # Connections
 
 
-def test_fifty_calls_of_half_a_second_take_no_more_than_three() -> None:
-    """In the loop's own pool of threads, with six here, they would take more than four."""
+def test_fifty_calls_are_made_at_once() -> None:
+    """In the loop's own pool of threads there would be as many as it has threads."""
 
-    def slow(seen: Seen) -> Answer:
-        return Answer(headers={"content-type": "application/json"}, pieces=[b" ", whole().body], pause=0.25)
-
-    async def main(made: AmazonBedrockModel) -> list[Any]:
+    async def main(server: Loopback) -> None:
+        made = model(server)
         await made.generate(HI)
-        begun = time.monotonic()
-        found = await asyncio.gather(*(made.generate(HI) for _ in range(50)))
-        assert time.monotonic() - begun < 3
-        return [result.unwrap().content for result in found]
+        calls = [asyncio.create_task(made.generate(HI)) for _ in range(50)]
+        assert await asyncio.to_thread(server.until, lambda seen: seen.open == 50)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
 
-    with Loopback(slow) as server:
-        assert asyncio.run(main(model(server))) == ["Hello!"] * 50
+    with Loopback(whole(), Answer(0, then="stall")) as server:
+        asyncio.run(main(server))
 
 
 def test_calls_need_no_threads() -> None:
@@ -268,15 +267,13 @@ def test_a_connection_serves_the_next_call() -> None:
 
     said = streamed(BEGIN, text_delta("Hi"), *ending(), pause=0.01)  # its end comes a little after its last event
     with Loopback(whole(), said, whole(), said, whole(), said) as server:
-        asyncio.run(main(model(server)))
+        held(main(model(server)))  # however late that is, it isn't too late
         assert (server.connections, len(server.requests)) == (1, 6)
 
 
 def test_a_stream_that_doesnt_end_after_its_last_event_is_not_waited_for() -> None:
     with Loopback(streamed(BEGIN, text_delta("Hi"), *ending(), then="stall")) as server:
-        begun = time.monotonic()
-        events = asyncio.run(heard(model(server).stream(HI)))
-        assert time.monotonic() - begun < 5
+        events = held(in_silence(server, heard(model(server).stream(HI)), seconds=1.0))
         assert events[-1].response.usage is not None  # type: ignore[union-attr]
         assert server.until(lambda it: it.open == 0)
 

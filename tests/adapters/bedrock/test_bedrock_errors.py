@@ -24,12 +24,15 @@ from bedrock_wire import (
     failed_stream,
     finished,
     frame,
+    heard,
+    model,
     packed,
     refusal,
     streamed,
     text_delta,
     whole,
 )
+from held_loop import held, in_silence
 from loopback import Answer, Loopback, body
 
 from modelport.adapters.bedrock.errors import CODES, kind_of, translate
@@ -37,6 +40,7 @@ from modelport.adapters.bedrock.model import AmazonBedrockModel
 from modelport.adapters.http.bounds import Bounds
 from modelport.adapters.http.http_transport import HttpTransport
 from modelport.domain.error import ModelError
+from modelport.domain.event import Failed, Finished
 from modelport.domain.response import Response
 
 PARTIAL = (BEGIN, text_delta("Hel"), text_delta("lo"))
@@ -189,10 +193,18 @@ def test_a_stream_that_breaks_is_a_failure_with_the_answer_so_far(answer: Answer
     assert found.partial.content == "Hello"
 
 
-@pytest.mark.parametrize("then", ["reset", "cut", "stall"])
+@pytest.mark.parametrize("then", ["reset", "cut"])
 def test_a_stream_that_breaks_after_its_stop_reason_is_whole_but_for_its_usage(then: str) -> None:
     with Loopback(streamed(*PARTIAL, ending()[0], then=then)) as server:
-        response = finished(server, timeout=0.5)
+        response = finished(server)
+    assert (response.content, response.finish_reason, response.usage) == ("Hello", "stop", None)
+
+
+def test_so_is_one_that_is_silent_after_it() -> None:
+    with Loopback(streamed(*PARTIAL, ending()[0], then="stall")) as server:
+        *_, last = held(in_silence(server, heard(model(server).stream(HI))))
+    assert isinstance(last, Finished)
+    response = last.response
     assert (response.content, response.finish_reason, response.usage) == ("Hello", "stop", None)
 
 
@@ -288,10 +300,12 @@ def test_the_word_of_a_refusal_stands_in_a_header_or_in_its_body(
 
 def test_silence_is_a_timeout() -> None:
     with Loopback(Answer(0, then="stall")) as server:
-        assert (failed(server, timeout=0.2).kind, failed(server, timeout=0.2).sent) == ("timeout", "perhaps")
+        error = held(in_silence(server, model(server).generate(HI))).failure()
+        assert (error.kind, error.sent) == ("timeout", "perhaps")
         server.script = [streamed(*PARTIAL, then="stall")]
-        found = failed_stream(server, timeout=0.2)
-        assert (found.error.kind, found.partial and found.partial.content) == ("timeout", "Hello")
+        *_, last = held(in_silence(server, heard(model(server).stream(HI))))
+        assert isinstance(last, Failed)
+        assert (last.error.kind, last.partial and last.partial.content) == ("timeout", "Hello")
 
 
 def alone(**fields: object) -> ModelError:

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import socket
 import threading
-from typing import Any
 
 import aiohttp
 import pytest
+from held_loop import held, later
 from posting import failure, post, read
 from raw_server import RawServer, http, question, says
 
@@ -18,15 +18,6 @@ from modelport.adapters.http.http_transport import HttpTransport
 
 LARGE = b"x" * (32 * 1024 * 1024)
 """More than the sockets between two programs hold."""
-
-
-class _Ahead(asyncio.SelectorEventLoop):
-    """A loop whose time can be put forward."""
-
-    ahead = 0.0
-
-    def time(self) -> float:
-        return super().time() + self.ahead
 
 
 def test_a_question_that_is_long_on_its_way_finds_no_silent_server() -> None:
@@ -42,29 +33,33 @@ def test_a_question_that_is_long_on_its_way_finds_no_silent_server() -> None:
         connection.sendall(http(b"heard"))
 
     async def main(url: str) -> tuple[int, bytes]:
-        loop: Any = asyncio.get_running_loop()
-        calling = asyncio.create_task(read(HttpTransport(), post(url, timeout=60, body=LARGE)))
+        calling = asyncio.create_task(read(HttpTransport(), post(url, body=LARGE)))
         await asyncio.to_thread(begun.wait)
-        loop.ahead = 1000.0
-        for _ in range(3):  # what is due is done
-            await asyncio.sleep(0)
+        await later()
+        await later()  # what is due is done
         may_read.set()
         return await calling
 
-    with RawServer(slow) as server, asyncio.Runner(loop_factory=_Ahead) as runner:
-        assert runner.run(main(server.url)) == (200, b"heard")
+    with RawServer(slow) as server:
+        assert held(main(server.url)) == (200, b"heard")
 
 
 def test_a_server_that_is_silent_once_a_large_question_has_come_is_a_timeout() -> None:
+    asked = threading.Event()
+
     def stalls(connection: socket.socket) -> None:
         question(connection)
+        asked.set()
         connection.recv(1)
 
     async def main(url: str) -> None:
-        await read(HttpTransport(), post(url, timeout=0.2, body=LARGE))
+        calling = asyncio.create_task(read(HttpTransport(), post(url, body=LARGE)))
+        await asyncio.to_thread(asked.wait)
+        await later()
+        await calling
 
     with RawServer(stalls) as server, pytest.raises(TimeoutError) as found:
-        asyncio.run(main(server.url))
+        held(main(server.url))
     assert meaning(found.value, HTTP) == ("timeout", "perhaps")
 
 

@@ -242,7 +242,7 @@ def test_a_program_that_ends_while_it_generates_ends_cleanly(tmp_path: Path) -> 
 
 
 FORKED_MEANWHILE = """
-import asyncio, os, sys, threading, time
+import asyncio, os, sys, threading
 sys.path.insert(0, sys.argv[1])
 from modelport import as_request
 from modelport.adapters.mlx import thread as mlx_thread
@@ -250,7 +250,7 @@ from modelport.adapters.mlx.model import MLXModel
 
 model = MLXModel(sys.argv[2], max_tokens=200)
 begun = threading.Event()
-mlx_thread._PATIENCE = 120.0
+mlx_thread._PATIENCE = 3600.0
 
 async def read():
     async for _ in model.stream(as_request("hi", logits_processors=[wait])):
@@ -258,7 +258,7 @@ async def read():
 
 def wait(tokens, scores):
     begun.set()
-    ended.wait(240)
+    ended.wait()
     return scores
 
 ended = threading.Event()
@@ -267,8 +267,7 @@ begun.wait(60)
 child = os.fork()
 if not child:
     sys.exit(3)
-start = time.monotonic()
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), time.monotonic() - start < 60)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))  # before that has ended
 ended.set()
 """
 
@@ -279,7 +278,7 @@ def test_a_forked_child_does_not_wait_at_its_end_for_what_its_parent_generates(t
 
     folder = tiny_mlx.folder(tmp_path / "tiny", tiny_mlx.tokenizer())
     said = run(FORKED_MEANWHILE, str(TINY), str(folder), PYTHONWARNINGS="ignore")
-    assert said == "3 True\n"
+    assert said == "3\n"
 
 
 CONTACTS = """

@@ -112,6 +112,7 @@ class Loopback:
         self.requests: list[Seen] = []
         self.dropped = 0  # answers that the client didn't wait for
         self.open = 0  # answers that aren't finished
+        self.stalled = 0  # answers of which no more comes
         self.connections = 0
         self.connected = 0  # connections that haven't ended
         self._turn = 0
@@ -127,7 +128,7 @@ class Loopback:
         """The base address, as SDKs want it."""
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def until(self, happened: Callable[[Loopback], bool], seconds: float = 10.0) -> bool:
+    def until(self, happened: Callable[[Loopback], bool], seconds: float = 60.0) -> bool:
         """Wait until something has happened here."""
         with self._news:
             return self._news.wait_for(lambda: happened(self), seconds)
@@ -237,6 +238,7 @@ class Loopback:
             writer.write(end)
             await writer.drain()
         if answer.then == "stall":
+            self._note(stalled=1)
             await asyncio.Event().wait()
         if answer.then == "reset":
             await asyncio.sleep(0.02)  # what was sent should be read before
