@@ -1,4 +1,4 @@
-"""A loop whose time stands still until it is put forward: no load ends a wait too early, and a long one takes no time."""
+"""A loop whose time stands still until it is put forward: no load ends a wait early, and a long one takes no time."""
 
 from __future__ import annotations
 
