@@ -146,7 +146,7 @@ class ToolCall:
 
 
 def _parts(content: str | Part | Iterable[Part]) -> tuple[Any, ...]:
-    if type(content) in (tuple, list):
+    if isinstance(content, (tuple, list)):
         return tuple(content)
     if isinstance(content, str):
         return (Text(content),) if content else ()

@@ -99,7 +99,7 @@ class ChatWire(ApiModel):
         headers = {**_JSON, **_lower(kwargs.get("default_headers")), **_lower(beside.get("extra_headers"))}
         return Post(
             address=with_query(address, query),
-            headers=headers | await self._identity(headers),
+            headers={**headers, **await self._identity(headers)},
             body=body,
             timeouts=Timeouts.of(beside.get("timeout", kwargs.get("timeout", self.timeout))),
         )

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import attrs
-from returns.result import Failure, Result
+from returns.result import Failure, Result, Success
 
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
 from ...adapters.process.fork import forgets
@@ -171,7 +171,7 @@ class CircuitBreaker(LayerPolicy):
             return Failure(era)
         turn = _Turn(self, era)
         result = await heard(call(model, request), OnEnd(turn.ended))
-        if not isinstance(result, Failure) and isinstance(result.unwrap(), Opened):
+        if isinstance(result, Success) and isinstance(result.unwrap(), Opened):
             turn.era = self.breaker.opened(era)
         return result
 

@@ -75,7 +75,7 @@ class Fallback(LayerPolicy):
 
     async def _judged(self, result: Result[T, ModelError], request: Request) -> tuple[Result[T, ModelError], bool]:
         """The result, or a failure where its answer is a bad one; and whether it is."""
-        if self.on_response is None or isinstance(result, Failure):
+        if self.on_response is None or not isinstance(result, Success):
             return result, False
         outcome = result.unwrap()
         response = await outcome.empty() if isinstance(outcome, Opened) else outcome

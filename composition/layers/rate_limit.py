@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
-from returns.result import Failure, Result
+from returns.result import Failure, Result, Success
 
 from ...adapters.http.rate_headers import listening
 from ...adapters.process import deadline
@@ -84,7 +84,7 @@ class RateLimit(LayerPolicy):
         if isinstance(limiter, Limiter):
             with listening(limiter.learn):
                 result = await (heard(calling, OnEnd(partial(limiter.ended, permit))) if permit.tokens else calling)
-            if isinstance(result, Failure):
+            if not isinstance(result, Success):
                 limiter.heard(result.failure())
         else:
             result = await calling

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import attrs
-from returns.result import Failure, Result
+from returns.result import Result, Success
 
 from ...adapters.process import deadline as deadlines
 from ...adapters.process.clock import SYSTEM_CLOCK, Chance, Clock, system_chance
@@ -130,7 +130,7 @@ class Retry(LayerPolicy):
         result = await call(model, request)
         earlier: tuple[Attempt, ...] = ()
         kinds: list[ErrorKind] = []
-        while isinstance(result, Failure):
+        while not isinstance(result, Success):
             error = result.failure()
             kinds.append(error.kind)
             alike = kinds.count(error.kind)

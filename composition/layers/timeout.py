@@ -15,7 +15,7 @@ from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
 import attrs
-from returns.result import Failure, Result
+from returns.result import Failure, Result, Success
 
 from ...adapters.process import deadline
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
@@ -128,15 +128,15 @@ class _Timed:
     """
 
     __slots__ = (
-        "_bare", "_deltas", "_end", "_journal", "_limits", "_of_end", "_of_silence", "_outer", "_own_call", "_silence",
+        "_deltas", "_end", "_journal", "_limits", "_of_end", "_of_silence", "_outer", "_own_call", "_silence",
         "_since", "_stream", "_timer", "_told", "_wait", "over_by", "saw",
     )  # fmt: skip
 
     def __init__(self, model: Model, limits: Timeout) -> None:
         self._limits, self._outer = limits, open_journal()
         # The models below enter their calls; a bare one is entered here.
-        self._journal, self._bare = Journal(), is_bare(model)
-        self._own_call = JournaledCall(self._journal, model, limits.clock)
+        self._journal = Journal()
+        self._own_call = JournaledCall(self._journal, model, limits.clock) if is_bare(model) else None
         self._deltas: list[Delta] = []
         self.saw = self._deltas.append
         self._told = False
@@ -164,7 +164,7 @@ class _Timed:
                 self._cut_short()
                 raise
         self._wait.mine()
-        if result is not None and not isinstance(result, Failure):
+        if isinstance(result, Success):
             outcome = result.unwrap()
             if isinstance(outcome, Opened) and (outcome.first_event is not None or not self.over_by):
                 self._follow(outcome)
@@ -173,7 +173,7 @@ class _Timed:
         if result is None or self.over_by:  # a model may swallow its cancellation, and answer: it is late all the same
             await close(result)
             return Failure(self._late())
-        answer: Any = result.failure() if isinstance(result, Failure) else result.unwrap()
+        answer: Any = result.unwrap() if isinstance(result, Success) else result.failure()
         self._enter(answer.attempts)
         return result
 
@@ -204,7 +204,7 @@ class _Timed:
 
     async def _called(self, call: Call[T], model: Model, request: Request) -> Result[T, ModelError]:
         """The call; the layers below see the deadline and the journal."""
-        if self._bare and self._limits.total is None:
+        if self._own_call is not None and self._limits.total is None:
             return await call(model, request)
         with keeping(self._journal):
             if self._limits.total is None:
@@ -214,7 +214,8 @@ class _Timed:
 
     def _follow(self, stream: Opened) -> None:
         """The stream has begun: from now on, the limit for silence is the one between two events."""
-        self._own_call.first_event = stream.first_event
+        if self._own_call is not None:
+            self._own_call.first_event = stream.first_event
         if stream.first_event is None:
             self._stop()
             stream.listen(self)
@@ -265,7 +266,7 @@ class _Timed:
         message = _SAID[name].format(getattr(self._limits, name))
         attempts: tuple[Attempt, ...]
         provider = model_id = None
-        if self._bare:
+        if self._own_call is not None:
             attempt = self._own_call.attempt(kind.value, message)
             attempts, provider, model_id = (attempt,), attempt.provider, attempt.model_id
         else:
@@ -276,7 +277,7 @@ class _Timed:
 
     def _cut_short(self) -> None:
         """The call was cancelled, or its stream was closed."""
-        self._enter((self._own_call.attempt(CANCELLED),) if self._bare else self._journal.attempts)
+        self._enter(self._journal.attempts if self._own_call is None else (self._own_call.attempt(CANCELLED),))
 
     def _enter(self, attempts: tuple[Attempt, ...]) -> None:
         self._told = True

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import ClassVar
 
 import attrs
-from returns.result import Failure, Result
+from returns.result import Result, Success
 
 from ...adapters.process.clock import Clock
 from ...domain.attempt import Attempt
@@ -117,7 +117,7 @@ class JournaledCall:
 
     def opened(self, result: Result[T, ModelError]) -> Result[T, ModelError]:
         """The same, once it is known when a stream began."""
-        if not isinstance(result, Failure) and isinstance(stream := result.unwrap(), Opened):
+        if isinstance(result, Success) and isinstance(stream := result.unwrap(), Opened):
             self.first_event = stream.first_event
         return result
 

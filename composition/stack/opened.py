@@ -234,7 +234,7 @@ async def heard(calling: Awaitable[Result[T, ModelError]], listener: Listener) -
     """What this call comes to; the listener follows it to its end, which for a stream is later."""
     try:
         result = await calling
-        if isinstance(result, Failure):
+        if not isinstance(result, Success):
             error = result.failure()
             outcome = listener.ended(error)
             result = result if outcome is error else Failure(outcome)
@@ -254,7 +254,7 @@ async def heard(calling: Awaitable[Result[T, ModelError]], listener: Listener) -
 
 async def close(result: Result[T, ModelError] | None) -> None:
     """Let go of a stream that nobody reads, if there is one."""
-    if result is not None and not isinstance(result, Failure) and isinstance(outcome := result.unwrap(), Opened):
+    if isinstance(result, Success) and isinstance(outcome := result.unwrap(), Opened):
         await outcome.close()
 
 
@@ -262,14 +262,14 @@ def after(earlier: tuple[Attempt, ...], result: Result[T, ModelError]) -> Result
     """The same result, with what was tried before put first in its ledger."""
     if not earlier:
         return result
-    if isinstance(result, Failure):
+    if not isinstance(result, Success):
         return Failure(result.failure().after(*earlier))
     return Success(result.unwrap().after(*earlier))
 
 
 def waited(wait: Wait, result: Result[T, ModelError]) -> Result[T, ModelError]:
     """The same result, its first attempt having waited first."""
-    if isinstance(result, Failure):
+    if not isinstance(result, Success):
         return Failure(result.failure().waited(wait))
     return Success(result.unwrap().waited(wait))
 
@@ -287,7 +287,7 @@ async def drained(opening: Callable[..., Awaitable[Result[Opened, ModelError]]],
     """The stream that `opening(*what)` opens, to its end. Whoever leaves it early lets go of everything."""
     need_asyncio()
     result = await opening(*what)
-    if isinstance(result, Failure):
+    if not isinstance(result, Success):
         yield Failed(result.failure())
         return
     opened = result.unwrap()
