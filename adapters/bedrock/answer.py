@@ -70,6 +70,20 @@ BLOCKS: Final = frozenset(
 """The blocks of content that can go back to the service: of others nobody knows whether it takes what it has sent."""
 
 
+_SHAPES: Final[Mapping[str, type]] = FrozenDict({name: str if name == "text" else Mapping for name in BLOCKS})
+_CALL_SHAPES: Final[Mapping[str, type]] = FrozenDict({"toolUseId": str, "name": str, "input": str})  # in pieces
+_DELTA_SHAPES: Final[Mapping[str, type]] = FrozenDict(
+    {
+        "citation": Mapping,
+        "image": Mapping,
+        "reasoningContent": Mapping,
+        "text": str,
+        "toolResult": list,
+        "toolUse": Mapping,
+    }
+)
+
+
 def decode(answer: object, stops: tuple[str, ...] = (), model_id: str | None = None) -> Response:
     """A whole answer, cut at the first of the stops. Raises `Malformed`."""
     output = answer.get("output") if isinstance(answer, Mapping) else None
@@ -99,9 +113,7 @@ def _is_known(block: object) -> bool:
     """Whether it is a block that can go back. Raises `Malformed` for what is none."""
     if not isinstance(block, Mapping):
         raise Malformed(f"a block of the answer is no JSON object, but {type(block).__name__}")
-    for name in block.keys() & BLOCKS:
-        if not isinstance(block[name], str if name == "text" else Mapping):
-            raise Malformed(f"a block of the answer is of another shape: {name} is {type(block[name]).__name__}")
+    _check_shapes(block, _SHAPES)
     return not block.keys().isdisjoint(BLOCKS)
 
 
@@ -109,8 +121,11 @@ def _part(block: Mapping[str, Any]) -> Part:
     match block:
         case {"text": str(text)}:
             return Text(text)
-        case {"toolUse": {"toolUseId": str(id_), "name": str(name)} as call} if "type" not in call:
+        case {"toolUse": call} if "type" not in call:  # one with a type is of a tool that the service runs itself
             arguments = call.get("input")
+            id_, name = call.get("toolUseId"), call.get("name")
+            if not isinstance(id_, str) or not isinstance(name, str):
+                raise Malformed("a block of the answer is of another shape: toolUse without a toolUseId and a name")
             return ToolCall(
                 id_, name, arguments if isinstance(arguments, str) else as_json({} if arguments is None else arguments)
             )
@@ -127,6 +142,13 @@ def _part(block: Mapping[str, Any]) -> Part:
         case {"image": {"source": {"bytes": _}}} | {"audio": {"source": {"bytes": _}}}:
             raise Malformed("a picture or a sound of the answer is of another shape")
     return Text(block_text(block), metadata={PROVIDER: {"block": block}})
+
+
+def _check_shapes(fields: Mapping[str, Any], shapes: Mapping[str, type]) -> None:
+    """Raises `Malformed` for a known field of another shape."""
+    for name in sorted(fields.keys() & shapes):
+        if not isinstance(fields[name], shapes[name]):
+            raise Malformed(f"a block of the answer is of another shape: {name} is {type(fields[name]).__name__}")
 
 
 def _bytes(data: str | bytes) -> bytes:
@@ -234,17 +256,14 @@ def decode_event(name: str, event: object, arriving: Arriving) -> Sequence[Event
     if not isinstance(event, Mapping):
         raise Malformed(f"an event of the stream is not a JSON object: {name}")
     if name == "contentBlockDelta":
-        delta = event.get("delta")
-        if not isinstance(delta, Mapping):
-            return ()
+        delta = _content_of(event, "delta")
         text = delta.get("text")
         if type(text) is str:  # nearly every event
             arriving.block(event).pieces.append(text)
             return arriving.draft.text(text) if text else ()
         return _delta(arriving, arriving.block(event), delta)
     if name == "contentBlockStart":
-        start = event.get("start")
-        return _start(arriving, arriving.block(event), start) if isinstance(start, Mapping) else ()
+        return _start(arriving, arriving.block(event), _content_of(event, "start"))
     if name == "contentBlockStop":
         block = arriving.block(event)
         if block.number is not None and not block.pieces:
@@ -257,18 +276,30 @@ def decode_event(name: str, event: object, arriving: Arriving) -> Sequence[Event
     return ()
 
 
+def _content_of(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    content = event.get(name) or {}
+    if not isinstance(content, Mapping):
+        raise Malformed(f"an event of the stream is of another shape: {name} is {type(content).__name__}")
+    return content
+
+
 def _start(arriving: Arriving, block: _Block, start: Mapping[str, Any]) -> Sequence[Event]:
+    _check_shapes(start, _SHAPES)
     for kind, fields in start.items():
         block.kind, block.start = kind, dict(fields) if isinstance(fields, Mapping) else {}
     if block.kind != "toolUse" or "type" in block.start:  # a tool that the service runs itself
         return ()
+    _check_shapes(block.start, _CALL_SHAPES)
     id_, name = _text(block.start.get("toolUseId")), _text(block.start.get("name"))
     return arriving.draft.tool_call(arriving.call(block), id_, name)
 
 
 def _delta(arriving: Arriving, block: _Block, delta: Mapping[str, Any]) -> Sequence[Event]:
+    _check_shapes(delta, _DELTA_SHAPES)
     match delta:
-        case {"toolUse": {"input": str(piece)}}:
+        case {"toolUse": Mapping() as call}:
+            _check_shapes(call, _CALL_SHAPES)
+            piece = call.get("input")
             block.kind = "toolUse"
             if not piece:
                 return ()

@@ -19,12 +19,12 @@ from ...domain.message import Message, Part, Reasoning, Role, Text, ToolCall
 from ...domain.response import FinishReason, Response
 from ...domain.usage import Usage
 from ..http.http_errors import Malformed
-from .calls import OF_A_CALL, Call, MadeUp, arguments_of, function_of, is_whole, made_up_id, whole_calls
+from .calls import OF_A_CALL, Call, MadeUp, arguments_of, function_of, is_whole, made_up_id, pieces_in, whole_calls
 from .errors import error_in
 from .json import Halves, parse, shown
 from .raw import FILTERS, WORDS, Raw, filtered_by
 from .usage import usage_of
-from .words import KEPT_OF_MESSAGE, entries, kept, merged, reasoning_in, text_of, words
+from .words import KEPT_OF_MESSAGE, kept, merged, reasoning_in, text_at, text_of, words
 
 
 class Reported(Exception):
@@ -94,7 +94,7 @@ def decode_answer(
         raise Malformed(f"the answer has {what}: {shown(answer)}")
     _check_failure(choice)
     reasoning, text = words(message)
-    refusal = text_of(message.get("refusal"))
+    refusal = text_at(message, "refusal")
     calls = whole_calls(message, provider, made_up)
     parts: list[Part] = []
     if reasoning:
@@ -203,7 +203,7 @@ class Arriving:
     def call(self, piece: Mapping[str, Any]) -> list[Event]:
         """Events for one entry of a delta's `tool_calls`. A call without a name waits for it."""
         function = function_of(piece)
-        id_, name, arguments = text_of(piece.get("id")), text_of(function.get("name")), arguments_of(function)
+        id_, name, arguments = text_of(piece.get("id")), text_at(function, "name"), arguments_of(function)
         call = self._call(piece.get("index"), id_, name, arguments)
         own = {key: value for key, value in piece.items() if key not in OF_A_CALL and value is not None}
         if own:
@@ -285,10 +285,12 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
         arriving.raw.filters(choice[FILTERS])
     _check_failure(choice)
     delta = choice.get("delta")
-    if not isinstance(delta, dict):
+    if not delta:
         delta = choice.get("message")  # some say the whole answer in one event
-        if not isinstance(delta, dict) or arriving.began:
+        if not delta or arriving.began:
             return ()
+    if not isinstance(delta, dict):
+        raise Malformed(f"a choice of the stream is not a message: {shown(choice)}")
     content = delta.get("content")
     if type(content) is str and len(delta) == 1:  # nearly every chunk
         if not content.isascii() or arriving.halves:
@@ -301,16 +303,12 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
         events += arriving.draft.reasoning(arriving.halves.joined("reasoning", reasoning))
     if text:
         events += arriving.draft.text(arriving.halves.joined("text", text))
-    refusal = text_of(delta.get("refusal"))
+    refusal = text_at(delta, "refusal")
     if refusal:
         arriving.refused = True
         events += arriving.draft.text(arriving.halves.joined("text", refusal))
-    calls = entries(delta.get("tool_calls"))
-    for piece in calls:
+    for piece in pieces_in(delta):
         events += arriving.call(piece)
-    legacy = delta.get("function_call")
-    if isinstance(legacy, dict) and legacy and not calls:  # some say each call in both ways
-        events += arriving.call({"index": 0, "function": legacy})
     if not WORDS.issuperset(delta):
         arriving.keep(delta)
         arriving.raw.message(delta)
@@ -318,9 +316,12 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
 
 
 def _first_choice(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The choice that is the answer, if there is one. Raises `Malformed`."""
     choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+    if not choices or choices == [None]:
         return None
+    if not isinstance(choices, list) or not isinstance(choices[0], dict):
+        raise Malformed(f"the answer's choices is not a list of objects: {shown(choices)}")
     first: dict[str, Any] = choices[0]
     if first.get("index"):  # `n` answers share a stream: the first is the answer
         return next((choice for choice in choices if isinstance(choice, dict) and not choice.get("index")), None)

@@ -8,7 +8,9 @@ from typing import Any, Final
 import attrs
 
 from ...domain.message import Message, ToolCall
-from .words import entries, kept, text_of
+from ..http.http_errors import Malformed
+from .json import shown
+from .words import kept, text_at, text_of
 
 OF_A_CALL: Final = frozenset({"id", "type", "function", "index"})
 """What the domain reads of a call; the rest of it is the provider's own."""
@@ -51,23 +53,35 @@ class Call:
         return self._pieces[0]
 
 
+def pieces_in(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The calls of a message or a delta, whole or in pieces, where each server puts them. Raises `Malformed`."""
+    value = message.get("tool_calls") or ()
+    pieces = [value] if isinstance(value, dict) else value
+    if not isinstance(pieces, list | tuple) or not all(isinstance(piece, dict | None) for piece in pieces):
+        raise Malformed(f"the answer's tool_calls is not a list of calls: {shown(value)}")
+    legacy = _object_at(message, "function_call")
+    pieces = [piece for piece in pieces if piece]
+    return pieces if pieces or not legacy else [{"index": 0, "function": legacy}]  # some say each call in both ways
+
+
 def function_of(piece: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The name and the arguments of a call; a custom tool has an input in place of them."""
-    function, custom = piece.get("function"), piece.get("custom")
-    if isinstance(custom, dict) and not function:
-        return {"name": custom.get("name"), "arguments": custom.get("input")}
-    return function if isinstance(function, dict) else {}
+    """The name and the arguments of a call; a custom tool has an input in place of them. Raises `Malformed`."""
+    function, custom = _object_at(piece, "function"), _object_at(piece, "custom")
+    return function or {"name": custom.get("name"), "arguments": custom.get("input")}
+
+
+def _object_at(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = fields.get(name) or {}
+    if isinstance(value, Mapping):
+        return value
+    raise Malformed(f"the answer's {name} is not an object: {shown(value)}")
 
 
 def whole_calls(message: Mapping[str, Any], provider: str, made_up: MadeUp) -> list[ToolCall]:
-    pieces = entries(message.get("tool_calls"))
-    legacy = message.get("function_call")
-    if not pieces and isinstance(legacy, dict) and legacy:
-        pieces = [{"function": legacy}]
     calls: list[ToolCall] = []
-    for piece in pieces:
+    for piece in pieces_in(message):
         function = function_of(piece)
-        name = text_of(function.get("name"))
+        name = text_at(function, "name")
         if name:  # without one it can't be made
             own = tuple(name for name in piece if name not in OF_A_CALL)
             id_ = text_of(piece.get("id")) or made_up(len(calls))
@@ -81,7 +95,7 @@ def arguments_of(function: Mapping[str, Any]) -> str:
         import orjson
 
         return orjson.dumps(arguments).decode()
-    return text_of(arguments)
+    return text_at(function, "arguments")
 
 
 def is_whole(arguments: str) -> bool:

@@ -50,10 +50,15 @@ class Reader:
         if self._arriving.ended:
             return
         for event in sse.end(self._state):
-            with suppress(ValueError):  # half an event: the stream was cut
-                if not event.data.startswith(b"[DONE]"):
-                    yield from decode_event(_object(event), self._arriving)
+            if event.data.startswith(b"[DONE]"):
                 self._begun = True
+                continue
+            try:
+                chunk = _object(event)
+            except ValueError:  # half an event: the stream was cut
+                continue
+            self._begun = True
+            yield from decode_event(chunk, self._arriving)
         if not self._begun:
             raise Malformed("the answer is empty: no event in the stream")
 

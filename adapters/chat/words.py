@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..http.http_errors import Malformed
+from .json import shown
+
 # Encrypted or signed reasoning, which OpenRouter wants back with the next question.
 KEPT_OF_MESSAGE: Final = ("reasoning_details", "extra_content")
 
@@ -15,21 +18,26 @@ def reasoning_in(message: Mapping[str, Any]) -> str:
 
 
 def words(message: Mapping[str, Any], details: bool = True) -> tuple[str, str]:
-    """Its reasoning and its text, where each server puts them; `details` count where nothing else says it."""
+    """Its reasoning and its text, where each server puts them; `details` count where nothing else says it.
+
+    Raises `Malformed` for content of another shape; reasoning of one is left out, since the answer stands without it.
+    """
     reasoning = reasoning_in(message)
     if not reasoning and details and "reasoning_details" in message:
         reasoning = _reasoning_of(message["reasoning_details"])
     content = message.get("content")
     if not isinstance(content, list):
-        return reasoning, text_of(content)
+        return reasoning, text_at(message, "content")
     text = ""
     for part in content:  # Mistral
-        if isinstance(part, dict) and part.get("type") == "thinking":
+        if not isinstance(part, dict):
+            raise Malformed(f"a part of the answer's content is not an object: {shown(part)}")
+        if part.get("type") == "thinking":
             inner = part.get("thinking")
             pieces = inner if isinstance(inner, list) else [{"text": inner}]
             reasoning += "".join(text_of(piece.get("text")) for piece in pieces if isinstance(piece, dict))
-        elif isinstance(part, dict):
-            text += text_of(part.get("text")) or text_of(part.get("refusal"))
+        else:
+            text += text_at(part, "text") or text_at(part, "refusal")
     return reasoning, text
 
 
@@ -73,6 +81,14 @@ def entries(value: object) -> list[dict[str, Any]]:
 def kept(fields: Mapping[str, Any], names: tuple[str, ...], provider: str) -> dict[str, Any]:
     own = {name: fields[name] for name in names if fields.get(name) is not None}
     return {provider: own} if own else {}
+
+
+def text_at(fields: Mapping[str, Any], name: str) -> str:
+    """The text of this name, empty where there is none. Raises `Malformed` for what isn't text."""
+    value = fields.get(name)
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise Malformed(f"the answer's {name} is not text: {shown(value)}")
 
 
 def text_of(value: object) -> str:

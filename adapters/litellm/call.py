@@ -150,7 +150,10 @@ class LiteLLMExchange(Exchange):
         return await self._model._ask(sdk, self._arguments)
 
     def read(self, chunk: Any) -> Sequence[Event]:
-        return decode_event(chunk, self._hearing)
+        try:
+            return decode_event(chunk, self._hearing)
+        except (AttributeError, TypeError) as error:  # litellm passes on what it hasn't looked at
+            raise Malformed(f"a chunk of the stream is of another shape: {error}") from error
 
     @property
     def over(self) -> bool:

@@ -287,6 +287,68 @@ def test_a_failure_in_place_of_an_answer_has_its_kind(row: str) -> None:
         assert (failed[1].content if failed[1] else None) == partial
 
 
+# Shapes: what stands where another thing should, and the words of the message
+
+SHAPES: dict[str, tuple[dict[str, Any], str]] = {
+    "a number for content": ({"content": 5}, "the answer's content is not text: '5'"),
+    "an object for content": ({"content": {"a": 1}}, "the answer's content is not text: '{\"a\": 1}'"),
+    "a number for a part": ({"content": [5]}, "a part of the answer's content is not an object: '5'"),
+    "a number for a part's text": ({"content": [{"type": "text", "text": 5}]}, "the answer's text is not text: '5'"),
+    "a number for a refusal": ({"refusal": 5}, "the answer's refusal is not text: '5'"),
+    "a number for calls": ({"tool_calls": 5}, "the answer's tool_calls is not a list of calls: '5'"),
+    "numbers for calls": ({"tool_calls": [5]}, "the answer's tool_calls is not a list of calls: '[5]'"),
+    "a number for a function": ({"tool_calls": [{"function": 5}]}, "the answer's function is not an object: '5'"),
+    "a number for a name": ({"tool_calls": [{"function": {"name": 5}}]}, "the answer's name is not text: '5'"),
+    "a number for arguments": (
+        {"tool_calls": [{"function": {"name": "f", "arguments": 5}}]},
+        "the answer's arguments is not text: '5'",
+    ),
+    "a number for an old call": ({"function_call": 5}, "the answer's function_call is not an object: '5'"),
+}
+CHOICES: dict[str, tuple[Any, str]] = {
+    "a number for choices": (5, "the answer's choices is not a list of objects: '5'"),
+    "an object for choices": ({"message": {}}, "the answer's choices is not a list of objects: '{\"message\": {}}'"),
+    "numbers for choices": ([5], "the answer's choices is not a list of objects: '[5]'"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("row", [*SHAPES, *CHOICES])
+def test_what_stands_in_place_of_another_thing_is_malformed_and_not_left_out(row: str, stream: bool) -> None:
+    if row in CHOICES:
+        choices, words = CHOICES[row]
+        answer = streamed(sse({"choices": choices})) if stream else body({"choices": choices})
+    else:
+        message, words = SHAPES[row]
+        answer = streamed(d(**message), STOP) if stream else said(**message)
+    failed = asked(answer, stream=stream)
+    assert isinstance(failed, tuple), failed
+    assert (failed[0].kind, failed[0].message, failed[1]) == ("malformed_response", words, None)
+
+
+def test_a_choice_of_a_stream_that_is_no_message_is_malformed() -> None:
+    failed = asked(streamed(sse({"choices": [{"delta": 5}]}), STOP), stream=True)
+    assert isinstance(failed, tuple)
+    assert (failed[0].kind, failed[0].message) == (
+        "malformed_response",
+        "a choice of the stream is not a message: '{\"delta\": 5}'",
+    )
+
+
+def test_what_is_of_another_shape_is_malformed_at_the_very_end_of_a_stream_too() -> None:
+    failed = asked(streamed(sse({"choices": [5]}).rstrip()), stream=True)
+    assert isinstance(failed, tuple)
+    assert failed[0].kind == "malformed_response"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_reasoning_of_another_shape_is_left_out_since_the_answer_stands_without_it(stream: bool) -> None:
+    message = {"content": "Hi", "reasoning": {"effort": "low"}}
+    response = asked(streamed(d(**message), STOP) if stream else said(**message), stream=stream)
+    assert isinstance(response, Response)
+    assert (response.content, response.reasoning) == ("Hi", "")
+
+
 # Refusals: the status, the body, headers; the kind, and how long to wait
 
 RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "38.5s"}

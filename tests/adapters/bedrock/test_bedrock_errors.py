@@ -18,6 +18,7 @@ from bedrock_wire import (
     KEYS,
     MODEL,
     ask,
+    delta,
     ending,
     error,
     failed,
@@ -28,6 +29,7 @@ from bedrock_wire import (
     model,
     packed,
     refusal,
+    start,
     streamed,
     text_delta,
     whole,
@@ -236,6 +238,7 @@ def answer_of(content: object, **more: object) -> dict[str, object]:
         *(None, 5, "Hi", [], {"output": 5}, {"output": {"message": 5}}),
         *(answer_of(5), answer_of([5]), answer_of([{"toolUse": 5}]), answer_of([], usage={"inputTokens": "many"})),
         answer_of([{"image": {"format": "png", "source": {"bytes": 5}}}]),
+        *(answer_of([{"text": 5}]), answer_of([{"toolUse": {"toolUseId": 5, "name": "f", "input": {}}}])),
     ],
 )
 def test_json_of_another_shape_is_malformed_and_a_refusal_in_it_goes_by_its_status(said: object) -> None:
@@ -245,6 +248,28 @@ def test_json_of_another_shape_is_malformed_and_a_refusal_in_it_goes_by_its_stat
         server.script = [body(said, 503)]
         assert (failed(server).kind, failed(server).status) == ("overloaded", 503)
         assert failed_stream(server).error.kind == "overloaded"
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (frame("contentBlockDelta", {"delta": 5}), "an event of the stream is of another shape: delta is int"),
+        (frame("contentBlockStart", {"start": [5]}), "an event of the stream is of another shape: start is list"),
+        (start({"toolUse": 5}), "a block of the answer is of another shape: toolUse is int"),
+        (start({"toolUse": {"toolUseId": "c", "name": 5}}), "a block of the answer is of another shape: name is int"),
+        (start({"toolUse": {"name": "f"}}), "of another shape: toolUse without a toolUseId and a name"),
+        (delta({"text": 5}), "a block of the answer is of another shape: text is int"),
+        (delta({"text": {"a": 1}}), "a block of the answer is of another shape: text is dict"),
+        (delta({"toolUse": 5}), "a block of the answer is of another shape: toolUse is int"),
+        (delta({"toolUse": {"input": 5}}), "a block of the answer is of another shape: input is int"),
+        (delta({"reasoningContent": 5}), "a block of the answer is of another shape: reasoningContent is int"),
+    ],
+)
+def test_an_event_of_another_shape_is_malformed_and_not_left_out(event: bytes, said: str) -> None:
+    with Loopback(streamed(*PARTIAL, event, *ending())) as server:
+        found = failed_stream(server)
+    assert (found.error.kind, said in found.error.message) == ("malformed_response", True), found.error.message
+    assert found.partial is not None
 
 
 def test_a_whole_answer_that_is_shorter_than_promised_was_cut() -> None:

@@ -118,6 +118,16 @@ def test_a_stream_that_breaks_says_why_and_how_far_it_came(answer: Answer, kind:
     assert len(server.requests) == 1
 
 
+def test_what_litellm_passes_on_without_a_look_is_malformed_and_never_raises() -> None:
+    with Loopback(streamed(chunk({"content": "x", "tool_calls": 5}), chunk(finish="stop"), DONE)) as server:
+        _, (last,) = asked(model(server))
+    assert isinstance(last, Failed)
+    assert (last.error.kind, last.error.message) == (
+        "malformed_response",
+        "a chunk of the stream is of another shape: 'int' object is not iterable",
+    )
+
+
 @pytest.mark.parametrize("then", ["reset", "cut"])
 def test_a_connection_that_breaks_after_the_finish_reason_breaks_nothing(then: str) -> None:
     with Loopback(streamed(chunk({"content": "Hi"}), chunk(finish="stop"), then=then)) as server:

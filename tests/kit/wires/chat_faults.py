@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loopback import DONE, Answer, body, error, sse, streamed, whole
+from loopback import DONE, Answer, body, chunk, error, sse, streamed, whole
 from openai_calls import PARTIAL
 
 LONG = "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."
@@ -52,6 +52,9 @@ FAULTS: list[tuple[str, Answer, str, str]] = [
     ("a list", body([1]), "malformed_response", "yes"),
     ("null choices", body({"choices": None}), "malformed_response", "yes"),
     ("empty choices", body({"choices": []}), "malformed_response", "yes"),
+    ("a number for a choice", body({"choices": [5]}), "malformed_response", "yes"),
+    ("a number for content", whole(content=5), "malformed_response", "yes"),
+    ("an object for content", whole(content={"a": 1}), "malformed_response", "yes"),
     ("null message", body({"choices": [{"message": None}]}), "malformed_response", "yes"),
     ("an error under 200", body({"error": {"message": "busy", "code": 503}}), "overloaded", "yes"),
 ]
@@ -65,6 +68,9 @@ BROKEN: list[tuple[str, Answer, str]] = [
     ("[DONE] without a reason", streamed(*PARTIAL, DONE), "interrupted"),
     ("no JSON", streamed(*PARTIAL, b"data: what?\n\n"), "malformed_response"),
     ("no object", streamed(*PARTIAL, sse([1])), "malformed_response"),
+    ("a number for a choice", streamed(*PARTIAL, sse({"choices": [5]})), "malformed_response"),
+    ("a number for content", streamed(*PARTIAL, chunk({"content": 5})), "malformed_response"),
+    ("an object for content", streamed(*PARTIAL, chunk({"content": {"a": 1}})), "malformed_response"),
     ("an error", streamed(*PARTIAL, sse({"error": {"message": "x", "type": "server_error"}})), "server"),
     ("an error with a number", streamed(*PARTIAL, sse({"error": {"message": "x", "code": 429}})), "rate_limited"),
     ("an error event", streamed(*PARTIAL, b'event: error\ndata: {"message": "x", "type": "overloaded_error"}\n\n'),
