@@ -19,7 +19,8 @@ from ..domain.event import Event, Failed, replay
 from ..domain.request import Request
 from ..domain.response import Response
 from .function import FunctionModel, from_function
-from .process.calling import Calling
+from .process.calling import Calling, with_face
+from .process.entered import generate_of
 
 
 @runtime_checkable
@@ -46,6 +47,7 @@ class Model(port.Model, Protocol):
         for name, member in vars(Calling).items():
             if inspect.isfunction(member) and _first(cls, name) is None:
                 setattr(cls, name, member)
+        with_face(cls)
 
 
 def _first(cls: type, name: str) -> Any:
@@ -65,7 +67,7 @@ def _of_function(cls: Any, generate: Any) -> None:
         return from_function(generate.__get__(self, type(self)), model_id=type(self).__name__)
 
     async def generate_(self: Any, request: Request, /) -> Result[Response, ModelError]:
-        return await made(self).generate(request)
+        return await generate_of(made(self))(request)
 
     cls.generate = generate_
     if _first(cls, "capabilities") is vars(port.Model)["capabilities"]:
@@ -74,7 +76,7 @@ def _of_function(cls: Any, generate: Any) -> None:
 
 async def _stream(self: Any, request: Request, /) -> AsyncGenerator[Event]:
     """The whole answer as a stream."""
-    result: Result[Response, ModelError] = await self.generate(request)
+    result = await generate_of(self)(request)
     if isinstance(result, Failure):
         yield Failed(result.failure())
         return

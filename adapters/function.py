@@ -26,7 +26,7 @@ from ..domain.options.option_names import RESERVED
 from ..domain.request import Request
 from ..domain.response import Response
 from .chat.request import wire_format
-from .process.calling import Calling, reads_input
+from .process.calling import Calling, with_ledger
 from .process.sealed import Sealed
 
 _FORMS = ("json_object", "json_schema")
@@ -85,9 +85,22 @@ class FunctionModel(Calling, Sealed):
     takes_form: bool = False
     provider: str = "function"
 
-    @reads_input
+    @with_ledger
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The function's answer, cut at the stops. A plain function runs in a thread of its own."""
+        return await self._answered(request)
+
+    @with_ledger
+    async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
+        """The whole answer as a stream: a function says nothing before it is done."""
+        result = await self._answered(request)
+        if isinstance(result, Failure):
+            yield Failed(result.failure())
+            return
+        for event in replay(result.unwrap()):
+            yield event
+
+    async def _answered(self, request: Request) -> Result[Response, ModelError]:
         options: Mapping[str, Any] = resolve(self.options, request.options)
         try:
             options = options if self.takes_request else spread(options)
@@ -103,16 +116,6 @@ class FunctionModel(Calling, Sealed):
             return Failure(translate(answer, self.model_id))
         result = decode(answer, self.model_id)
         return result.map(lambda response: trimmed(response, request.stop_sequences))
-
-    @reads_input
-    async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
-        """The whole answer as a stream: a function says nothing before it is done."""
-        result = await self.generate(request)
-        if isinstance(result, Failure):
-            yield Failed(result.failure())
-            return
-        for event in replay(result.unwrap()):
-            yield event
 
     def _unknown(self, options: Any) -> tuple[str, ...]:
         if self.takes_request or self.accepts is None:

@@ -30,7 +30,7 @@ from ..domain.event import (
 )
 from ..domain.request import Request
 from ..domain.response import FinishReason, Response
-from .process.calling import Calling, reads_input
+from .process.calling import Calling, with_ledger
 from .process.fork import forgets
 
 EVERYTHING = Capabilities(
@@ -165,7 +165,7 @@ class ScriptedModel(Calling):
         """How many calls are being answered now: whole ones that wait, and streams that are neither over nor closed."""
         return self._record.open
 
-    @reads_input
+    @with_ledger
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole of the next answer."""
         steps = self._next(request)
@@ -181,7 +181,7 @@ class ScriptedModel(Calling):
         finally:
             self._record.enter(-1)
 
-    @reads_input
+    @with_ledger
     async def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The next answer, piece by piece."""
         steps = self._next(request)

@@ -30,7 +30,7 @@ class Attempt:
 
     `outcome` is `answered`, the kind of the error, or `cancelled` for a call that was cut short; `duration` and
     `first_event` (for a stream) are in seconds from its start; `discarded` says that its answer was thrown away.
-    `started` is in seconds of the clock of the layers.
+    `started` is in seconds of the clock of the layers; of the machine's, where a model stands alone.
     """
 
     provider: str | None
@@ -44,6 +44,11 @@ class Attempt:
     waits: tuple[Wait, ...] = ()
     discarded: bool = False
     __repr__ = short_repr
+
+
+def without_times(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """The same ledger without what differs from call to call: when each began, and how long it took."""
+    return tuple(attrs.evolve(each, started=0.0, duration=0.0, first_event=None) for each in attempts)
 
 
 def with_wait(attempts: tuple[Attempt, ...], wait: Wait) -> tuple[Attempt, ...]:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import attrs
 
-from .attempt import Attempt, Wait, counted, with_wait
+from .attempt import Attempt, Wait, counted, with_wait, without_times
 from .fields import short_repr
 
 
@@ -157,7 +157,8 @@ class ModelError:
     `retry_after` is in seconds, from when the error was received; `should_retry` is whether the provider says that it
     is of use to try again, where it does: `with_retry` obeys a no. `status` is the HTTP status and `code` the
     provider's own word, where there is one. `attempts` is the ledger of physical calls, `causes` what each candidate
-    failed with, in the order they were tried, where there were several.
+    failed with, in the order they were tried, where there were several. Two errors are equal however long their
+    attempts took.
     """
 
     kind: ErrorKind = attrs.field(converter=_kind)
@@ -170,7 +171,7 @@ class ModelError:
     provider: str | None = None
     model_id: str | None = None
     request_id: str | None = None
-    attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=counted)
+    attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=counted, eq=without_times)
     causes: tuple[ModelError, ...] = ()
     should_retry: bool | None = None
 

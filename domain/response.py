@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .attempt import Attempt, Wait, counted, with_wait
+from .attempt import Attempt, Wait, counted, with_wait, without_times
 from .fields import short_repr
 from .message import Message, Reasoning, Role, ToolCall
 from .usage import Usage
@@ -34,7 +34,7 @@ class Response:
 
     `stopped_by` is the stop sequence that ended the text, where that is known. `usage` is None where the provider
     didn't say. `attempts` is the ledger of physical calls. `raw` is the provider's own answer, for what the core
-    doesn't know; two responses are equal whatever is in it.
+    doesn't know. Two responses are equal whatever is in it, and however long their attempts took.
     """
 
     message: Message = attrs.field(repr=_shown)
@@ -43,7 +43,7 @@ class Response:
     usage: Usage | None = None
     model_id: str | None = None
     response_id: str | None = None
-    attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=counted)
+    attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=counted, eq=without_times)
     raw: Any = attrs.field(default=None, eq=False, repr=False)
     __repr__ = short_repr
 

@@ -24,7 +24,7 @@ from ...domain.reading.preparation import prepare
 from ...domain.request import Request
 from ...domain.response import Response
 from ...domain.secrecy import shown_as_arguments
-from ..process.calling import Calling, reads_input
+from ..process.calling import Calling, with_ledger
 from ..process.limiter import Limiter, Permit
 from ..process.sealed import Sealed
 from . import exchange as http_exchange
@@ -68,7 +68,7 @@ class ApiModel(Settings, Calling, Sealed, ABC):
     def _exchange(self, request: Request) -> Exchange:
         """One physical call, which hasn't begun."""
 
-    @reads_input
+    @with_ledger
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer, in one physical request."""
         limiter = self.limiter
@@ -82,7 +82,7 @@ class ApiModel(Settings, Calling, Sealed, ABC):
             result = await http_exchange.answered(self._exchange(request))
         return result.map(turn.answered).alt(turn.failed)
 
-    @reads_input
+    @with_ledger
     def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives. Its connection is dropped when the stream is closed, or a stop ends the text."""
         events = http_exchange.events(self._exchange, request)

@@ -27,7 +27,7 @@ from ...domain.options.option import resolve, spread
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request, with_options
 from ...domain.response import Response
-from ..process.calling import Calling, reads_input
+from ..process.calling import Calling, with_ledger
 from ..process.crossing import Give, pieces
 from ..process.sealed import Sealed
 from .answer import LocalAnswer
@@ -52,13 +52,13 @@ class LocalModel(Settings, Calling, Sealed, ABC):
         """The name in the ledger of attempts."""
         return self.errors.provider
 
-    @reads_input
+    @with_ledger
     async def generate(self, request: Request, /) -> Result[Response, ModelError]:
         """The whole answer."""
         async with aclosing(self._checked(request, deltas=False)) as events:
             return settle([event async for event in events])
 
-    @reads_input
+    @with_ledger
     def stream(self, request: Request, /) -> AsyncGenerator[Event]:
         """The answer while it arrives. Closing it stops generation, or leaves the queue."""
         return self._checked(request, deltas=True)

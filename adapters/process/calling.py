@@ -25,6 +25,7 @@ from ...domain.response import Response
 from ...domain.response_format import ResponseFormat
 from ...domain.tool import Tool, ToolChoice
 from . import background
+from .entered import PORT, entered, entered_stream
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -94,6 +95,35 @@ reads_input: Final = _Reads(as_request)
 """Makes a member of the port, `generate` or `stream`, take whatever `as_request` reads."""
 
 
+class _Enters(_Reads[P]):
+    """Does so, and lets the member of a model that stands alone enter its one call into a ledger."""
+
+    def __call__(self, member: Callable[[M, Request], R]) -> Callable[Concatenate[M, P], R]:
+        is_stream = inspect.isasyncgenfunction(member) or member.__name__ == "stream"
+        entering: Any = entered_stream if is_stream else entered
+
+        @functools.wraps(member)
+        def entering_member(model: M, request: Request) -> R:
+            result: R = entering(model, request, member)
+            return result
+
+        reading = super().__call__(entering_member)
+        vars(reading)[PORT] = member
+        return reading
+
+
+with_ledger: Final = _Enters(as_request)
+"""Makes a member of an adapter take whatever `as_request` reads, and keep a ledger where no stack does."""
+
+
+def with_face(cls: type) -> None:
+    """Let the `generate` and `stream` that a class has defined take what people pass, and keep a ledger."""
+    for name in ("generate", "stream"):
+        member = vars(cls).get(name)
+        if inspect.isfunction(member) and "__signature__" not in vars(member):
+            setattr(cls, name, with_ledger(member))
+
+
 def answer_of(result: Result[Response, ModelError]) -> Response:
     """The answer. Raises `ModelFailure` when there is none."""
     try:
@@ -125,10 +155,7 @@ class Calling:
     def __init_subclass__(cls, **named: Any) -> None:
         """A class that derives from it need not say that its `generate` and `stream` take the same arguments."""
         super().__init_subclass__(**named)
-        for name in ("generate", "stream"):
-            member = vars(cls).get(name)
-            if inspect.isfunction(member) and "__signature__" not in vars(member):
-                setattr(cls, name, reads_input(member))
+        with_face(cls)
 
     @reads_input
     def __call__(self: Model, request: Request, /) -> Response:

@@ -15,6 +15,7 @@ import attrs
 from returns.result import Failure, Result
 
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...adapters.process.entered import generate_of, stream_of
 from ...adapters.process.fork import forgets
 from ...domain.capability import Capabilities
 from ...domain.error import ErrorKind, ModelError, Sent
@@ -125,7 +126,7 @@ class _Shaken:
         error = await self._before()
         if error is not None:
             return Failure(error)
-        result = await self.inner.generate(request)
+        result = await generate_of(self.inner)(request)
         if self.fate.cut is None or isinstance(result, Failure):
             return result
         return Failure(self._named(_CUT).after(*result.unwrap().attempts))
@@ -134,7 +135,7 @@ class _Shaken:
         error = await self._before()
         shown: list[Delta] = []
         if error is None:
-            async with aclosing(self.inner.stream(request)) as events:
+            async with aclosing(stream_of(self.inner)(request)) as events:
                 async for event in events:
                     if isinstance(event, Failed) or self.fate.cut is None:
                         yield event

@@ -17,6 +17,7 @@ from typing_extensions import TypeVar as Defaulting
 
 from ...adapters.process.calling import Calling, reads_input
 from ...adapters.process.clock import SYSTEM_CLOCK, Clock
+from ...adapters.process.entered import generate_of, stream_of
 from ...domain.capability import Capabilities
 from ...domain.error import ModelError
 from ...domain.event import Event, Failed, Finished, ToolCallDelta, cut_off
@@ -64,7 +65,7 @@ class Whole:
             policy: Policy = model.policy
             return await policy(model.whole, model.inner, request)
         started = self.clock.now()
-        result = await model.generate(request)
+        result = await generate_of(model)(request)
         if isinstance(result, Success):
             response = result.unwrap()
             if response.attempts or isinstance(model, Between):
@@ -94,7 +95,7 @@ class Opening:
             policy: Policy = model.policy
             return await policy(model.opening, model.inner, request)
         entry = Entry(model, self.clock.now(), not isinstance(model, Between))
-        stream = model.stream(request)
+        stream = stream_of(model)(request)
         if not hasattr(stream, "aclose"):
             raise _unlawful(model, "stream", stream, "an asynchronous generator of events")
         try:

@@ -10,6 +10,7 @@ from laws import listen
 from returns.result import Failure, Result, Success
 
 from modelport import (
+    Attempt,
     Capabilities,
     Event,
     Failed,
@@ -89,7 +90,7 @@ def test_what_a_class_leaves_out_is_made_of_the_rest() -> None:
     events = asyncio.run(listen(model, HI))
     assert [type(event) for event in events] == [TextDelta, Finished]
     error = ModelError("server", "no")
-    assert asyncio.run(listen(Own(error), HI)) == [Failed(error)]
+    assert asyncio.run(listen(Own(error), HI)) == [Failed(error.after(Attempt(None, None, "server", message="no")))]
 
 
 def test_what_a_class_has_stays() -> None:

@@ -10,6 +10,7 @@ import pytest
 from laws import listen
 
 from modelport import (
+    Attempt,
     Break,
     Capabilities,
     Event,
@@ -68,8 +69,9 @@ def test_it_records_what_it_was_asked() -> None:
 def test_an_error_is_returned_and_streamed() -> None:
     error = ModelError("rate_limited", "slow down", retry_after=3)
     model = ScriptedModel(error, repeat=True)
-    assert asyncio.run(model.generate(ASK)).failure() is error
-    assert asyncio.run(listen(model, ASK)) == [Failed(error)]
+    made = asyncio.run(model.generate(ASK)).failure()
+    assert made == error.after(*made.attempts)
+    assert asyncio.run(listen(model, ASK)) == [Failed(made)]
     with pytest.raises(ModelFailure, match="slow down"):
         model("a")
 
@@ -85,16 +87,14 @@ def test_pieces_have_the_sizes_that_were_set(chunk: int | list[int], pieces: lis
 def test_a_response_is_streamed_as_reasoning_text_and_calls() -> None:
     call = ToolCall("1", "look", {"at": "sky"})
     response = Response(Message("assistant", [Reasoning("hm"), Text("ok"), call]), "tool_calls", usage=Usage(1, 2))
-    assert asyncio.run(listen(ScriptedModel(response), ASK)) == [
-        ReasoningDelta("hm"),
-        TextDelta("ok"),
-        ToolCallDelta(0, "1", "look", '{"at":"sky"}'),
-        Finished(response),
-    ]
+    *deltas, last = asyncio.run(listen(ScriptedModel(response), ASK))
+    assert deltas == [ReasoningDelta("hm"), TextDelta("ok"), ToolCallDelta(0, "1", "look", '{"at":"sky"}')]
+    assert isinstance(last, Finished)
+    assert last.response == response.after(*last.response.attempts)
 
 
 def test_events_are_streamed_as_they_are() -> None:
-    events = [TextDelta("a"), TextDelta("bc"), Finished(Response.of("abc"))]
+    events = [TextDelta("a"), TextDelta("bc"), Finished(Response.of("abc", attempts=(Attempt("a", "m", "answered"),)))]
     assert asyncio.run(listen(ScriptedModel(events), ASK)) == events
 
 
@@ -126,10 +126,10 @@ def test_a_stream_breaks_after_so_many_events() -> None:
     events = asyncio.run(listen(model, ASK))
     assert texts(events) == ["ab", "cd"]
     assert isinstance(events[-1], Failed)
-    assert events[-1].error is error
+    assert events[-1].error.message == "gone"
     assert events[-1].partial is not None
     assert events[-1].partial.content == "abcd"
-    assert asyncio.run(model.generate(ASK)).failure() is error
+    assert asyncio.run(model.generate(ASK)).failure().message == "gone"
 
 
 def test_a_break_after_more_than_there_is_comes_at_the_end() -> None:

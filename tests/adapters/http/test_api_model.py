@@ -170,8 +170,9 @@ def test_who_would_wait_too_long_is_refused_without_a_call() -> None:
 
 def test_without_a_rate_nothing_is_added() -> None:
     model = echo(VirtualClock())
-    assert model.clock.run(model.generate(HI)).unwrap().attempts == ()
-    assert model.clock.run(listen(model, HI)) == [TextDelta("Hi!"), Finished(Response.of("Hi!", usage=Usage(1, 2)))]
+    response = model.clock.run(model.generate(HI)).unwrap()
+    assert [attempt.waits for attempt in response.attempts] == [()]
+    assert model.clock.run(listen(model, HI)) == [TextDelta("Hi!"), Finished(response)]
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), "60", True])
