@@ -49,6 +49,7 @@ from .media import (
 )
 
 PROVIDER: Final = "bedrock"
+_PROMPT: Final = ":prompt/"  # in the name of a prompt that the service keeps, which has words of its own
 
 INFERENCE: Final[Mapping[str, str]] = FrozenDict(
     {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP"}
@@ -82,6 +83,8 @@ def encode(
     be sent.
     """
     system, messages = _conversation(request.messages)
+    if not messages and _PROMPT not in model_id:
+        raise Unwritable("messages: Bedrock takes no question without a word in it, and here is none")
     own = {name: _member(name, value) for name, value in options.items() if name in MEMBERS and value is not None}
     body: dict[str, Any] = {"modelId": model_id, "messages": messages, **own}
     if system:

@@ -45,6 +45,23 @@ def read_file(path: str) -> bytes:
         raise ValueError(f"can't read {path!r}: {error.strerror or error}") from error
 
 
+def _asked_one_thing(function: Callable[P, R]) -> Callable[P, R]:
+    """The same, and a second text is no stop sequence unless it is called one."""
+
+    @functools.wraps(function)
+    def checked(*arguments: P.args, **named: P.kwargs) -> R:
+        if len(arguments) > 1 and isinstance(arguments[1], str):
+            text = arguments[1] if len(arguments[1]) <= 60 else f"{arguments[1][:57]}..."
+            raise TypeError(
+                f"what is asked is one argument, and a second is where to stop: pass one text or a list of messages, "
+                f"or stop_sequences=[{text!r}]"
+            )
+        return function(*arguments, **named)
+
+    return checked
+
+
+@_asked_one_thing
 def as_request(
     messages: Any,
     stop_sequences: str | Iterable[str] | None = None,

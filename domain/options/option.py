@@ -12,12 +12,12 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from ..checks import Number
 from ..frozen import EMPTY, FrozenDict, freeze
 from ..response_format import as_response_format
 from ..unicode import well_formed
 from .misnamed import refusal
 from .option_names import RESERVED
+from .option_values import VALUES
 
 
 class Omit(enum.Enum):
@@ -45,17 +45,6 @@ ALIASES: Final[Mapping[str, str]] = FrozenDict(
     }
 )
 """The field's other spellings of an option, and the canonical one."""
-
-_NOT_NEGATIVE: Final = Number("must not be negative", "must be a number", least=0)
-_NUMBERS: Final[Mapping[str, Number]] = FrozenDict(
-    {
-        "max_tokens": Number("must be at least 1", "must be a whole number", least=1, whole=True),
-        # vLLM and MLX write "no limit" as top_k=-1 or 0.
-        "top_k": Number("must be at least -1", "must be a whole number", least=-1, whole=True),
-        "temperature": _NOT_NEGATIVE,
-        "top_p": _NOT_NEGATIVE,
-    }
-)
 
 
 def canonical(
@@ -125,8 +114,8 @@ def _check(where: str, name: str, value: Any) -> None:
     _check_value(where, value)
     if name == "grammar" and value is not OMIT:
         as_response_format(value, where)
-    if name in _NUMBERS and value is not None and value is not OMIT:
-        _NUMBERS[name].check(value, where)
+    if name in VALUES and value is not None and value is not OMIT:
+        VALUES[name].check(value, where)
 
 
 def _check_value(where: str, value: Any) -> None:

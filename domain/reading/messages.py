@@ -93,6 +93,8 @@ def _message(value: Any, where: str, read: Read | None) -> Message:
     written = fields.get("content")
     if written is None:
         written = fields.get("refusal")
+    if written is None and role in (Role.SYSTEM, Role.USER) and fields.get("tool_call_id") is None:
+        raise ValueError(f"{where}: a message of role {role} needs its content; give it 'content': '...'")
     content = [] if written is None else _content(written, f"{where}.content", read)
     for member in ("reasoning", "reasoning_content"):
         if fields.get(member):

@@ -340,3 +340,15 @@ def test_a_schema_goes_to_the_providers_own_mode() -> None:
     request = Request([Message("user", "Hi")], response_format=form)
     body = encode(request, MODEL, {"outputConfig": {"effort": "low"}})  # which botocore hasn't always known
     assert body["outputConfig"] == {"effort": "low", "textFormat": text_format}
+
+
+@pytest.mark.parametrize("words", ["", " \n"])
+def test_a_question_without_a_word_is_refused_here_since_the_service_takes_none(words: str) -> None:
+    with pytest.raises(Unwritable) as refused:
+        encode(Request([Message("user", words)]), MODEL, {})
+    assert str(refused.value) == "messages: Bedrock takes no question without a word in it, and here is none"
+
+
+def test_a_prompt_that_the_service_keeps_has_words_of_its_own() -> None:
+    kept = "arn:aws:bedrock:us-east-1:1:prompt/A1:2"
+    assert encode(Request([Message("user", "")]), kept, {}) == {"modelId": kept, "messages": []}

@@ -114,7 +114,7 @@ DIFFERENT: list[Request] = [
             {"x": [1]}, {"x": [[1]]}, {"x": {"1": 1}}, {"x": ["omit"]}, {"x": b"1"}, {"x": {1, 2}}, {"x": 1.5},
             {"eos_token": "a"}, {"eos_token": "b"}, {"max_tokens": 5}, {"token_healing": True},
             {"schema": {"token": {"type": "string"}}}, {"schema": {"token": {"type": "integer"}}},
-            {"bad_words": [["token", "a"]]},
+            {"y": [["token", "a"]]},
         )
     ),
 ]  # fmt: skip

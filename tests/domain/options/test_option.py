@@ -98,9 +98,9 @@ def test_every_alias_is_read(alias: str, name: str) -> None:
 
 def test_what_the_core_does_not_know_passes_untouched() -> None:
     """An unknown option is kept as it is, frozen."""
-    level = canonical({"logit_bias": {50256: [-100]}, "extra": object})
-    assert level == {"logit_bias": {50256: (-100,)}, "extra": object}
-    assert type(level["logit_bias"]) is FrozenDict
+    level = canonical({"reasoning": {50256: [-100]}, "extra": object})
+    assert level == {"reasoning": {50256: (-100,)}, "extra": object}
+    assert type(level["reasoning"]) is FrozenDict
 
 
 @pytest.mark.parametrize(
