@@ -12,7 +12,7 @@ from ...domain.error import ModelError
 from ...domain.message import Part, Text
 from .conversation import Conversation, told
 from .display.screens import Silent, screen
-from .exits import complain, writing
+from .exits import complain, need_output, tell
 from .files.template_files import Template, write_template
 from .inputs.attachments import attached
 from .inputs.prompts import prompt
@@ -44,7 +44,7 @@ def command(words: tuple[str, ...], attach: tuple[str, ...], as_json: bool, save
                     raise ValueError(f"--save: a template can't hold {name}; leave it out, and say it with --template")
             text = prompt(words, reads=False)
             template = Template(given.model, given.system, text, given.schema, given.typed_options())
-            print(f"kept in {write_template(save, template)}")
+            tell(f"kept in {write_template(save, template)}")
             return
         text = prompt(words, reads="-" not in attach)
         template = given.filled(text)
@@ -54,11 +54,8 @@ def command(words: tuple[str, ...], attach: tuple[str, ...], as_json: bool, save
         if template.prompt:
             parts.append(Text(template.prompt))
         conversation = Conversation.begun(given, template)
-    if sys.stdout is None:  # closed before we began
-        complain("the answer can't be written: standard output is closed")
-        sys.exit(1)
-    with writing():
-        error = conversation.prepare() or _answered(conversation, parts, as_json, given.plain or bool(template.schema))
+    need_output()
+    error = conversation.prepare() or _answered(conversation, parts, as_json, given.plain or bool(template.schema))
     if error is not None:
         complain(told(error))
         sys.exit(1)
@@ -69,5 +66,5 @@ def _answered(conversation: Conversation, parts: list[Part], as_json: bool, plai
     if isinstance(outcome, ModelError):
         return outcome
     if as_json:
-        print(json.dumps(json_values(outcome), ensure_ascii=False, indent=2), flush=True)
+        tell(json.dumps(json_values(outcome), ensure_ascii=False, indent=2))
     return None

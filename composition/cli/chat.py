@@ -15,7 +15,7 @@ from ...domain.error import ModelError
 from ...domain.message import Text
 from .conversation import Conversation, told
 from .display.screens import screen
-from .exits import complain, interrupted, writing
+from .exits import complain, interrupted, need_output
 from .files.settings import config_folder
 from .inputs.lines import messages, piped, typed
 from .question_options import Given, asking_options
@@ -34,9 +34,7 @@ def command(**given_options: Any) -> None:
     with refusing():
         template = given.filled("")
         conversation = Conversation.begun(given, template)
-    if sys.stdout is None:  # closed before we began
-        complain("the answer can't be written: standard output is closed")
-        sys.exit(1)
+    need_output()
     error = conversation.prepare()
     if error is not None:
         complain(told(error))
@@ -69,8 +67,7 @@ def _history() -> Path:
 def _answered(conversation: Conversation, text: str, plain: bool) -> object:
     signal.signal(signal.SIGINT, _ended)
     try:
-        with writing():
-            return conversation.ask((Text(text),), screen(plain))
+        return conversation.ask((Text(text),), screen(plain))
     except KeyboardInterrupt:
         complain("(ended)")
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from .exits import tell
+
 _RUNS = {
     "bash": 'eval "$(modelport completion bash)"   # in ~/.bashrc',
     "zsh": 'eval "$(modelport completion zsh)"   # in ~/.zshrc',
@@ -19,4 +21,4 @@ def command(ctx: click.Context, shell: str) -> None:
     """Print the completion of a shell, for its start-up file."""
     found = get_completion_class(shell)
     assert found is not None  # it is one of click's own
-    print(found(ctx.find_root().command, {}, "modelport", "_MODELPORT_COMPLETE").source())
+    tell(found(ctx.find_root().command, {}, "modelport", "_MODELPORT_COMPLETE").source())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import uuid
 from collections.abc import Iterable
 
@@ -81,8 +80,8 @@ class Conversation:
         choice = self.choice
         try:
             log_store.write(self.id, choice.name, choice.place, request, outcome, known_secrets(choice.model))
-        except (OSError, sqlite3.Error) as error:
-            complain(f"(this isn't in the log {log_store.log_file()}: {error})")
+        except OSError as error:
+            complain(f"(this isn't in the log {log_store.log_file()}: {error.strerror})")
 
 
 def told(error: ModelError) -> str:

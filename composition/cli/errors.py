@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from ...domain.error import table
+from .exits import tell
 
 
 @click.command(name="errors")
 def command() -> None:
     """Print what each kind of error means."""
-    print(table())
+    tell(table())

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from .exits import tell
 from .files.key_file import keep_keys, kept_keys, key_file
 from .model_names import ADAPTERS
 from .usage_errors import refusing
@@ -47,7 +48,7 @@ def listed() -> None:
 @command.command("path")
 def path() -> None:
     """Print where the keys are kept."""
-    print(key_file())
+    tell(str(key_file()))
 
 
 @command.command("set", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -64,7 +65,7 @@ def put(ctx: click.Context, name: str) -> None:
         if not key or len(key.split()) > 1:
             raise ValueError("a key is one word; there is none on standard input")
     keep_keys({**keys, variable: key})
-    print(f"{variable} is kept in {key_file()}")
+    tell(f"{variable} is kept in {key_file()}")
 
 
 @command.command("remove")
@@ -77,7 +78,7 @@ def remove(name: str) -> None:
         if keys.pop(variable, None) is None:
             raise ValueError(f"no key is kept under {variable}")
     keep_keys(keys)
-    print(f"{variable} is forgotten")
+    tell(f"{variable} is forgotten")
 
 
 def variable_of(name: str) -> str:
@@ -98,7 +99,7 @@ def variable_of(name: str) -> str:
 def _list() -> None:
     with refusing():
         keys = kept_keys()
-    print("\n".join(sorted(keys)) if keys else "no keys are kept; modelport keys set NAME keeps one")
+    tell("\n".join(sorted(keys)) if keys else "no keys are kept; modelport keys set NAME keeps one")
 
 
 def _typed(variable: str) -> str:

@@ -7,6 +7,7 @@ import json
 import click
 
 from ...domain.response import Response
+from .exits import tell
 from .files import log_store
 from .json_values import json_values
 
@@ -42,7 +43,7 @@ def status() -> None:
 @command.command("path")
 def path() -> None:
     """Print where the log is."""
-    print(log_store.log_file())
+    tell(str(log_store.log_file()))
 
 
 @command.command("list")
@@ -56,14 +57,14 @@ def listed(count: int, as_json: bool) -> None:
             {"at": entry.at, "conversation": entry.conversation, "model": entry.model, **_values(entry)}
             for entry in found
         ]
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        tell(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     if not found:
-        print("the log is empty")
+        tell("the log is empty")
     for entry in found:
         outcome = entry.outcome
         text = outcome.content if isinstance(outcome, Response) else f"({outcome.kind}: {outcome.message})"
-        print(f"# {entry.at}  {entry.model}\n\n{entry.request.messages[-1].text}\n\n{text.strip()}\n")
+        tell(f"# {entry.at}  {entry.model}\n\n{entry.request.messages[-1].text}\n\n{text.strip()}\n")
 
 
 def _values(entry: log_store.Entry) -> dict[str, object]:
@@ -72,4 +73,4 @@ def _values(entry: log_store.Entry) -> dict[str, object]:
 
 def _status() -> None:
     size = f", {log_store.log_file().stat().st_size / 1e3:.0f} kB" if log_store.log_file().exists() else ""
-    print(f"the log is {'on' if log_store.is_on() else 'off'}: {log_store.log_file()}{size}")
+    tell(f"the log is {'on' if log_store.is_on() else 'off'}: {log_store.log_file()}{size}")

@@ -1,7 +1,7 @@
 """The command `modelport`, which also `python -m modelport` runs.
 
-It exits with 0 after an answer, 1 after a model's error, 2 after bad usage, and 130 at once on Ctrl-C. The model's text
-goes to standard output, and everything else to standard error.
+It exits with 0 after an answer, 1 after an error of the model or of this machine, 2 after bad usage, and 130 at once on
+Ctrl-C. The model's text goes to standard output, and everything else to standard error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from importlib.util import find_spec
 from typing import TypeGuard
 
-from .exits import complain, interrupted
+from .exits import complain, interrupted, leave, tell
 
 _NEEDED = ("click", "prompt_toolkit", "rich")
 
@@ -21,7 +21,7 @@ def main() -> None:
     """What `modelport` runs."""
     signal.signal(signal.SIGINT, interrupted)
     if sys.argv[1:] == ["--version"]:  # scripts ask for it: nothing else is imported
-        print(f"modelport {_version()}")
+        tell(f"modelport {_version()}")
         return
     absent = [name for name in _NEEDED if find_spec(name) is None]
     if absent:
@@ -31,7 +31,10 @@ def main() -> None:
         stream.reconfigure(encoding="utf-8", errors="replace")
     from .commands import group
 
-    group(prog_name="modelport")
+    try:
+        group(prog_name="modelport")
+    except OSError as error:  # what is kept can't be read or written, or there is no room for the help
+        leave(error)
 
 
 def _version() -> str:

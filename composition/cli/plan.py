@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from .exits import tell
 from .files.key_file import use_kept_keys
 from .usage_errors import refusing
 
@@ -27,6 +28,6 @@ def command(file: Path, model: str | None, mermaid: bool, strict: bool) -> None:
             stack = from_toml(file, model)
         except OSError as error:
             raise ValueError(f"{file}: {error.strerror or error}") from error
-    print(describe(stack.model, "mermaid") if mermaid else stack)
+    tell(describe(stack.model, "mermaid") if mermaid else str(stack))
     if strict and stack.findings:
         sys.exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .exits import tell
 from .files.template_files import read_template, template_folder, template_names
 from .usage_errors import refusing
 
@@ -25,15 +26,15 @@ def listed() -> None:
 @command.command("path")
 def path() -> None:
     """Print the folder that the templates are in."""
-    print(template_folder())
+    tell(str(template_folder()))
 
 
 def _list() -> None:
     names = template_names()
     if not names:
-        print('there are no templates; modelport ask --system "..." --save NAME keeps one')
+        tell('there are no templates; modelport ask --system "..." --save NAME keeps one')
     for name in names:
         with refusing():
             template = read_template(name)
         words = " ".join((template.system or template.prompt or template.schema or template.model or "").split())
-        print(f"{name:<16} {words[:60]}".rstrip())
+        tell(f"{name:<16} {words[:60]}".rstrip())

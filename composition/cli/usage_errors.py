@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import click
 
+from .display.visible import visible
+
 
 @contextmanager
 def refusing() -> Iterator[None]:
@@ -14,4 +16,4 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as mistake:
-        raise click.UsageError(str(mistake)) from mistake
+        raise click.UsageError(visible(str(mistake))) from mistake

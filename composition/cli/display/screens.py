@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from ..exits import writing
 from .blocks import finished_blocks
+from .visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.live import Live
     from rich.segment import Segment
-
-_CONTROLS: Final[Mapping[int, int | None]] = {
-    **{code: 0x2400 + code for code in range(32)},
-    **dict.fromkeys(range(128, 160), 0xFFFD),
-    127: 0x2421,
-    ord("\n"): ord("\n"),
-    ord("\t"): ord("\t"),
-    ord("\r"): None,  # it would let a line be written over
-}
 
 
 class Screen(Protocol):
@@ -62,15 +54,18 @@ class Plain:
     def show(self, text: str) -> None:
         """Write it, and let it be seen."""
         self._last = text
-        sys.stdout.write(visible(text) if self._terminal else text)
-        sys.stdout.flush()
+        self._write(visible(text) if self._terminal else text)
 
     def close(self, complete: bool = True) -> None:
         """End the line, if there is one."""
         if not self._last.endswith("\n") and (self._last or complete):
-            sys.stdout.write("\n")
-        sys.stdout.flush()
+            self._write("\n")
         self._last = ""
+
+    def _write(self, text: str) -> None:
+        with writing():
+            sys.stdout.write(text)
+            sys.stdout.flush()
 
 
 class Rendered:
@@ -137,12 +132,3 @@ class _Drawn:
 def _is_empty(line: list[Segment]) -> bool:
     """Whether a line shows nothing, not even a background."""
     return all(not part.text.strip() and (part.style is None or part.style.bgcolor is None) for part in line)
-
-
-def visible(text: str) -> str:
-    r"""The text with a sign for each control character but tabs and ends of lines, and without returns of the carriage.
-
-    >>> visible("\x1b[2J")
-    '␛[2J'
-    """
-    return text.translate(_CONTROLS)

@@ -5,11 +5,12 @@ What is written holds no secret that the process knows of, nor what looks like o
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -81,16 +82,16 @@ def turn(on: bool) -> None:
 
 @contextmanager
 def _opened() -> Iterator[sqlite3.Connection]:
+    """The file, made if need be; what is written stands in the end. Raises OSError, with the file, where it can't."""
     path = log_file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # nobody else may read what is asked
-    connection = sqlite3.connect(path, timeout=10.0)
     try:
-        with connection:
+        with closing(sqlite3.connect(path, timeout=10.0)) as connection, connection:
             connection.execute(_TABLE)
             yield connection
-    finally:
-        connection.close()
+    except sqlite3.Error as error:
+        raise OSError(errno.EIO, str(error), str(path)) from error
 
 
 def write(
@@ -101,7 +102,7 @@ def write(
     outcome: Response | ModelError,
     secrets: Iterable[str],
 ) -> None:
-    """Write down one question and what came of it. Raises OSError or sqlite3.Error where it can't be kept."""
+    """Write down one question and what came of it. Raises OSError where it can't be kept."""
     known = tuple(secrets)
     kept = (json.dumps(redacted(to_json(value), known), ensure_ascii=False) for value in (request, outcome))
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -135,8 +136,8 @@ def last_conversation() -> Entry:
         raise ValueError("there is no conversation to continue: the log is off; modelport log on keeps what is asked")
     try:
         found = entries(1, "response")
-    except (OSError, sqlite3.Error) as error:
-        raise ValueError(f"the log {log_file()} can't be read: {error}") from error
+    except OSError as error:
+        raise ValueError(f"the log {log_file()} can't be read: {error.strerror}") from error
     if not found:
         raise ValueError("there is no conversation to continue: nothing was answered yet")
     return found[0]

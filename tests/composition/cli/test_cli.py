@@ -273,47 +273,6 @@ def test_only_a_model_on_this_machine_is_kept_short() -> None:
     assert (most_tokens("transformers:default"), most_tokens("openai:gpt-4o")) == (512, None)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX shells close streams so")
-def test_a_closed_standard_input_is_an_empty_prompt() -> None:
-    done = subprocess.run(
-        ["sh", "-c", '"$@" <&-', "sh", *COMMAND, "ask"], check=False, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2
-    assert "the prompt is empty" in done.stderr
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full")
-@pytest.mark.parametrize("where", [">&-", ">/dev/full"])
-def test_output_that_can_not_be_written_is_told_in_one_line(server: loopback.Loopback, where: str) -> None:
-    command = [*COMMAND, "ask", WHY, "--model", "openai:m", "--base-url", server.url]
-    done = subprocess.run(
-        ["sh", "-c", f'"$@" {where}', "sh", *command],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OPENAI_API_KEY": "none"},
-        timeout=60,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("the answer can't be written")
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.skipif(os.name == "nt", reason="POSIX shells close streams so")
-def test_without_standard_error_nothing_else_is_in_the_answer(server: loopback.Loopback) -> None:
-    command = [*COMMAND, "ask", WHY, "-u", "--model", "openai:m", "--base-url", server.url]
-    done = subprocess.run(
-        ["sh", "-c", '"$@" 2>&-', "sh", *command],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OPENAI_API_KEY": "none"},
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
-    assert (done.returncode, done.stdout) == (0, "The [bold]sky[/bold] is 파랗다, because of it.\n")
-
-
 STACK = """\
 [models.main]
 compose = { adapter = "ScriptedModel", answers = ["Hi!"] }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ import loopback
 import pictures
 from command_line import COMMAND, environment, run
 from extras import need
+from in_process import scripted
 from terminal import Terminal
 
 MARKDOWN = """\
@@ -101,11 +103,41 @@ def test_a_terminal_may_have_the_text_as_it_comes(server: loopback.Loopback, how
 def test_a_model_gives_the_terminal_no_commands(more: tuple[str, ...]) -> None:
     need("openai")
     with (
-        loopback.Loopback(loopback.saying("So \x1b]0;mine\x07 it\x9b2J is")) as server,
+        loopback.Loopback(loopback.saying("So \x1b]0;mine\x07 it\x9b2J is \u202egod")) as server,
         asking(server, *more) as terminal,
     ):
         assert terminal.ended() == 0
-        assert terminal.text.strip() == "So ␛]0;mine␇ it�2J is"
+        assert terminal.text.strip() == "So ␛]0;mine␇ it�2J is �god"
+
+
+def test_an_error_gives_the_terminal_no_commands() -> None:
+    need("openai")
+    with (
+        loopback.Loopback(loopback.error(400, message="no \x1b]0;mine\x07\u202e")) as server,
+        asking(server) as terminal,
+    ):
+        assert terminal.ended() == 1
+        assert "␛]0;mine␇�" in terminal.text
+        assert b"\x1b]0;" not in terminal.raw
+
+
+def test_a_mistake_gives_the_terminal_no_commands(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2J.toml").write_text("zzz = 1", "utf-8")
+    said = run("ask", "Hi", "-t", "a\x1b[2J.toml", cwd=tmp_path).stderr
+    assert "a␛[2J.toml: 'zzz': a template has" in said
+
+
+def test_what_is_logged_gives_the_terminal_no_commands_and_stays_as_it_is_in_a_pipe(tmp_path: Path) -> None:
+    scripted(tmp_path, "So \x1b[2J\u202eis it")
+    run("log", "on")
+    assert run("ask", "Why \x1b[2J?", "-m", "main", cwd=tmp_path).stdout == "So \x1b[2J\u202eis it\n"
+    assert "So \x1b[2J\u202eis it\n" in run("log", "list").stdout
+    for more in ((), ("--json",)):
+        with Terminal([*COMMAND, "log", "list", *more], environment()) as terminal:
+            assert terminal.ended() == 0
+            assert "is it" in terminal.text
+            assert b"\x1b[2J" not in terminal.raw
+            assert "\u202e".encode() not in terminal.raw
 
 
 def test_in_a_pipe_nothing_is_drawn(server: loopback.Loopback) -> None:
