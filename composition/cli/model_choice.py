@@ -15,6 +15,9 @@ from ...domain.model import Model
 from .files.settings import Settings
 from .model_names import DEFAULT, model_for
 
+COMMAND: Final = "the command"
+"""Who chose a model that was named on the command line."""
+
 _ALIASES_OF_ALIASES: Final = 8
 
 
@@ -41,7 +44,7 @@ class Choice:
 def named(word: str | None, variable: str | None, files: Sequence[Settings]) -> tuple[str, str | None]:
     """What names the model to ask, and who says so."""
     if word is not None:
-        return word, "the command"
+        return word, COMMAND
     if variable:
         return variable, "MODELPORT_MODEL"
     for file in files:
@@ -59,7 +62,7 @@ def choose(word: str | None, variable: str | None, files: Sequence[Settings], ba
                 return Choice(name, _of_file(file, name, base_url), by=by, place=str(file.path.resolve()))
         meant = next((file.aliases[name] for file in files if name in file.aliases), None)
         if meant is None:
-            return Choice(name, _of_spec(name, files, base_url), name, by, base_url or "")
+            return Choice(name, _of_spec(name, files, by, base_url), name, by, base_url or "")
         name = meant
     raise ValueError(f"{name!r}: the aliases of this name lead to no model")
 
@@ -72,14 +75,13 @@ def _of_file(file: Settings, name: str, base_url: str | None) -> Model:
     return from_toml(file.path, name).model
 
 
-def _of_spec(spec: str, files: Sequence[Settings], base_url: str | None) -> Model:
+def _of_spec(spec: str, files: Sequence[Settings], by: str | None, base_url: str | None) -> Model:
     try:
         return model_for(spec, base_url=base_url)
-    except ValueError:
+    except ValueError as error:
         near = difflib.get_close_matches(spec, names(files), n=1)
-        if not near:
-            raise
-        raise ValueError(f"{spec!r} is no model of a modelport.toml and no alias; did you mean {near[0]!r}?") from None
+        known = f"{spec!r} is no model of a modelport.toml and no alias; did you mean {near[0]!r}?" if near else error
+        raise ValueError(f"{known}" if by in (None, COMMAND) else f"{by}: {known}") from None
 
 
 def names(files: Sequence[Settings]) -> list[str]:

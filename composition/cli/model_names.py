@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from typing import Any, Final, NamedTuple
 
 from ... import adapters
@@ -57,6 +58,20 @@ _HOSTED: Final = frozenset(
 )
 """Providers that litellm knows."""
 
+_FAMILIES: Final = {
+    "gpt": "openai",
+    "chatgpt": "openai",
+    "o1": "openai",
+    "o3": "openai",
+    "o4": "openai",
+    "claude": "anthropic",
+    "gemini": "gemini",
+    "deepseek": "deepseek",
+    "grok": "xai",
+    "mistral": "mistral",
+}
+"""How the names of a provider's models begin, up to the first dash."""
+
 
 def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Model:
     """The model that a spec names. Raises ValueError, with the nearest adapter, for what names none.
@@ -72,8 +87,11 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
             raise ValueError(f"{spec!r}: it speaks OpenAI's wire: openai:{name or 'NAME'} with the base URL {address}")
         if word.lower() in _HOSTED:
             raise ValueError(f"{spec!r}: litellm knows that provider: litellm:{word.lower()}/{name or 'NAME'}")
-        near = difflib.get_close_matches(word, ADAPTERS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(ADAPTERS)}"
+        if not name and (meant := _completed(spec)) is not None:
+            raise ValueError(f"{spec!r} names no adapter; did you mean {meant!r}?")
+        near = difflib.get_close_matches(word, ADAPTERS, n=1, cutoff=0.4 if name else 0.7)
+        such = "" if name else f", such as openai:{word}"
+        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(ADAPTERS)}{such}"
         raise ValueError(f"{spec!r}: there is no adapter {word!r}; {hint}")
     if not name:
         raise ValueError(f"{spec!r} names no model; write {word}:{adapter.example}")
@@ -83,6 +101,18 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
         options[adapter.address] = base_url
     model: Model = getattr(adapters, adapter.name)(name, **options)
     return model
+
+
+def _completed(name: str) -> str | None:
+    """A model's name with the adapter that it is likely meant for."""
+    if os.path.exists(os.path.expanduser(name)):
+        return f"openvino:{name}"
+    if name.count("/") == 1:
+        return f"huggingface:{name}"
+    word = _FAMILIES.get(name.lower().partition("-")[0])
+    if word is None:
+        return None
+    return f"{word}:{name}" if word in ADAPTERS else f"litellm:{word}/{name}"
 
 
 def most_tokens(spec: str) -> int | None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Container, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 
 import click
 
 from ...adapters.files import cache
 from ...adapters.files.weights import DEFAULT as WEIGHTS
 from ...adapters.files.weights import installed
+from .exits import complain, tell
 from .files.key_file import kept_keys, where_key_is
 from .files.settings import Settings, settings
 from .local_servers import places, servers
@@ -29,19 +32,27 @@ def command(base_url: tuple[str, ...]) -> None:
     """
     with refusing():
         files, kept = settings(), kept_keys()
+        asked = servers(dict.fromkeys((*places(), *base_url)))
     absent = dict.fromkeys(each.extra for each in ADAPTERS.values() if find_spec(each.module) is None)
-    print(_table(("ADAPTER", "INSTALLED", "KEY", "FOR EXAMPLE"), list(_adapters(kept, absent))))
+    tell(_table(("ADAPTER", "INSTALLED", "KEY", "FOR EXAMPLE"), list(_adapters(kept, absent))))
     if absent:
-        print("\nto install: pip install " + " ".join(f"'modelport[{extra}]'" for extra in absent))
+        tell("\nto install: pip install " + " ".join(f"'modelport[{extra}]'" for extra in absent))
     name, by = named(None, os.environ.get("MODELPORT_MODEL"), files)
-    print(f"\nasked where none is named: {name}{f' ({by})' if by else ''}")
-    print(f"the embedded default's weights are {_weights()}")
+    tell(f"\nasked where none is named: {name}{f' ({by})' if by else ''}")
+    tell(f"the embedded default's weights are {_weights()}")
     if rows := list(_names(files)):
-        print("\n" + _table(("NAME", "WHAT IT IS", "WHERE"), rows))
-    for server in servers((*places(), *base_url)):
-        print(f"\n{server.address} has {', '.join(server.models) or 'no models'}")
+        tell("\n" + _table(("NAME", "WHAT IT IS", "WHERE"), rows))
+    for server in asked:
+        if server.failure is None:
+            tell(f"\n{server.address} has {', '.join(server.models) or 'no models'}")
         if server.models:
-            print(f'  modelport ask "..." --model openai:{server.models[0]} --base-url {server.address}')
+            model, address = quote(f"openai:{server.models[0]}"), quote(server.address)
+            tell(f'  modelport ask "..." --model {model} --base-url {address}')
+    failed = [server for server in asked if server.failure is not None and server.address in base_url]
+    for server in failed:
+        complain(f"{server.address} {server.failure}")
+    if failed:
+        sys.exit(1)
 
 
 def _adapters(kept: Mapping[str, str], absent: Container[str]) -> Iterator[tuple[str, str, str, str]]:

@@ -39,6 +39,20 @@ def test_the_first_that_names_one_is_taken(
     assert chosen(word, variable, *files) == (name, by)
 
 
+@pytest.mark.parametrize(
+    ("variable", "why"),
+    [
+        ("gpt-4o", "MODELPORT_MODEL: 'gpt-4o' names no adapter; did you mean 'openai:gpt-4o'?"),
+        (None, "modelport.toml: 'fsat' is no model of a modelport.toml and no alias; did you mean 'fast'?"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_told_with_its_place(variable: str | None, why: str) -> None:
+    misspelt = Settings(Path("modelport.toml"), "fsat", {"fast": "openai:small"})
+    with pytest.raises(ValueError, match="'") as caught:
+        choose(None, variable, (misspelt,))
+    assert str(caught.value) == why
+
+
 def test_a_stack_of_the_folder_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     scripted(tmp_path, "Hi!")

@@ -86,3 +86,34 @@ def test_servers_on_this_machine_are_shown(monkeypatch: pytest.MonkeyPatch) -> N
             f"{two.url} has no models",
         ]
         assert "authorization" not in {name.lower() for name in one.requests[0].headers}
+
+
+@pytest.mark.parametrize(
+    ("answer", "path", "said"),
+    [
+        (loopback.error(404), "", "{} answers 404 when it is asked for its models; did you mean {}/v1?"),
+        (loopback.error(404), "/v1", "{} answers 404 when it is asked for its models"),
+        (loopback.error(401), "", "{} answers 401 when it is asked for its models"),
+        (loopback.body([1]), "/v1", "{} answers with something else than a list of models"),
+        (loopback.Answer(200, {}, b"[" * 100_000), "/v1", "{} answers with something else than a list of models"),
+    ],
+)
+def test_a_server_that_is_named_says_why_it_has_no_models(answer: loopback.Answer, path: str, said: str) -> None:
+    with loopback.Loopback(answer) as server:
+        address = server.url.removesuffix("/v1") + path
+        done = command("models", "--base-url", address)
+    assert (done.exit_code, done.stderr) == (1, said.format(address, address) + "\n")
+
+
+def test_a_dead_server_that_is_named_is_told_with_its_address() -> None:
+    done = command("models", "--base-url", "http://127.0.0.1:9/v1")
+    assert (done.exit_code, done.stderr) == (1, "http://127.0.0.1:9/v1 doesn't answer: Connection refused\n")
+    assert "openvino:default" in done.stdout
+
+
+def test_a_model_s_name_gives_the_shell_no_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with loopback.Loopback(loopback.body({"data": [{"id": "$(rm -r ~)"}]})) as server:
+        monkeypatch.setenv("MODELPORT_SERVERS", server.url)
+        assert command("models").stdout.splitlines()[-1] == (
+            f"  modelport ask \"...\" --model 'openai:$(rm -r ~)' --base-url {server.url}"
+        )
