@@ -51,7 +51,7 @@ def command(**given_options: Any) -> None:
         sys.exit(1)
 
 
-def _typed(conversation: Conversation) -> Iterator[str]:
+def _typed(conversation: Conversation) -> Iterator[str | None]:
     complain(f"Chat with {conversation.choice.name}")
     complain("(Alt-Enter begins a new line, Ctrl-C ends an answer, Ctrl-D leaves)")
     return typed(_history() if conversation.is_logged else None)

@@ -12,14 +12,18 @@ from pathlib import Path
 from ..exits import complain
 
 
-def messages(lines: Iterable[str]) -> Iterator[str]:
-    r"""The messages that these lines make, without empty ones.
+def messages(lines: Iterable[str | None]) -> Iterator[str]:
+    r"""The messages that these lines make, without empty ones. None is Ctrl-C: what was typed so far is dropped.
 
     >>> list(messages(["Hi", "", "!multi", "One", "two", "!end", "exit", "Ho"]))
     ['Hi', 'One\ntwo']
     """
     several: list[str] | None = None
     for line in lines:
+        if line is None:
+            complain("(Ctrl-D or exit leaves)" if several is None else "(the lines since !multi are dropped)")
+            several = None
+            continue
         word = line.strip()
         if several is not None:
             if word != "!end":
@@ -45,10 +49,10 @@ def piped() -> Iterator[str]:
         yield line.rstrip("\r\n")
 
 
-def typed(history: Path | None) -> Iterator[str]:
+def typed(history: Path | None) -> Iterator[str | None]:
     """What is typed on the terminal. Enter sends it, Alt-Enter begins a new line; `history` keeps it for the next time.
 
-    Ctrl-C takes back what is being typed, and Ctrl-D ends it.
+    Ctrl-C takes back what is being typed, and gives None; Ctrl-D ends it.
     """
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory, InMemoryHistory
@@ -72,6 +76,6 @@ def typed(history: Path | None) -> Iterator[str]:
         try:
             yield session.prompt()
         except KeyboardInterrupt:
-            complain("(Ctrl-D or exit leaves)")
+            yield None
         except EOFError:
             return

@@ -136,6 +136,23 @@ def test_ctrl_c_while_typing_takes_it_back(server: loopback.Loopback) -> None:
     assert asked(server) == [("user", "Yes?")]
 
 
+def test_ctrl_c_drops_the_lines_of_a_message_that_is_being_typed(server: loopback.Loopback) -> None:
+    with chatting(server) as terminal:
+        prompted(terminal)
+        terminal.type("!multi\r")
+        prompted(terminal, 2)
+        terminal.type("Never\r")
+        prompted(terminal, 3)
+        terminal.type("mind\x03")
+        terminal.until("(the lines since !multi are dropped)")
+        prompted(terminal, 4)
+        terminal.type("Yes?\r")
+        prompted(terminal, 5)
+        terminal.type("\x04")
+        assert terminal.ended() == 0
+    assert asked(server) == [("user", "Yes?")]
+
+
 def test_a_model_s_error_is_told_and_the_chat_goes_on() -> None:
     need("openai")
     with loopback.Loopback(loopback.error(429), loopback.saying("Yes.")) as server:
