@@ -13,7 +13,7 @@ from ...domain.message import Part, Text
 from .conversation import Conversation, told
 from .display.screens import Silent, screen
 from .exits import complain, need_output, tell
-from .files.template_files import Template, write_template
+from .files.template_files import write_template
 from .inputs.attachments import attached
 from .inputs.prompts import prompt
 from .json_values import json_values
@@ -30,7 +30,10 @@ from .usage_errors import refusing
 @click.option("--schema", help='JSON to answer with: a JSON schema, its file, or fields: "name, age int, bio: short".')
 @click.option("--json", "as_json", is_flag=True, help="Print the whole response as JSON.")
 @click.option("--save", metavar="NAME", help="Keep this as a template, and ask nothing.")
-def command(words: tuple[str, ...], attach: tuple[str, ...], as_json: bool, save: str | None, **typed: Any) -> None:
+@click.option("--force", is_flag=True, help="Let --save write over a template of this name.")
+def command(
+    words: tuple[str, ...], attach: tuple[str, ...], as_json: bool, save: str | None, force: bool, **typed: Any
+) -> None:
     """Ask a model one question, and print its answer while it arrives.
 
     What is piped in goes before the prompt; '-' is standard input alone.
@@ -38,14 +41,11 @@ def command(words: tuple[str, ...], attach: tuple[str, ...], as_json: bool, save
     given = Given(**typed)
     with refusing():
         if save is not None:
-            lost = {"--base-url": given.base_url, "--stop": given.stop, "--tools": given.tools, "--attach": attach}
-            for name, value in lost.items():
-                if value:
-                    raise ValueError(f"--save: a template can't hold {name}; leave it out, and say it with --template")
-            text = prompt(words, reads=False)
-            template = Template(given.model, given.system, text, given.schema, given.typed_options())
-            tell(f"kept in {write_template(save, template)}")
+            template = given.savable(prompt(words, reads=False), {"--attach": attach, "--json": as_json})
+            tell(f"kept in {write_template(save, template, over=force)}")
             return
+        if force:
+            raise ValueError("--force goes with --save NAME")
         text = prompt(words, reads="-" not in attach)
         template = given.filled(text)
         parts: list[Part] = [attached(place) for place in attach]

@@ -116,7 +116,7 @@ class Given:
         """The template, with the text in it; what was typed comes first."""
         template = Template() if self.template is None else read_template(self.template)
         typed = Template(self.model, self.system, None, self.schema, self.typed_options())
-        filled = template.filled(text, dict(self.params))
+        filled = template.filled(text, self._parameters(template))
         return Template(
             typed.model or filled.model,
             filled.system if typed.system is None else typed.system,
@@ -124,6 +124,45 @@ class Given:
             filled.schema if typed.schema is None else typed.schema,
             {**filled.options, **typed.options},
         )
+
+    def _parameters(self, template: Template) -> dict[str, str]:
+        """The parameters by name. Raises ValueError for one that the template doesn't have."""
+        values: dict[str, str] = {}
+        for name, value in self.params:
+            if self.template is None:
+                raise ValueError(f"-p {name}: a parameter goes with a template: -t NAME")
+            if name == "input":
+                raise ValueError("-p input: $input is the prompt; give it as an argument or on standard input")
+            if name not in template.parameters:
+                known = ", ".join(template.parameters) or "none"
+                raise ValueError(f"-p {name}: the template has no ${name}; its parameters: {known}")
+            if name in values:
+                raise ValueError(f"-p {name}: it is there twice; keep one")
+            values[name] = value
+        return values
+
+    def savable(self, text: str, others: Mapping[str, object]) -> Template:
+        """What is typed, as a template. Raises ValueError for what none can hold, and one that can't be asked."""
+        lost = {
+            "--template": self.template,
+            "--param": self.params,
+            "--stop": self.stop,
+            "--tools": self.tools,
+            "--base-url": self.base_url,
+            "--continue": self.goes_on,
+            "--usage": self.usage,
+            "--plain": self.plain,
+            "--no-log": self.no_log,
+            **others,
+        }
+        for name, value in lost.items():
+            if value:
+                raise ValueError(f"--save: a template can't hold {name}; leave it out, and say it with --template")
+        template = Template(self.model, self.system, text or None, self.schema, self.typed_options())
+        if template == Template():
+            raise ValueError("--save: there is nothing to keep; say a prompt, --system, --model, --schema or options")
+        self.session(template.filled("?", dict.fromkeys(template.parameters, "?")), None)
+        return template
 
     def session(self, template: Template, last: Entry | None) -> Session:
         """What this begins, or goes on with. Raises ValueError or TypeError for what can't be meant."""

@@ -35,6 +35,12 @@ class Template:
     schema: str | None = None
     options: Mapping[str, Any] = EMPTY
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names in it that a value is given for, but for `input`."""
+        names = (name for text in (self.system, self.prompt) for name in string.Template(text or "").get_identifiers())
+        return tuple(dict.fromkeys(name for name in names if name != "input"))
+
     def filled(self, text: str, params: Mapping[str, str]) -> Template:
         """The same, with the question and the parameters in it. Raises ValueError for a parameter that is missing."""
         values = {**params, "input": text}
@@ -86,13 +92,14 @@ def read_template(name: str) -> Template:
     return Template(**data)
 
 
-def write_template(name: str, template: Template) -> Path:
-    """Keep a template under a name. Raises ValueError for a name that is none."""
+def write_template(name: str, template: Template, *, over: bool = False) -> Path:
+    """Keep a template under a name, `over` what has that name. Raises ValueError for a name that is none, or taken."""
     if not name.replace("-", "").replace("_", "").isalnum():
         raise ValueError(f"--save {name}: a name has letters, digits, - and _")
-    folder = template_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.toml"
+    path = template_folder() / f"{name}.toml"
+    if path.exists() and not over:
+        raise ValueError(f"--save {name}: there is a template of this name already; --force writes over it")
+    path.parent.mkdir(parents=True, exist_ok=True)
     members = {member: getattr(template, member) for member in _MEMBERS}
     lines = [f"{member} = {_toml(value)}\n" for member, value in members.items() if value]
     path.write_text("".join(lines), "utf-8")

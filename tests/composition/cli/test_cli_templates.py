@@ -59,6 +59,7 @@ def test_what_is_typed_comes_first(here: Path) -> None:
     (here / "t.toml").write_text(
         'model = "zzz"\nsystem = "A"\nschema = "a"\noptions = { seed = 1, top_p = 1 }\n', "utf-8"
     )
+    scripted(here, '{"b": "C"}')
     command("log", "on")
     typed = ["-m", "main", "-s", "B", "--schema", "b", "-o", "top_p", "0.5"]
     assert command("ask", "Hi", "-t", "t.toml", *typed).exit_code == 0
@@ -98,4 +99,40 @@ def test_every_value_is_written_as_toml_reads_it() -> None:
     path = write_template("t", Template(options=options))
     assert tomllib.loads(path.read_text("utf-8"))["options"] == {**options, "c": {"d-e": [1]}}
     with pytest.raises(ValueError, match="a template can't hold None"):
-        write_template("t", Template(options={"a": None}))
+        write_template("u", Template(options={"a": None}))
+
+
+def test_a_template_is_written_over_only_where_that_is_said(kept: Path) -> None:
+    command("ask", "Say: $input", "--save", "say")
+    done = command("ask", "Sing: $input", "--save", "say")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--save say: there is a template of this name already; --force writes over it" in done.stderr
+    assert read_template("say").prompt == "Say: $input"
+    assert command("ask", "Sing: $input", "--save", "say", "--force").exit_code == 0
+    assert read_template("say").prompt == "Sing: $input"
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        (["It costs 5$."], "the template has a $ that begins no name in 'It costs 5$.'; write $$ for a dollar"),
+        (["Hi", "-m", "opnai:m"], "there is no adapter 'opnai'; did you mean 'openai'?"),
+        (["Hi", "-o", "temperature", "-1"], "temperature must not be negative"),
+        (["Hi", "-s", "Say $this.", "-t", "t"], "--save: a template can't hold --template; leave it out"),
+        (["Hi", "-p", "a", "b"], "--save: a template can't hold --param"),
+        (["Hi", "--json"], "--save: a template can't hold --json"),
+        (["Hi", "-c"], "--save: a template can't hold --continue"),
+        ([], "--save: there is nothing to keep; say a prompt, --system, --model, --schema or options"),
+    ],
+)
+def test_what_could_not_be_asked_is_not_kept(kept: Path, typed: list[str], why: str) -> None:
+    done = command("ask", *typed, "--save", "t")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert why in done.stderr
+    assert not (kept / "templates").exists()
+
+
+def test_a_template_may_name_a_model_whose_key_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert command("ask", "Hi $name", "-m", "openai:gpt-4o", "--save", "hi").exit_code == 0
+    assert read_template("hi").parameters == ("name",)
