@@ -8,16 +8,17 @@ from typing import Any
 
 import click
 
-from ...domain.error import ModelError
 from ...domain.message import Part, Text
-from .conversation import Conversation, told
+from ...domain.response import Response
+from .conversation import Conversation
 from .display.screens import Silent, screen
 from .exits import complain, need_output, tell
 from .files.template_files import write_template
+from .given import Given
 from .inputs.attachments import attached
 from .inputs.prompts import prompt
 from .json_values import json_values
-from .question_options import Given, asking_options
+from .question_options import asking_options
 from .usage_errors import refusing
 
 
@@ -39,6 +40,7 @@ def command(
     What is piped in goes before the prompt; '-' is standard input alone.
     """
     given = Given(**typed)
+    need_output()
     with refusing():
         if save is not None:
             template = given.savable(prompt(words, reads=False), {"--attach": attach, "--json": as_json})
@@ -54,17 +56,15 @@ def command(
         if template.prompt:
             parts.append(Text(template.prompt))
         conversation = Conversation.begun(given, template)
-    need_output()
-    error = conversation.prepare() or _answered(conversation, parts, as_json, given.plain or bool(template.schema))
-    if error is not None:
-        complain(told(error))
+    reason = conversation.prepare() or _answered(conversation, parts, as_json, given.plain or bool(template.schema))
+    if reason is not None:
+        complain(reason)
         sys.exit(1)
 
 
-def _answered(conversation: Conversation, parts: list[Part], as_json: bool, plain: bool) -> ModelError | None:
+def _answered(conversation: Conversation, parts: list[Part], as_json: bool, plain: bool) -> str | None:
+    """Why there is no answer, or not the one that was asked for."""
     outcome = conversation.ask(parts, Silent() if as_json else screen(plain))
-    if isinstance(outcome, ModelError):
-        return outcome
-    if as_json:
+    if as_json and isinstance(outcome, Response):
         tell(json.dumps(json_values(outcome), ensure_ascii=False, indent=2))
-    return None
+    return conversation.reason(outcome)

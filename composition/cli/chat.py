@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 
 import click
 
-from ...domain.error import ModelError
 from ...domain.message import Text
-from .conversation import Conversation, told
+from .conversation import Conversation
 from .display.screens import screen
-from .exits import complain, interrupted, need_output
+from .exits import Ended, complain, interrupted, need_output
 from .files.settings import config_folder
+from .given import Given
 from .inputs.lines import messages, piped, typed
-from .question_options import Given, asking_options
+from .question_options import asking_options
 from .usage_errors import refusing
 
 
@@ -31,21 +31,21 @@ def command(**given_options: Any) -> None:
     answer; exit, quit or Ctrl-D end the chat.
     """
     given = Given(**given_options)
+    need_output()
     with refusing():
         template = given.filled("")
         conversation = Conversation.begun(given, template)
-    need_output()
-    error = conversation.prepare()
-    if error is not None:
-        complain(told(error))
+    reason = conversation.prepare()
+    if reason is not None:
+        complain(reason)
         sys.exit(1)
     is_typed = sys.stdin is not None and sys.stdin.isatty()
     failed = False
     for text in messages(_typed(conversation) if is_typed else piped()):
         filled = given.filled(text)
-        outcome = _answered(conversation, filled.prompt or text, given.plain)
-        if isinstance(outcome, ModelError):
-            complain(told(outcome))
+        reason = _answered(conversation, filled.prompt or text, given.plain)
+        if reason is not None:
+            complain(reason)
             failed = True
     if failed and not is_typed:
         sys.exit(1)
@@ -64,11 +64,12 @@ def _history() -> Path:
     return path
 
 
-def _answered(conversation: Conversation, text: str, plain: bool) -> object:
+def _answered(conversation: Conversation, text: str, plain: bool) -> str | None:
+    """Why there is no answer; an answer that is ended is meant so."""
     signal.signal(signal.SIGINT, _ended)
     try:
-        return conversation.ask((Text(text),), screen(plain))
-    except KeyboardInterrupt:
+        return conversation.reason(conversation.ask((Text(text),), screen(plain)))
+    except Ended:
         complain("(ended)")
         return None
     finally:
@@ -77,4 +78,4 @@ def _answered(conversation: Conversation, text: str, plain: bool) -> object:
 
 def _ended(*_: object) -> NoReturn:
     signal.signal(signal.SIGINT, interrupted)  # who presses it twice wants to leave
-    raise KeyboardInterrupt
+    raise Ended

@@ -14,7 +14,7 @@ from ...domain.message import Part
 from ...domain.request import Request
 from ...domain.response import Response
 from ..layers.known_secrets import known_secrets
-from .demonstration import NOTE
+from .demonstration import NOTE, UNNAMED
 from .display.progress import bar
 from .display.screens import Screen
 from .exits import complain
@@ -22,9 +22,9 @@ from .files import log_store
 from .files.key_file import use_kept_keys
 from .files.settings import FILE
 from .files.template_files import Template
+from .given import Given
 from .model_choice import Choice
 from .model_names import needs_default_weights
-from .question_options import Given
 from .session import Session, ledger
 
 
@@ -51,8 +51,11 @@ class Conversation:
         """The model that is asked."""
         return self.session.asked.choice
 
-    def prepare(self) -> ModelError | None:
-        """Says which model was chosen where nobody named one, and gets its weights if it is the embedded default."""
+    def prepare(self) -> str | None:
+        """Says which model was chosen where nobody named one, and gets its weights if it is the embedded default.
+
+        Gives what is wrong, if they can't be had.
+        """
         if self.choice.by is None:
             complain(NOTE)
         elif self.choice.by == FILE:  # that of this folder, which somebody else may have written
@@ -63,7 +66,7 @@ class Conversation:
             with bar("fetching SmolLM2-135M-Instruct") as progress:
                 default_gguf(progress)
         except ModelFailure as failure:
-            return failure.error
+            return self.reason(failure.error)
         return None
 
     def ask(self, parts: Iterable[Part], screen: Screen) -> Response | ModelError:
@@ -75,6 +78,13 @@ class Conversation:
             complain(ledger(outcome))
         return outcome
 
+    def reason(self, outcome: Response | ModelError) -> str | None:
+        """Why there is no answer, or not the one that was asked for, and what to do; None where there is one."""
+        if isinstance(outcome, Response):
+            return self.session.asked.reason(outcome)
+        told = f"{outcome.kind}: {outcome.message}\nadvice: {outcome.meaning.advice}"
+        return told if self.choice.by is not None else f"{told}\n{UNNAMED}"
+
     def _log(self, request: Request, outcome: Response | ModelError) -> None:
         """An answer that came stands, whatever becomes of the log."""
         choice = self.choice
@@ -82,8 +92,3 @@ class Conversation:
             log_store.write(self.id, choice.name, choice.place, request, outcome, known_secrets(choice.model))
         except OSError as error:
             complain(f"(this isn't in the log {log_store.log_file()}: {error.strerror})")
-
-
-def told(error: ModelError) -> str:
-    """What is said of an error: its kind, its message, and what to do."""
-    return f"{error.kind}: {error.message}\nadvice: {error.meaning.advice}"

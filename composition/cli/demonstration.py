@@ -14,4 +14,7 @@ OPTIONS: Final[Mapping[str, Any]] = FrozenDict({"frequency_penalty": 0.3, "max_t
 """With these its answers end, most of them by themselves."""
 
 NOTE: Final = "(this is a small demonstration model; for others: --model, modelport models)"
+UNNAMED: Final = "(no model was named: --model, MODELPORT_MODEL or the model of modelport.toml names one)"
+"""What is said besides of an error of it."""
+
 REPEATS: Final = "(the model began to repeat itself, and was ended)"

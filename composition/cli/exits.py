@@ -41,6 +41,10 @@ def need_output() -> None:
         sys.exit(1)
 
 
+class Ended(KeyboardInterrupt):
+    """Ctrl-C, where it ends an answer: no tool's failure, as a KeyboardInterrupt that one raises is."""
+
+
 def interrupted(*_: object) -> NoReturn:
     """Leaves at once, whatever is being loaded, converted or generated in other threads."""
     for number in (2, 1):

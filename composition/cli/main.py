@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from .exits import complain, interrupted, leave, tell
 
-_NEEDED = ("click", "prompt_toolkit", "rich")
+_NEEDED = ("click", "jsonschema", "prompt_toolkit", "rich")
 
 
 def main() -> None:

@@ -1,13 +1,14 @@
 """A conversation with a chosen model: each question goes with all that went before, and its answer is kept.
 
-Tools that the model calls are run, and their results sent back, until it answers or has had its rounds.
+Tools that the model calls are run, and their results sent back, until it answers. When it has had its rounds, it is
+asked for an answer without any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -16,15 +17,16 @@ from ...domain.event import Failed, Finished, TextDelta
 from ...domain.frozen import EMPTY
 from ...domain.message import Message, Part, Role
 from ...domain.request import Request
-from ...domain.response import Response
+from ...domain.response import FinishReason, Response
 from ...domain.response_format import Free, ResponseFormat
 from ...domain.tool import Tool
 from ..stack.blocking import blocking
 from .demonstration import REPEATS
 from .display.repetition import repeats_itself
 from .display.screens import Screen
-from .exits import complain
-from .inputs.tool_functions import Functions, called
+from .exits import Ended, complain
+from .inputs.tool_calls import called
+from .inputs.tool_functions import Functions
 from .model_choice import Choice
 
 
@@ -38,11 +40,26 @@ class Asked:
     response_format: ResponseFormat = attrs.field(factory=Free)
     functions: Functions = EMPTY
     rounds: int = 5
+    check: Callable[[str], str | None] | None = None
+    """Why a text isn't what the response format asks for."""
 
-    def request(self, messages: Iterable[Message]) -> Request:
+    def request(self, messages: Iterable[Message], tool_choice: Literal["none"] | None = None) -> Request:
         """The request of these messages. Raises ValueError or TypeError for what no model could answer."""
         tools = tuple(Tool.from_function(function) for function in self.functions.values())
-        return Request(tuple(messages), self.stop, tools, None, self.response_format, self.options)
+        return Request(tuple(messages), self.stop, tools, tool_choice, self.response_format, self.options)
+
+    def reason(self, response: Response) -> str | None:
+        """Why this is no answer to what was asked; None where it is one."""
+        if response.tool_calls:
+            rounds = f"{self.rounds} round{'' if self.rounds == 1 else 's'}"
+            return f"there is no answer: the model wants more tools after {rounds}; --rounds allows more"
+        if not response.content.strip() and response.stopped_by is None:
+            return f"there is no answer: the model wrote nothing, and ended with {response.finish_reason}"
+        wrong = None if self.check is None else self.check(response.content)
+        if wrong is None:
+            return None
+        hint = "; it was cut off, --max-tokens allows more" if response.finish_reason is FinishReason.LENGTH else ""
+        return f"the answer isn't what --schema asks for: {_short(wrong, 500)}{hint}"
 
 
 @attrs.define
@@ -59,15 +76,13 @@ class Session:
         """
         request = self.asked.request((*self.messages, Message(Role.USER, tuple(parts))))
         outcome = self._answer(request, screen)
-        rounds = 0
-        while isinstance(outcome, Response) and outcome.tool_calls:
-            if rounds == self.asked.rounds:
-                complain(f"(it wants more tools after {rounds} rounds; --rounds allows more)")
-                break
-            rounds += 1
-            request = self.asked.request((*request.messages, outcome.message, *self._results(outcome)))
+        left = self.asked.rounds
+        while left and isinstance(outcome, Response) and outcome.tool_calls:
+            left -= 1
+            messages = (*request.messages, outcome.message, *self._results(outcome))
+            request = self.asked.request(messages, None if left else "none")
             outcome = self._answer(request, screen)
-        if isinstance(outcome, Response):
+        if isinstance(outcome, Response) and not outcome.tool_calls:
             self.messages = (*request.messages, outcome.message)
         return request, outcome
 
@@ -87,7 +102,7 @@ class Session:
                             outcome = event.response
                         case Failed():
                             outcome = event.error
-        except KeyboardInterrupt:
+        except Ended:
             self.messages = (*request.messages, Message(Role.ASSISTANT, text)) if text else self.messages
             raise
         finally:
@@ -105,8 +120,8 @@ class Session:
             yield Message(Role.TOOL, (result,))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 100 else f"{text[:97]}..."
+def _short(text: str, most: int = 100) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def ledger(response: Response) -> str:

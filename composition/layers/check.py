@@ -72,28 +72,45 @@ def _by_type(check: Any) -> Callable[[Response], object]:
 
 
 def _by_schema(schema: dict[str, Any]) -> Callable[[Response], str | None]:
+    check = text_check(schema, "with_check")
+    return lambda response: None if response.tool_calls else check(response.content)
+
+
+def text_check(schema: dict[str, Any], where: str) -> Callable[[str], str | None]:
+    """A function that says of a text why it isn't JSON of this schema, or gives None. Raises as `value_check` does."""
+    check = value_check(schema, where)
+
+    def reason(text: str) -> str | None:
+        try:
+            value = json.loads(text, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            return f"it is not JSON: {error}"
+        return check(value)
+
+    return reason
+
+
+def value_check(schema: dict[str, Any], where: str) -> Callable[[Any], str | None]:
+    """A function that says of a JSON value why the schema doesn't admit it, and at which place, or gives None.
+
+    Raises ValueError, beginning with `where`, for what is no JSON schema, and ImportError without jsonschema.
+    """
     try:
         from jsonschema.exceptions import SchemaError, best_match
         from jsonschema.validators import validator_for
         from referencing import Registry
     except ImportError as absent:
         raise ImportError(
-            f"with_check: a JSON schema needs jsonschema: pip install 'modelport[check]' ({absent})"
+            f"{where}: a JSON schema needs jsonschema: pip install 'modelport[check]' ({absent})"
         ) from absent
     kind = validator_for(schema)
     try:
         kind.check_schema(schema)
     except SchemaError as error:
-        raise ValueError(f"with_check: this is no JSON schema: at {error.json_path}: {error.message}") from error
+        raise ValueError(f"{where}: this is no JSON schema: at {error.json_path}: {error.message}") from error
     validator = kind(schema, registry=Registry())  # a reference to elsewhere is an error, and no call to the network
 
-    def reason(response: Response) -> str | None:
-        if response.tool_calls:
-            return None
-        try:
-            value = json.loads(response.content, parse_constant=_no_number)
-        except (ValueError, RecursionError) as error:
-            return f"it is not JSON: {error}"
+    def reason(value: Any) -> str | None:
         try:
             wrong = best_match(validator.iter_errors(value))
         except (RecursionError, OverflowError) as error:  # it is nested too deeply, or a number in it is too large

@@ -53,8 +53,10 @@ class Entry:
     @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation up to here."""
-        answer = (self.outcome.message,) if isinstance(self.outcome, Response) else ()
-        return (*self.request.messages, *answer)
+        outcome = self.outcome
+        if isinstance(outcome, ModelError) or outcome.tool_calls:  # calls without results, which no model takes
+            return self.request.messages
+        return (*self.request.messages, outcome.message)
 
 
 def log_file() -> Path:

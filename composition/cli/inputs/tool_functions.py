@@ -1,19 +1,17 @@
-"""The functions of `--tools`, from a Python file or a module, and what a call of one gives back."""
+"""The functions of `--tools`, from a Python file or a module."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import inspect
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ....adapters.process import background
-from ....domain.message import ToolCall, ToolResult
+from .foreign_code import printing_aside
 
 Functions = Mapping[str, Callable[..., Any]]
 """Functions that a model may have called, by name."""
@@ -30,20 +28,25 @@ def read_tools(places: Iterable[str]) -> dict[str, Callable[..., Any]]:
             raise ValueError(f"--tools {place}: {source} has no function {name!r}; {known}")
         if not found:
             raise ValueError(f"--tools {place}: {source} has no functions of its own")
-        functions |= {name: found[name]} if name else found
+        chosen = {name: found[name]} if name else found
+        for twice in chosen.keys() & functions.keys():
+            raise ValueError(f"--tools {place}: there is a tool {twice!r} already; each name stands for one function")
+        functions |= chosen
     return functions
 
 
 def _module(source: str, where: str) -> ModuleType:
     is_file = source.endswith(".py")
     try:
-        return _of_file(source) if is_file else importlib.import_module(source)
-    except Exception as error:  # a user's own file may raise anything
-        raise ValueError(f"{where}: it can't be imported: {type(error).__name__}: {error}") from error
+        with printing_aside():
+            return _of_file(source) if is_file else importlib.import_module(source)
+    except BaseException as error:  # a user's own file may raise anything, SystemExit too
+        hint = f"; did you mean {source}.py?" if Path(f"{source}.py").is_file() else ""
+        raise ValueError(f"{where}: it can't be imported: {type(error).__name__}: {error}{hint}") from error
 
 
 def _of_file(source: str) -> ModuleType:
-    name = Path(source).stem
+    name = f"modelport_tools_{Path(source).stem}"  # a file json.py takes nobody's place
     spec = importlib.util.spec_from_file_location(name, source)
     assert spec is not None  # since it ends in .py
     assert spec.loader is not None
@@ -57,18 +60,3 @@ def _public(module: ModuleType) -> dict[str, Callable[..., Any]]:
     members = inspect.getmembers(module, inspect.isfunction)
     own = (each for each in members if each[1].__module__ == module.__name__ and not each[0].startswith("_"))
     return dict(own)
-
-
-def called(call: ToolCall, functions: Functions) -> ToolResult:
-    """What the function gives back, as text; what it raises is told to the model, too."""
-    function = functions.get(call.name)
-    if function is None:
-        return ToolResult(call.id, f"there is no tool {call.name!r}", call.name, is_error=True)
-    try:
-        given = function(**call.input)
-        if inspect.iscoroutine(given):
-            given = background.run(given)
-    except Exception as error:  # a user's own function may raise anything
-        return ToolResult(call.id, f"{type(error).__name__}: {error}", call.name, is_error=True)
-    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
-    return ToolResult(call.id, text, call.name)

@@ -92,6 +92,32 @@ def test_ctrl_c_ends_an_answer_and_not_the_chat() -> None:
         assert asked(server) == [("user", "Why?"), ("assistant", "So it"), ("user", "And?")]
 
 
+def test_ctrl_c_ends_a_tool_and_not_the_chat(tmp_path: Path) -> None:
+    need("openai")
+    tools = tmp_path / "tools.py"
+    tools.write_text(
+        'import threading\ndef wait() -> None:\n    print("it waits")\n    threading.Event().wait()\n', "utf-8"
+    )
+    calls = [{"index": 0, "id": "c1", "type": "function", "function": {"name": "wait", "arguments": "{}"}}]
+    call = loopback.streamed(loopback.chunk({"tool_calls": calls}), loopback.chunk({}, "tool_calls"))
+    with (
+        loopback.Loopback(call, loopback.saying("Yes.")) as server,
+        chatting(server, "--tools", str(tools)) as terminal,
+    ):
+        prompted(terminal)
+        terminal.type("Why?\r")
+        terminal.until("it waits")
+        terminal.type("\x03")
+        terminal.until("(ended)")
+        prompted(terminal, 2)
+        terminal.type("And?\r")
+        terminal.until("Yes.")
+        prompted(terminal, 3)
+        terminal.type("\x04")
+        assert terminal.ended() == 0
+        assert asked(server) == [("user", "And?")]
+
+
 def test_a_question_that_was_ended_before_its_answer_is_forgotten() -> None:
     need("openai")
     silent = loopback.streamed(then="stall")
@@ -151,6 +177,14 @@ def test_ctrl_c_drops_the_lines_of_a_message_that_is_being_typed(server: loopbac
         terminal.type("\x04")
         assert terminal.ended() == 0
     assert asked(server) == [("user", "Yes?")]
+
+
+def test_an_empty_answer_is_told_and_the_chat_goes_on() -> None:
+    need("openai")
+    with loopback.Loopback(loopback.saying(""), loopback.saying("Yes.")) as server:
+        status, out, err = piped(server, "One?\nTwo?\n")
+    assert (status, out.strip()) == (1, "Yes.")
+    assert err == "there is no answer: the model wrote nothing, and ended with stop\n"
 
 
 def test_a_model_s_error_is_told_and_the_chat_goes_on() -> None:

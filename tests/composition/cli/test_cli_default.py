@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from modelport import ScriptedModel, Text
 from modelport.composition.cli.display.repetition import repeats_itself
 from modelport.composition.cli.display.screens import Plain, Rendered, Silent
+from modelport.composition.cli.given import Given, usual
 from modelport.composition.cli.model_choice import Choice
-from modelport.composition.cli.question_options import Given, usual
 from modelport.composition.cli.session import Asked, Session
 
 NOTHING: dict[str, Any] = {

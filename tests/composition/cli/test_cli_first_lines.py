@@ -79,6 +79,14 @@ ROWS = [
     ("ask Hi -t summarise -p language A -p language B", "-p language: it is there twice; keep one"),
     ("chat -p language Korean", "-p language: a parameter goes with a template: -t NAME"),
     ("ask Hi --force", "--force goes with --save NAME"),
+    (
+        'ask Hi --schema \'{"type": "objct"}\'',
+        "--schema: this is no JSON schema: at $.type: 'objct' is not valid under any of the given schemas",
+    ),
+    ("ask Hi --tools json:dumps --tools json:dumps", "there is a tool 'dumps' already; each name stands for one"),
+    ("ask Hi --tools leaves.py", "--tools leaves.py: it can't be imported: SystemExit: 3"),
+    ("ask Hi --tools leaves", "No module named 'leaves'; did you mean leaves.py?"),
+    ("models --base-url 127.0.0.1:9", "'127.0.0.1:9' is no address of a server; write http://127.0.0.1:8000/v1"),
     ("ask Hi --save a/b", "--save a/b: a name has letters, digits, - and _"),
     ("chat Hi", "Got unexpected extra argument"),
     ("keys sk-0123456789abcdef", "keys has list, path, set, remove; a key isn't given as an argument"),
@@ -104,6 +112,7 @@ def folder(tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "modelport.toml").write_text(SETTINGS, "utf-8")
     (kept / "templates").mkdir(parents=True)
     (kept / "templates" / "summarise.toml").write_text('system = "In $language."', "utf-8")
+    (tmp_path / "leaves.py").write_text("raise SystemExit(3)", "utf-8")
     return tmp_path
 
 

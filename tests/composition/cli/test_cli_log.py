@@ -127,6 +127,16 @@ def test_a_conversation_with_an_adapters_own_address_goes_to_no_other_place(
     assert "the conversation was with 'main'; name who goes on with it" in command("ask", "Really?", "-c").stderr
 
 
+def test_calls_of_tools_that_were_never_made_do_not_go_on() -> None:
+    from modelport import Message, Response, ToolCall, as_request
+    from modelport.composition.cli.files import log_store
+
+    command("log", "on")
+    calls = Message("assistant", [ToolCall("c1", "weather", {})])
+    log_store.write("1", "main", "", as_request("Is it?"), Response(calls, "tool_calls"), ())
+    assert [message.role for message in log_store.last_conversation().messages] == ["user"]
+
+
 def test_while_the_log_is_off_nothing_goes_on() -> None:
     command("log", "on")
     command("ask", "Is it?", "-m", "main")

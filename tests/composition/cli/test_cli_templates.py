@@ -118,6 +118,7 @@ def test_a_template_is_written_over_only_where_that_is_said(kept: Path) -> None:
         (["It costs 5$."], "the template has a $ that begins no name in 'It costs 5$.'; write $$ for a dollar"),
         (["Hi", "-m", "opnai:m"], "there is no adapter 'opnai'; did you mean 'openai'?"),
         (["Hi", "-o", "temperature", "-1"], "temperature must not be negative"),
+        (["Hi", "--schema", '{"type": "objct"}'], "--schema: this is no JSON schema: at $.type: 'objct' is not valid"),
         (["Hi", "-s", "Say $this.", "-t", "t"], "--save: a template can't hold --template; leave it out"),
         (["Hi", "-p", "a", "b"], "--save: a template can't hold --param"),
         (["Hi", "--json"], "--save: a template can't hold --json"),

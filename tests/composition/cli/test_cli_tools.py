@@ -7,11 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import loopback
 import pytest
+from command_line import served
+from extras import need
 
 from modelport import Message, ModelError, Response, ScriptedModel, Text, ToolCall
 from modelport.composition.cli.display.screens import Plain
-from modelport.composition.cli.inputs.tool_functions import called, read_tools
+from modelport.composition.cli.exits import Ended
+from modelport.composition.cli.inputs.tool_calls import called
+from modelport.composition.cli.inputs.tool_functions import read_tools
 from modelport.composition.cli.model_choice import Choice
 from modelport.composition.cli.session import Asked, Session, ledger
 
@@ -43,6 +48,43 @@ async def degrees(city: str) -> dict:
     return {"degrees": 21}
 
 
+def leave() -> None:
+    """Ends the process."""
+    raise SystemExit(3)
+
+
+async def leave_later() -> None:
+    """Ends the process, as a task."""
+    raise SystemExit(4)
+
+
+def interrupt() -> None:
+    """Raises what Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def places() -> dict:
+    """What JSON can't say."""
+    return {(1, 2): "here"}
+
+
+def forecast(days: list[int]) -> str:
+    """Some days."""
+    return f"{type(days).__name__} {days}"
+
+
+def loud() -> str:
+    """Prints, itself and in a program of its own."""
+    import subprocess, sys
+
+    print("from Python")
+    subprocess.run([sys.executable, "-c", "print('from a program')"], check=True)
+    return "done"
+
+
+print("imported")
+
+
 def _hidden() -> None:
     """Nothing."""
 '''
@@ -51,7 +93,8 @@ def _hidden() -> None:
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A file of tools."""
-    monkeypatch.setitem(sys.modules, "tools_of_a_test", None)  # type: ignore[arg-type]
+    for name in ("tools_of_a_test", "modelport_tools_tools_of_a_test"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     path = tmp_path / "tools_of_a_test.py"
     path.write_text(TOOLS, "utf-8")
     return str(path)
@@ -67,7 +110,8 @@ def session(file: str, *answers: Any, rounds: int = 5) -> tuple[Session, Scripte
 
 
 def test_the_public_functions_of_a_file_are_tools(file: str) -> None:
-    assert sorted(read_tools([file])) == ["degrees", "weather"]
+    names = ["degrees", "forecast", "interrupt", "leave", "leave_later", "loud", "places", "weather"]
+    assert sorted(read_tools([file])) == names
     assert list(read_tools([f"{file}:weather"])) == ["weather"]
     assert list(read_tools(["json:dumps", f"{file}:weather"])) == ["dumps", "weather"]
 
@@ -96,6 +140,21 @@ def test_a_file_without_tools_is_told(tmp_path: Path, text: str, place: str, why
         (ToolCall("1", "weather", {"city": "Nowhere"}), "LookupError: there is no such place", True),
         (ToolCall("1", "weather", "{"), "ValueError: tool call 'weather': arguments are not JSON: '{'", True),
         (ToolCall("1", "wether", {}), "there is no tool 'wether'", True),
+        (ToolCall("1", "leave", {}), "SystemExit: 3", True),
+        (ToolCall("1", "leave_later", {}), "SystemExit: 4", True),
+        (ToolCall("1", "interrupt", {}), "KeyboardInterrupt: ", True),
+        (ToolCall("1", "places", {}), "TypeError: keys must be str, int, float, bool or None, not tuple", True),
+        (ToolCall("1", "forecast", {"days": [1, 2]}), "list [1, 2]", False),
+        (
+            ToolCall("1", "forecast", {"days": [1, "2"]}),
+            "ValueError: the arguments of 'forecast' don't fit: at $.days[1]: '2' is not of type 'integer'",
+            True,
+        ),
+        (
+            ToolCall("1", "weather", {}),
+            "ValueError: the arguments of 'weather' don't fit: at $: 'city' is a required property",
+            True,
+        ),
     ],
 )
 def test_what_a_call_gives_is_told_to_the_model(file: str, call: ToolCall, text: str, is_error: bool) -> None:
@@ -105,12 +164,14 @@ def test_what_a_call_gives_is_told_to_the_model(file: str, call: ToolCall, text:
 
 def test_calls_are_run_until_there_is_an_answer(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     talk, model = session(file, calling("Seoul"), calling("Nowhere"), "It is sunny.")
+    capsys.readouterr()
     request, outcome = talk.ask([Text("How is it?")], Plain())
     assert isinstance(outcome, Response)
     assert outcome.content == "It is sunny."
     assert [message.role for message in request.messages] == ["user", "assistant", "tool", "assistant", "tool"]
     assert talk.messages == (*request.messages, outcome.message)
-    assert [tool.name for tool in model.requests[0].tools] == ["degrees", "weather"]
+    assert [request.tool_choice for request in model.requests] == [None, None, None]
+    assert {"degrees", "weather"} < {tool.name for tool in model.requests[0].tools}
     out, err = capsys.readouterr()
     assert out == "It is sunny.\n"
     assert err.splitlines() == [
@@ -121,15 +182,29 @@ def test_calls_are_run_until_there_is_an_answer(file: str, capsys: pytest.Captur
     ]
 
 
-def test_after_its_rounds_it_is_asked_no_more(file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    talk, model = session(file, calling("Seoul" * 50), calling("Seoul"), rounds=1)
+def test_after_its_rounds_it_is_asked_for_an_answer_without_tools(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk, model = session(file, calling("Seoul" * 50), calling("Seoul"), "It is sunny.", rounds=2)
+    capsys.readouterr()
     _, outcome = talk.ask([Text("How is it?")], Plain())
     assert isinstance(outcome, Response)
-    assert outcome.tool_calls
+    assert talk.asked.reason(outcome) is None
+    assert [request.tool_choice for request in model.requests] == [None, None, "none"]
+    assert len(model.requests[2].tools) == 8
+    out, err = capsys.readouterr()
+    assert out == "It is sunny.\n"
+    assert err.splitlines()[0].endswith("SeoulSeo...)")
+
+
+def test_who_wants_tools_all_the_same_has_not_answered(file: str) -> None:
+    talk, model = session(file, calling("Seoul"), calling("Seoul"), rounds=1)
+    _, outcome = talk.ask([Text("How is it?")], Plain())
+    assert isinstance(outcome, Response)
+    said = "there is no answer: the model wants more tools after 1 round; --rounds allows more"
+    assert talk.asked.reason(outcome) == said
     assert len(model.requests) == 2
-    err = capsys.readouterr().err.splitlines()
-    assert err[-1] == "(it wants more tools after 1 rounds; --rounds allows more)"
-    assert err[0].endswith("SeoulSeo...)")
+    assert talk.messages == ()
 
 
 def test_a_question_that_failed_is_forgotten(file: str) -> None:
@@ -150,6 +225,57 @@ def test_the_ledger_is_told_in_a_line() -> None:
     assert ledger(response) == "(openai:gpt; 4.2 s; 7 tokens read, 3 written; 2 attempts: timeout, answered)"
 
 
-def test_a_tool_may_be_a_module_s_own(file: str) -> None:
-    functions = read_tools(["json:dumps"])
-    assert called(ToolCall("1", "dumps", {"obj": 1}), functions).text == json.dumps(1)
+def test_a_tool_may_be_a_module_s_own(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(file).parent)
+    functions = read_tools([f"{Path(file).stem}:weather"])
+    assert called(ToolCall("1", "weather", {"city": "Seoul"}), functions).text == "sunny in Seoul"
+
+
+def asked_of_a_server(file: str, *more: str) -> tuple[Any, list[Any]]:
+    """What the command does whose model calls `loud`, and what it has sent."""
+    need("openai")
+    function = {"name": "loud", "arguments": "{}"}
+    calls = [{"index": 0, "id": "c1", "type": "function", "function": function}]
+    call = loopback.streamed(loopback.chunk({"tool_calls": calls}), loopback.chunk({}, "tool_calls"))
+    with loopback.Loopback(call, loopback.saying("It is sunny.")) as server:
+        done = served(server, "How is it?", "--tools", f"{file}:loud", *more)
+        return done, [request.json for request in server.requests]
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["text", "JSON"])
+def test_what_a_tool_prints_is_not_in_the_answer(file: str, more: tuple[str, ...]) -> None:
+    done, _ = asked_of_a_server(file, *more)
+    text = json.loads(done.stdout)["content"] if more else done.stdout
+    assert text.strip() == "It is sunny."
+    for line in ("imported", "from Python", "from a program", "(loud gave: done)"):
+        assert line in done.stderr.splitlines()
+
+
+def test_the_last_round_is_asked_without_a_choice_of_tools(file: str) -> None:
+    done, sent = asked_of_a_server(file, "--rounds", "1")
+    assert (done.returncode, done.stdout) == (0, "It is sunny.\n")
+    assert [body.get("tool_choice") for body in sent] == [None, "none"]
+
+
+def test_without_standard_error_what_a_tool_prints_goes_nowhere(
+    file: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions = read_tools([f"{file}:loud"])
+    capfd.readouterr()
+    monkeypatch.setattr(sys, "stderr", None)
+    assert called(ToolCall("1", "loud", {}), functions).text == "done"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_of_tools_takes_no_module_s_place(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("def f() -> None: ...", "utf-8")
+    assert list(read_tools([str(tmp_path / "json.py")])) == ["f"]
+    assert sys.modules["json"] is json
+
+
+def test_ctrl_c_is_no_failure_of_the_tool_that_it_meets() -> None:
+    def slow() -> None:
+        raise Ended
+
+    with pytest.raises(Ended):
+        called(ToolCall("1", "slow", {}), {"slow": slow})
