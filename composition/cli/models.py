@@ -38,7 +38,7 @@ def command(base_url: tuple[str, ...]) -> None:
     if absent:
         tell("\nto install: pip install " + " ".join(f"'modelport[{extra}]'" for extra in absent))
     name, by = named(None, os.environ.get("MODELPORT_MODEL"), files)
-    tell(f"\nasked where none is named: {name}{f' ({by})' if by else ''}")
+    tell(f"\nasked where none is named: {name} ({by or 'MODELPORT_MODEL or modelport.toml name another'})")
     tell(f"the embedded default's weights are {_weights()}")
     if rows := list(_names(files)):
         tell("\n" + _table(("NAME", "WHAT IT IS", "WHERE"), rows))

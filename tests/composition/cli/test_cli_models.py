@@ -28,7 +28,8 @@ def test_each_adapter_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert row(done.output, "huggingface")[2] == "HF_TOKEN (not set)"
     assert row(done.output, "litellm")[2] == "that of its provider"
     assert max(map(len, done.output.splitlines()[:10])) <= 100
-    assert "asked where none is named: openvino:default\n" in done.output
+    default = "openvino:default (MODELPORT_MODEL or modelport.toml name another)"
+    assert f"asked where none is named: {default}\n" in done.output
     assert "0123456789" not in done.output
 
 
