@@ -62,6 +62,7 @@ def encode(
 
     messages = orjson.Fragment(_messages(request.messages, _to(provider, cache_markers, reasoning_name)))
     body = _body(request, model_id, messages, options, max_stops, stream, max_tokens_name)
+    body["stream"] = stream  # some gateways stream where nobody says that they shouldn't
     try:
         try:
             return orjson.dumps(body)
@@ -84,7 +85,7 @@ def wire_body(
     """The same as `encode`, for an SDK that wants values: a dict that the receiver may change."""
     messages = wire_messages(request.messages, provider)
     body: dict[str, Any] = thaw(_body(request, model_id, messages, options, max_stops, stream, max_tokens_name))
-    return body
+    return {**body, "stream": True} if stream else body
 
 
 def wire_messages(messages: tuple[Message, ...], provider: str = "openai") -> list[dict[str, Any]]:
@@ -126,8 +127,6 @@ def _body(
         # OpenAI refuses stream_options where nothing is streamed
         if name != "extra_body" and (stream or name != "stream_options"):
             body[max_tokens_name if name == "max_tokens" else name] = value
-    if stream:
-        body["stream"] = True
     if options.get("extra_body"):
         _add(options["extra_body"], body)
     return body

@@ -36,7 +36,7 @@ from . import sdk
 from .client import ClientTransport
 from .errors import translate
 from .routes import Routes
-from .settings import check_arguments
+from .settings import check_arguments, is_address
 
 __all__ = ["InferenceClientModel", "decode", "decode_event", "encode", "translate"]
 
@@ -145,7 +145,9 @@ class InferenceClientModel(ApiModel):
         options, beside = parted(revealed(options))
         client = self._client
         seconds = beside.get("timeout", (None if client is None else client.timeout) or self.timeout)
-        form = _form(request.response_format)
+        place = (self.base_url if client is None else client.model) or self.model_id
+        # The SDK writes a schema for a server of one's own as TGI does, and others then ignore it without a word.
+        form = None if is_address(place) else _form(request.response_format)
         key: object = None
         if client is not None:
             token, cookies = client.token, client.cookies

@@ -54,13 +54,13 @@ def check_arguments(model_id: str, own: Mapping[str, Any], more: Mapping[str, An
 
 
 def _check_address(model_id: str, base_url: str | None, provider: str | None) -> None:
-    name, url = ("model_id", model_id) if _is_address(model_id) else ("base_url", base_url)
+    name, url = ("model_id", model_id) if is_address(model_id) else ("base_url", base_url)
     if url is None:
         return
     if base_url is not None and base_url != url:
         raise ValueError(f"{_WHERE}: model_id and base_url are two addresses; keep one")
     parts = parts_of(url)
-    if parts is None or not _is_address(url):
+    if parts is None or not is_address(url):
         raise ValueError(f"{_WHERE}: {name} is an address such as 'http://127.0.0.1:8080', not {url!r}")
     if parts.username or parts.password or any(map(is_secret, parse_qs(parts.query))):
         raise ValueError(f"{_WHERE}: {name} shows in messages, so no secret stands in it; use token= or headers=")
@@ -81,10 +81,10 @@ def _check_client(model_id: str, client: Any, own: Mapping[str, Any]) -> None:
     check_alone(_WHERE, "client", own)
     if not inspect.iscoroutinefunction(getattr(client, "chat_completion", None)):
         raise TypeError(f"{_WHERE}: client= takes a huggingface_hub.AsyncInferenceClient, not {type(client).__name__}")
-    if client.model is not None and not _is_address(client.model) and client.model != model_id:
+    if client.model is not None and not is_address(client.model) and client.model != model_id:
         raise ValueError(f"{_WHERE}: client= is for {client.model!r}, and model_id is {model_id!r}; make them agree")
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     """To the SDK, which takes what begins in capitals for the name of a model."""
     return text.startswith(("http://", "https://"))

@@ -107,13 +107,14 @@ def hidden(text: str, secrets: Iterable[object]) -> str:
     """
     for secret in secrets:
         if isinstance(secret, str):
-            text = _without(text, _AUTHORIZATION.sub("", secret.strip()))
+            bare = _AUTHORIZATION.sub("", secret.strip())
+            text = text if bare.lower() in NO_SECRETS else _without(text, bare)
     return text
 
 
 def _without(text: str, secret: str) -> str:
-    if len(secret) < 8:  # such as "none": nothing is hidden in the midst of words
-        return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text) if secret else text
+    if len(secret) < 8:  # nothing is hidden in the midst of words
+        return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
     for size in range(len(secret), 5, -1):
         text = text.replace(secret if size == len(secret) else f"{secret[:size]}...", "***")
     return text

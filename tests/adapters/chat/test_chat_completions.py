@@ -104,7 +104,7 @@ def test_results_stand_together_in_messages_of_the_user_too() -> None:
 def test_what_is_said_of_streams_is_sent_with_streams_alone() -> None:
     options = {"stream_options": {"include_usage": True}}
     said = Request([Message("user", "hi")])
-    assert wire(said, options) == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    assert wire(said, options) == {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}
     assert wire(said, options, stream=True)["stream_options"] == {"include_usage": True}
 
 
@@ -157,6 +157,7 @@ def test_tools_a_choice_and_a_form() -> None:
         },
         "max_tokens": 5,
         "x": [1, None],
+        "stream": False,
     }
     loose = wire(Request([Message("user", "hi")], (), [Tool("t")], "auto", {"type": "json_object"}), stream=True)
     assert (loose["tool_choice"], loose["response_format"], loose["stream"]) == ("auto", {"type": "json_object"}, True)

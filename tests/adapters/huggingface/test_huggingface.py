@@ -45,7 +45,8 @@ def test_an_answer_is_read_whole() -> None:
     assert isinstance(found, Response)
     assert (found.content, found.finish_reason, found.model_id, found.response_id) == ("Hello!", "stop", "m-1", "c1")
     assert found.usage == Usage(7, 3)
-    assert server.requests[0].json == {"model": "org/name", "messages": [{"role": "user", "content": "hi"}]}
+    messages = [{"role": "user", "content": "hi"}]
+    assert server.requests[0].json == {"model": "org/name", "messages": messages, "stream": False}
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
@@ -278,8 +279,10 @@ def test_options_meet_and_the_call_wins() -> None:
         "logit_bias": {"50256": 2},
         "guided": True,
         "top_p": None,
+        "stream": False,
     }
-    assert second.json == {"model": "org/name", "messages": messages, "temperature": 0.2, "seed": 7, "max_tokens": 5}
+    said = {"messages": messages, "stream": False}
+    assert second.json == {"model": "org/name", **said, "temperature": 0.2, "seed": 7, "max_tokens": 5}
     assert second.headers["x-a"] == os.environ["HOME"]
 
 
@@ -291,7 +294,7 @@ def test_a_query_goes_into_the_address_beside_the_one_that_stands_there() -> Non
     one, two = server.requests
     assert one.path == "/v1/chat/completions?tier=fast"
     assert two.path.startswith("/v1/chat/completions?region=eu&a=")
-    assert one.json == {"model": "org/name", "messages": [{"role": "user", "content": "hi"}]}
+    assert one.json == {"model": "org/name", "messages": [{"role": "user", "content": "hi"}], "stream": False}
 
 
 def test_a_header_of_none_is_not_sent() -> None:
@@ -318,8 +321,21 @@ def test_what_one_call_says_is_not_said_by_the_next() -> None:
             subject("hi", response_format=schema)
             subject("hi")
     assert ["x-once" in seen.headers for seen in server.requests] == [True, False, False] * 2
-    asked = [None, {"type": "json_object", "value": {"type": "object"}}, None]
-    assert [seen.json.get("response_format") for seen in server.requests] == asked * 2
+    kinds = [seen.json.get("response_format", {}).get("type") for seen in server.requests]
+    assert kinds == [None, "json_schema", None] * 2
+
+
+def test_a_server_of_ones_own_is_asked_as_every_other_however_its_address_is_said() -> None:
+    from huggingface_hub import AsyncInferenceClient
+
+    schema = JsonSchema({"type": "object"}, "any")
+    with Loopback(whole()) as server:
+        InferenceClientModel(server.url, token=TOKEN)("hi", response_format=schema)
+        client = AsyncInferenceClient(base_url=server.url, token=TOKEN)
+        InferenceClientModel("org/name", client=client)("hi", response_format=schema)
+        tgi = {"response_format": {"type": "json_object", "value": {"type": "object"}}}
+        model(server)("hi", extra_body=tgi)
+    assert [seen.json["response_format"]["type"] for seen in server.requests] == ["json_schema"] * 2 + ["json_object"]
 
 
 def test_a_token_is_read_from_its_variable_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,7 +384,7 @@ def test_a_schema_goes_out_as_it_is_and_other_forms_are_not_sent() -> None:
         found = ask(server, Request(says, response_format=Regex("a+")))
         sealed = ask(server, Request(says, response_format=JsonSchema({"const": object()})))
     one, two = (seen.json["response_format"] for seen in server.requests)
-    assert one == {"type": "json_object", "value": schema}  # an endpoint is asked as TGI is
+    assert one == {"type": "json_schema", "json_schema": {"name": "ends", "schema": schema, "strict": True}}
     assert two == {"type": "json_object"}
     assert isinstance(found, ModelError)
     assert (found.kind, found.sent) == (ErrorKind.UNSUPPORTED, Sent.NO)

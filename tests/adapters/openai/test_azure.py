@@ -34,7 +34,7 @@ def test_the_deployment_is_in_the_address_and_the_key_in_its_header() -> None:
     assert seen.headers["api-key"] == KEY
     assert "authorization" not in seen.headers
     messages = [{"role": "user", "content": "hi"}]
-    assert seen.json == {"model": "chat", "messages": messages, "temperature": 0.2}
+    assert seen.json == {"model": "chat", "messages": messages, "temperature": 0.2, "stream": False}
 
 
 def test_a_deployments_name_is_quoted() -> None:
@@ -409,5 +409,6 @@ def test_options_of_the_call_reach_azure_as_they_reach_openai() -> None:
         subject = model(server, temperature=0.2, extra_body={"data_sources": []})
         answered(subject, Request([Message("user", "hi")], options={"temperature": OMIT, "extra_query": {"a": "b"}}))
     seen = server.requests[0]
-    assert seen.json == {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "data_sources": []}
+    messages = [{"role": "user", "content": "hi"}]
+    assert seen.json == {"model": "chat", "messages": messages, "data_sources": [], "stream": False}
     assert seen.path.endswith(f"api-version={VERSION}&a=b")

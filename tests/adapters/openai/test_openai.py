@@ -276,10 +276,12 @@ def test_options_meet_and_the_call_wins() -> None:
         "max_tokens": 9,
         "logit_bias": {"1": 2},
         "guided": True,
+        "stream": False,
     }
-    assert second.json == {"model": "gpt-4o", "messages": messages, "temperature": 0.2, "seed": 7, "max_tokens": 5}
+    said = {"messages": messages, "stream": False}
+    assert second.json == {"model": "gpt-4o", **said, "temperature": 0.2, "seed": 7, "max_tokens": 5}
     assert (second.headers["x-a"], second.path) == ("b", "/v1/chat/completions?c=d")
-    assert third.json == {"model": "o3-mini", "messages": messages, "max_completion_tokens": 9}
+    assert third.json == {"model": "o3-mini", **said, "max_completion_tokens": 9}
 
 
 def test_what_a_model_cannot_do_is_not_sent() -> None:

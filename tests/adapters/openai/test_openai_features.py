@@ -262,7 +262,8 @@ def test_a_temperature_that_a_model_refuses_is_an_error_which_names_the_way_out(
 def test_options_are_dropped_under_all_of_their_names() -> None:
     with Loopback(whole()) as server:
         answered(server, drop_options=["max_new_tokens", "top_p"], max_tokens=9, top_p=0.5, seed=7)
-    assert server.requests[0].json == {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "seed": 7}
+    messages = [{"role": "user", "content": "hi"}]
+    assert server.requests[0].json == {"model": "gpt-4o", "messages": messages, "seed": 7, "stream": False}
 
 
 def test_a_limit_of_tokens_under_the_wrong_name_says_whose_fact_it_is() -> None:
