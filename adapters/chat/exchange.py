@@ -24,6 +24,7 @@ from ..http.reply import Refused, checked, whole
 from ..http.transport import Reply
 from .answer import Arriving, decode
 from .calls import made_up_after
+from .calls_in_text import CallsInText
 from .stream import Reader
 
 WITH_USAGE = canonical({"stream_options": {"include_usage": True}})
@@ -35,23 +36,35 @@ class ChatExchange(Exchange):
 
     translate: ClassVar[Callable[..., ModelError]]
 
-    def __init__(self, model: ApiModel, request: Request, wire: str, bounds: Bounds = BOUNDS) -> None:
+    def __init__(
+        self, model: ApiModel, request: Request, wire: str, bounds: Bounds = BOUNDS, *, calls_in_text: bool = False
+    ) -> None:
         self.model, self.request, self.bounds = model, request, bounds
         self.wire = wire  # the name under which its own words are kept in `metadata`
         self.received: Reply | None = None
         self._made_up = made_up_after(request.messages)
+        self._calls_in_text = calls_in_text and bool(request.tools)
+        self._stops = () if self._calls_in_text else request.stop_sequences
         self._begun = False  # whether it is known which of the two it is
         self._body: list[bytes] | None = None  # of a server that doesn't stream
         self._whole: Response | None = None
 
     @cached_property
-    def arriving(self) -> Arriving:
+    def arriving(self) -> Arriving | CallsInText:
         """What a stream has said so far; an answer that comes whole needs none."""
-        return Arriving(self.request.stop_sequences, self.wire, self._made_up)
+        return self._in_text or self._said
+
+    @cached_property
+    def _said(self) -> Arriving:
+        return Arriving(self._stops, self.wire, self._made_up)
+
+    @cached_property
+    def _in_text(self) -> CallsInText | None:
+        return CallsInText(self._said, self.request) if self._calls_in_text else None
 
     @cached_property
     def _reader(self) -> Reader:
-        return Reader(self.arriving, self.bounds.event)
+        return Reader(self._said, self.bounds.event)
 
     @abstractmethod
     async def post(self, *, stream: bool) -> Reply:
@@ -80,7 +93,7 @@ class ChatExchange(Exchange):
             self._begun = True
             self._body = [] if _is_no_stream(chunk) else None
         if self._body is None:
-            return self._reader.read(chunk)
+            return self._shown(self._reader.read(chunk))
         self._body.append(chunk)
         return ()
 
@@ -90,7 +103,7 @@ class ChatExchange(Exchange):
 
     def end(self) -> Iterable[Event]:
         if self._body is None:
-            return self._reader.end()
+            return self._shown(self._reader.end())
         self._whole = self._decoded(b"".join(self._body))
         return ()
 
@@ -115,10 +128,10 @@ class ChatExchange(Exchange):
 
     def _folded(self, body: bytes) -> Response:
         """The answer of a server that streams without being asked to. Raises `CutOff` where it has no end."""
-        for _ in self._reader.read(body):
+        for _ in self._shown(self._reader.read(body)):
             pass
         if self.arriving.draft.stopped_by is None:
-            for _ in self._reader.end():
+            for _ in self._shown(self._reader.end()):
                 pass
         if not self.arriving.complete:
             raise CutOff(self.cut_off)
@@ -127,7 +140,11 @@ class ChatExchange(Exchange):
         return last.response
 
     def _decoded(self, body: bytes) -> Response:
-        return decode(body, self.request.stop_sequences, self.wire, self._made_up)
+        response = decode(body, self._stops, self.wire, self._made_up)
+        return response if self._in_text is None else self._in_text.whole(response)
+
+    def _shown(self, events: Iterable[Event]) -> Iterable[Event]:
+        return events if self._in_text is None else self._in_text.read(events)
 
 
 def _is_no_stream(body: bytes) -> bool:

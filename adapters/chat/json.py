@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any, Final
 
+from ..http.http_errors import Malformed
+
 # What orjson refuses and servers send: halves of characters, and numbers such as -Infinity, which Python's own read.
 _LENIENT: Final = re.compile(rb"\\u[dD][89a-fA-F]|\bNaN\b|\bInfinity\b")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -25,7 +27,10 @@ def parse(data: bytes, *, mended: bool = False) -> Any:
         data = data.removeprefix(_BOM)
         if not _LENIENT.search(data):
             return orjson.loads(data)
-    value = json.loads(data)
+    try:
+        value = json.loads(data)
+    except ValueError as error:  # Python also refuses whole numbers of thousands of digits
+        raise Malformed(f"the answer is not JSON: {error}") from None
     return _mended(value) if mended else value
 
 

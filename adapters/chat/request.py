@@ -30,7 +30,7 @@ from ...domain.message import (
     keep_written,
 )
 from ...domain.options.option import OMIT
-from ...domain.reading.preparation import CACHE_CONTROL, cache_marker, marked
+from ...domain.reading.preparation import CACHE_CONTROL, SENT_BACK, cache_marker, marked
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ...domain.tool import Tool
@@ -251,6 +251,8 @@ def _own(value: Message | Part, to: _To) -> Mapping[str, Any]:
         return {}
     own = metadata.get(to.provider)
     own = own if isinstance(own, Mapping) else {}
+    if not metadata.keys().isdisjoint(SENT_BACK):
+        own = {**{name: metadata[name] for name in SENT_BACK if name in metadata}, **own}
     marker = cache_marker(value) if to.cache_markers and not isinstance(value, Message) else None
     return own if marker is None else {CACHE_CONTROL: marker, **own}
 

@@ -103,9 +103,9 @@ class ApiModel(Settings, Calling, Sealed, ABC):
         if not self.known.issuperset(options):
             name = next(name for name in options if name not in self.known)
             raise Unwritable(refusal(name, type(self).__name__, self.known, type(self)))
-        conversions, flatten = self.custom_role_conversions, self.flatten_messages_as_text
-        if conversions or flatten:
-            messages = prepare(request.messages, role_conversions=conversions, flatten=flatten)
+        conversions, flatten, join = self.custom_role_conversions, self.flatten_messages_as_text, self.join_messages
+        if conversions or flatten or join:
+            messages = prepare(request.messages, role_conversions=conversions, flatten=flatten, alternate=join)
             request = attrs.evolve(request, messages=messages)
         return request, options
 

@@ -38,6 +38,7 @@ class ApiArguments(Options, total=False):
     requests_per_minute: float | Limiter | None
     custom_role_conversions: Mapping[str, str] | None
     flatten_messages_as_text: bool
+    join_messages: bool
 
 
 ARGUMENTS: Final = ApiArguments.__optional_keys__ - Options.__optional_keys__
@@ -74,6 +75,11 @@ def _dropped(names: str | Iterable[str], self: Any) -> tuple[str, ...]:
     return tuple(next(iter(canonical({name: None}, where, known=KNOWN))) for name in listed)
 
 
+def _join(join: Any, self: Any) -> bool:
+    check_kind(type(self).__name__, "join_messages", join, bool, "True or False")
+    return bool(join)
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """What every model behind an API is told. A model is its settings, and what its adapter is told besides.
@@ -96,6 +102,7 @@ class Settings:
     requests_per_minute: float | Limiter | None = None
     custom_role_conversions: FrozenDict = read_by(role_conversions_of, default=None)
     flatten_messages_as_text: bool = read_by(flatten_of, default=False)
+    join_messages: bool = read_by(_join, default=False)
     limiter: Limiter | None = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(lambda self: limiter_of(self.requests_per_minute), True)
     )

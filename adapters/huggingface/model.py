@@ -32,6 +32,7 @@ from ..http.query import with_query
 from ..http.settings import ApiArguments, constructor
 from ..http.transport import Reply, Transport
 from ..process.secret import Env, revealed, secrets_in
+from ..settings import check_kind
 from . import sdk
 from .client import ClientTransport
 from .errors import translate
@@ -59,7 +60,8 @@ class InferenceClientModel(ApiModel):
     `api_key`; without it the SDK reads HF_TOKEN, then the stored login. `timeout` is how many seconds the server may be
     silent; connecting gets 5 of them. `transport` is an `HttpTransport` with a proxy, certificates or bounds of its
     own. Of a `client` that is passed in (a `huggingface_hub.AsyncInferenceClient`) the settings hold, and the SDK's
-    factory of HTTP clients; its redirects are off. `client_kwargs` may hold `headers` and `cookies`.
+    factory of HTTP clients; its redirects are off. With `tool_calls_in_text` calls that the server leaves in the text
+    are read as those of local models are. `client_kwargs` may hold `headers` and `cookies`.
 
     >>> InferenceClientModel("Qwen/Qwen3-32B", provider="novita", temperature=0.2).options
     {'temperature': 0.2}
@@ -74,6 +76,7 @@ class InferenceClientModel(ApiModel):
     _headers: FrozenDict | None = attrs.field(repr=False, hash=False)
     _cookies: FrozenDict | None = attrs.field(repr=False, hash=False)
     _transport: Transport | None = None
+    tool_calls_in_text: bool = False
     _routes: Routes = attrs.field(init=False, factory=Routes, eq=False, repr=False)
     _of_client: Transport = attrs.field(init=False, factory=ClientTransport, eq=False, repr=False)
 
@@ -90,6 +93,7 @@ class InferenceClientModel(ApiModel):
         api_base: str | None = None,
         headers: Mapping[str, Any] | None = None,
         cookies: Mapping[str, Any] | None = None,
+        tool_calls_in_text: bool = False,
         transport: Transport | None = None,
         **more: Unpack[ApiArguments],
     ) -> None:
@@ -102,8 +106,10 @@ class InferenceClientModel(ApiModel):
             "cookies": cookies,
         }
         check_arguments(model_id, own, more, transport)
+        check_kind(_WHERE, "tool_calls_in_text", tool_calls_in_text, bool, "True or False")
         own["headers"] = None if headers is None else freeze_mapping(headers)
         own["cookies"] = None if cookies is None else freeze_mapping(cookies)
+        own["tool_calls_in_text"] = tool_calls_in_text
         self._set(more, model_id=model_id, transport=transport, **own)
 
     def _assumed(self) -> Capabilities:
@@ -181,7 +187,8 @@ class _Exchange(ChatExchange):
 
     def __init__(self, model: InferenceClientModel, request: Request) -> None:
         self.transport = model.transport
-        super().__init__(model, request, _NAME, self.transport.bounds)
+        in_text = model.tool_calls_in_text
+        super().__init__(model, request, _NAME, self.transport.bounds, calls_in_text=in_text)
         self.asked: Post | None = None
 
     async def post(self, *, stream: bool) -> Reply:

@@ -18,6 +18,7 @@ from ..http.settings import ApiArguments, constructor
 from ..http.transport import Transport
 from ..process.environment import Variables
 from ..process.secret import Unset
+from ..settings import check_kind
 from .errors import translate
 from .keys import Key, fetched
 from .settings import base_address, check_arguments
@@ -42,10 +43,12 @@ class OpenAIModel(ChatWire):
     seconds the server may be silent; connecting gets 5 of them. `api_key` is text, an `Env`, or a function, sync or
     async, that is asked for it at each call; without it OPENAI_API_KEY is read. `base_model` says whose facts hold
     where the id is a name of one's own, `drop_options` which options are never sent, and `reasoning_name` under which
-    name a server wants its reasoning back (DeepSeek: `reasoning_content`). `transport` is an `HttpTransport` with a
-    proxy, certificates or bounds of its own. `client_kwargs` may hold `default_headers` and `default_query`, and what
-    else the SDK's client has as arguments here. A `client` that is passed in (an `openai.AsyncOpenAI`, which belongs
-    to one event loop) carries the calls as it is, but for its retries and redirects.
+    name a server wants its reasoning back (DeepSeek: `reasoning_content`). With `tool_calls_in_text` calls that the
+    server leaves in the text are read as those of local models are (`parse_tool_calls`). `transport` is an
+    `HttpTransport` with a proxy, certificates or bounds of its own. `client_kwargs` may hold `default_headers` and
+    `default_query`, and what else the SDK's client has as arguments here. A `client` that is passed in (an
+    `openai.AsyncOpenAI`, which belongs to one event loop) carries the calls as it is, but for its retries and
+    redirects.
 
     >>> OpenAIModel("gpt-4o", temperature=0.2).options
     {'temperature': 0.2}
@@ -55,6 +58,7 @@ class OpenAIModel(ChatWire):
     organization: str | None
     project: str | None
     reasoning_name: str | None
+    tool_calls_in_text: bool
     _api_key: Key | None = attrs.field(repr=False)
 
     @constructor
@@ -68,6 +72,7 @@ class OpenAIModel(ChatWire):
         organization: str | None = None,
         project: str | None = None,
         reasoning_name: str | None = None,
+        tool_calls_in_text: bool = False,
         transport: Transport | None = None,
         **more: Unpack[ApiArguments],
     ) -> None:
@@ -78,8 +83,10 @@ class OpenAIModel(ChatWire):
             "project": project,
         }
         check_text(f"{_WHERE}: reasoning_name", reasoning_name)
+        check_kind(_WHERE, "tool_calls_in_text", tool_calls_in_text, bool, "True or False")
         check_arguments(_WHERE, own, more, transport)
-        self._set(more, model_id=model_id, reasoning_name=reasoning_name, transport=transport, **own)
+        own |= {"reasoning_name": reasoning_name, "tool_calls_in_text": tool_calls_in_text}
+        self._set(more, model_id=model_id, transport=transport, **own)
 
     @property
     def provider(self) -> str:
@@ -95,6 +102,10 @@ class OpenAIModel(ChatWire):
     @property
     def _wants_reasoning_as(self) -> str | None:
         return self.reasoning_name
+
+    @property
+    def _reads_calls_in_text(self) -> bool:
+        return self.tool_calls_in_text
 
     @property
     def _base(self) -> str:

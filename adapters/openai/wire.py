@@ -65,6 +65,10 @@ class ChatWire(ApiModel):
     def _wants_reasoning_as(self) -> str | None:
         return None
 
+    @property
+    def _reads_calls_in_text(self) -> bool:
+        return False
+
     def _exchange(self, request: Request) -> _Exchange:
         return _Exchange(self, request)
 
@@ -114,7 +118,8 @@ class _Exchange(ChatExchange):
     def __init__(self, model: ChatWire, request: Request) -> None:
         client = model._client
         self.transport: Transport = model.transport if client is None else ClientTransport(client)
-        super().__init__(model, request, model.provider, self.transport.bounds)
+        in_text = model._reads_calls_in_text
+        super().__init__(model, request, model.provider, self.transport.bounds, calls_in_text=in_text)
         self.asked: Post | None = None
 
     def address(self) -> str | None:

@@ -68,6 +68,7 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = FrozenDict(
             "request_timeout read_timeout connect_timeout": ("timeout",),
             "role_conversions roles custom_role_conversions": ("custom_role_conversions",),
             "flatten flatten_messages flatten_messages_as_text": ("flatten_messages_as_text",),
+            "alternate alternate_roles ensure_alternating_roles merge_messages join_messages": ("join_messages",),
             "device device_map": ("device_map", "device"),
             "torch_dtype precision": ("dtype",),
             "template": ("apply_chat_template_kwargs",),

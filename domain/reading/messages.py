@@ -16,7 +16,7 @@ from ..frozen import FrozenDict
 from ..message import PARTS, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from ..response import Response
 from .media import Read, described, need, read_audio, read_file, read_image, read_media, read_text
-from .preparation import CACHE_CONTROL
+from .preparation import CACHE_CONTROL, SENT_BACK
 
 _ROLES: Final[Mapping[str, Role]] = FrozenDict(
     {
@@ -40,8 +40,16 @@ _MEMBERS = (
     "reasoning_content",
     "reasoning",
     "cache_control",
+    "reasoning_details",
+    "extra_content",
+    "provider_specific_fields",
     "metadata",
 )
+_OF_LITELLM = "provider_specific_fields"  # its own word
+_OF_A_CALL = ("id", "type", "index", "function", "custom", "name", "arguments")
+_CALL_MEMBERS = (*_OF_A_CALL, "extra_content", _OF_LITELLM, "cache_control", "metadata")
+_FUNCTION_MEMBERS = ("name", "arguments")
+_FUNCTION_IGNORED = ("description", "parsed_arguments", _OF_LITELLM)  # the last says what the call says, too
 # What SDKs and smolagents write beside these, and what no model needs back.
 _IGNORED = ("annotations", "raw", "token_usage", "is_error")
 
@@ -120,22 +128,32 @@ def _fields(value: Any, where: str) -> dict[str, Any]:
     """The members of a message by name, whether it is a dict or an object with attributes."""
     if not isinstance(value, Mapping):
         return {name: getattr(value, name, None) for name in _MEMBERS if name != "metadata"}
-    for key, item in value.items():
-        if key not in _MEMBERS and key not in _IGNORED and item not in (None, [], {}, ()):
-            raise ValueError(f"{where}: unknown key {key!r}; a message has {', '.join(_MEMBERS)}")
+    _check_known(value, _MEMBERS, _IGNORED, where, "a message")
     return dict(value)
+
+
+def _check_known(
+    value: Mapping[str, Any], known: tuple[str, ...], ignored: tuple[str, ...], where: str, what: str
+) -> None:
+    """Raises ValueError for a key that would be dropped without a word."""
+    for key, item in value.items():
+        if key not in known and key not in ignored and item not in (None, [], {}, ()):
+            raise ValueError(f"{where}: unknown key {key!r}; {what} has {', '.join(known)}")
 
 
 def _metadata(fields: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     metadata = fields.get("metadata") or {}
     if not isinstance(metadata, Mapping):
         raise TypeError(f"{where}.metadata: a dict by provider, not {described(metadata)}")
+    sent_back = {name: fields[name] for name in SENT_BACK if fields.get(name)}
+    if fields.get(_OF_LITELLM):
+        sent_back["litellm"] = {_OF_LITELLM: fields[_OF_LITELLM]}
     marker = fields.get(CACHE_CONTROL)
     if marker is None:
-        return metadata
+        return {**sent_back, **metadata} if sent_back else metadata
     if not isinstance(marker, Mapping):
         raise TypeError(f"{where}.cache_control: a dict such as {{'type': 'ephemeral'}}, not {described(marker)}")
-    return {**metadata, CACHE_CONTROL: marker}
+    return {**sent_back, **metadata, CACHE_CONTROL: marker}
 
 
 def _spelled(role: Any) -> Any:
@@ -152,9 +170,16 @@ def _role(value: Any, where: str) -> Role:
 def _tool_call(value: Any, where: str) -> ToolCall:
     if isinstance(value, ToolCall):
         return value
-    function = _get(value, "function")
+    function, custom = _get(value, "function"), _get(value, "custom")
+    if isinstance(value, Mapping):
+        _check_known(value, _CALL_MEMBERS, (), where, "a tool call")
+    if isinstance(function, Mapping):
+        _check_known(function, _FUNCTION_MEMBERS, _FUNCTION_IGNORED, f"{where}.function", "a function")
     source = value if function is None else function
     name, arguments, call_id = _get(source, "name"), _get(source, "arguments"), _get(value, "id")
+    if function is None and custom is not None:  # its input is whatever text the tool takes
+        name, arguments = _get(custom, "name"), _get(custom, "input")
+        custom = {"name": name, "input": arguments}
     if not isinstance(name, str) or not name:
         raise ValueError(f"{where}: a tool call needs a name, found {described(value)}")
     if not isinstance(call_id, str) or not call_id:
@@ -169,7 +194,8 @@ def _tool_call(value: Any, where: str) -> ToolCall:
         call = ToolCall(call_id, read_text(name, f"{where}.name"), arguments)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{where}.arguments: {error}") from None
-    metadata = _metadata(value, where) if isinstance(value, Mapping) else None
+    fields = value if isinstance(value, Mapping) else {"extra_content": _get(value, "extra_content")}
+    metadata = _metadata({**fields, "custom": custom}, where)
     return attrs.evolve(call, metadata=metadata) if metadata else call
 
 

@@ -31,6 +31,12 @@ from .media import data_in_url
 
 CACHE_CONTROL: Final = "cache_control"  # it concerns every provider, and so stands in `metadata` under nobody's name
 
+SENT_BACK: Final = ("reasoning_details", "extra_content", "custom")
+"""What a server wants back as it came, such as a signature, and a dict of the chat-completions wire has.
+
+It doesn't say whose it is, and so stands in `metadata` under nobody's name.
+"""
+
 _TARGETS: Final = (Role.SYSTEM, Role.USER, Role.ASSISTANT)
 _SOURCES: Final = (*Role, "tool-call", "tool-response")  # the last two are smolagents' words
 
@@ -75,9 +81,9 @@ def prepare(
 
     `role_conversions` are those of `as_role_conversions`, each applied once; as servers that lack a role want turns,
     they bring `alternate` with them. Where the messages of tools get another role, calls and results become text, as
-    that server knows no tools. `alternate` joins messages of one side that stand together; `flatten` makes the content
-    of each message, and of each result, one text. No part is lost; `Unsupported`, naming the place, is raised for one
-    that can't be text.
+    that server knows no tools. `alternate` leaves out messages without content and joins those of one side that stand
+    together; `flatten` makes the content of each message, and of each result, one text. No part that says something is
+    lost; `Unsupported`, naming the place, is raised for one that can't be text.
 
     >>> prepare((Message("user", "Hello!"), Message("user", "Are you there?")), alternate=True)[0].content
     (Text(text='Hello!'), Text(text='Are you there?'))
@@ -190,9 +196,16 @@ def _side(message: Message) -> Role:
 
 
 def _turns(messages: Iterable[Message]) -> Iterator[Message]:
-    for side, together in groupby(messages, _side):
+    said = [message for message in messages if not _is_empty(message)] or messages
+    for side, together in groupby(said, _side):
         turn = tuple(together)
         yield turn[0] if len(turn) == 1 else _joined(side, turn)
+
+
+def _is_empty(message: Message) -> bool:
+    """Whether it says nothing and brings nothing, as an assistant's message in an agent's history may."""
+    empty = all(isinstance(part, Text) and not part.text and not part.metadata for part in message.content)
+    return empty and not message.metadata
 
 
 def _joined(side: Role, turn: tuple[Message, ...]) -> Message:

@@ -102,6 +102,15 @@ class LocalText:
                 return self._called(self._tail) or self._builder.text(self._tail)
         return []
 
+    def without_calls(self) -> list[Delta]:
+        """Events for what was held back as a call, which is text after all: the calls come in another way."""
+        self._hold = False
+        if self._phase not in ("speaking", "calling"):
+            return []
+        held = self._scanner.held if self._phase == "speaking" else self._tail
+        self._speak()
+        return self._builder.text(held)
+
     def finish_reason(self, reason: FinishReason) -> FinishReason:
         """Why the model stopped, in view of what it said."""
         ended = reason is FinishReason.STOP or self.stopped_by is not None

@@ -434,36 +434,6 @@ def test_what_a_server_says_of_trying_again_is_heard(said: str, heard: bool | No
     assert failed[0].should_retry is heard
 
 
-# Histories: what goes back
-
-
-def test_ids_that_are_made_up_are_unique_in_a_conversation() -> None:
-    """W12: two turns of calls without ids."""
-    call = {"type": "function", "function": {"name": "f", "arguments": ""}}
-    with Loopback(
-        body({"choices": [{"message": {"content": None, "tool_calls": [call, call]}, "finish_reason": "stop"}]})
-    ) as server:
-        model = OpenAIModel("m", base_url=server.url, api_key="none")
-        first = model("Hi")
-        history = [*HI.messages, first.message]
-        second = model(history)
-        model([*history, second.message])
-    assert [each.id for each in (*first.tool_calls, *second.tool_calls)] == ["call_0", "call_1", "call_2", "call_3"]
-    sent = server.requests[-1].json["messages"][1]["tool_calls"]
-    assert [each["function"]["arguments"] for each in sent] == ["{}", "{}"]  # W14
-
-
-def test_a_custom_call_goes_back_as_it_came() -> None:
-    """W22."""
-    call = {"id": "a", "type": "custom", "custom": {"name": "f", "input": "1 + 1"}}
-    with Loopback(
-        body({"choices": [{"message": {"content": None, "tool_calls": [call]}, "finish_reason": "stop"}]})
-    ) as server:
-        model = OpenAIModel("m", base_url=server.url, api_key="none")
-        model([*HI.messages, model("Hi").message])
-    assert server.requests[1].json["messages"][1]["tool_calls"] == [call]
-
-
 @pytest.mark.parametrize("count", [4_000, 32_000])
 def test_many_pieces_of_one_call_are_joined_once(count: int) -> None:
     """H2: each is counted, and none is copied for the next."""

@@ -36,6 +36,7 @@ WRONG = {
     "timeout": (0, "timeout is a positive number of seconds"),
     "capabilities": ({"tools": True}, r"capabilities is Capabilities\(...\)"),
     "flatten_messages_as_text": ("yes", "flatten_messages_as_text is True or False"),
+    "join_messages": (1, "join_messages is True or False"),
     "custom_role_conversions": ({"sytem": "user"}, "custom_role_conversions: unknown role 'sytem'"),
     "requests_per_minute": (0, "requests per minute must be a number above 0"),
     "temperature": (-1, "temperature must not be negative"),
@@ -67,6 +68,7 @@ def test_the_signature_tells_the_arguments_that_all_share(name: str) -> None:
         "requests_per_minute": None,
         "custom_role_conversions": None,
         "flatten_messages_as_text": False,
+        "join_messages": False,
     }
     assert list(parameters)[-1] == "options"
 

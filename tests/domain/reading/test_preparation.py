@@ -137,6 +137,14 @@ def test_messages_of_one_role_are_joined_with_all_of_their_parts() -> None:
     assert prepared[1] is said[2]
 
 
+def test_a_message_that_says_nothing_is_left_out() -> None:
+    said = (Message("user", "Hi"), Message("assistant", [Text("")]), Message("assistant", "Hello!"))
+    assert prepare(said, alternate=True) == (said[0], said[2])
+    marked = Message("assistant", "", metadata=MARKED)
+    assert prepare((said[0], marked), alternate=True) == (said[0], marked)
+    assert prepare((said[1],), alternate=True) == (said[1],)
+
+
 def test_results_and_the_question_after_them_are_one_turn_of_the_user() -> None:
     prepared = prepare((*ASKED, Message("user", "So?")), alternate=True)
     assert [message.role for message in prepared] == [Role.USER, Role.ASSISTANT, Role.USER]
@@ -321,8 +329,11 @@ def test_joining_loses_no_part_and_changes_no_order(said: tuple[Message, ...]) -
     def bare(part: Part) -> Part:
         return attrs.evolve(part, metadata={})
 
+    def parts(of: tuple[Message, ...]) -> list[Part]:
+        return [part for part in map(bare, parts_of(of)) if part != Text("")]
+
     joined = prepare(said, alternate=True)
-    assert list(map(bare, parts_of(joined))) == list(map(bare, parts_of(said)))
+    assert parts(joined) == parts(said)
     assert sum(map(marks, joined)) == sum(map(marks, said))
 
 
