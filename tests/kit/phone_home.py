@@ -52,7 +52,7 @@ def watched(make: str, home: Path, **environment: str) -> Watched:
     work, temporary = home / "work", home / "tmp"
     for folder in (home, work, temporary):
         folder.mkdir()
-    dropped = ("XDG_", "HF_", "MODELPORT_", "DO_NOT_TRACK", "PYTHON", "TRANSFORMERS_")
+    dropped = ("XDG_", "HF_", "MODELPORT_", "DO_NOT_TRACK", "PYTHON", "TRANSFORMERS_", "AWS_", "LITELLM_")
     own = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     own |= {"HOME": str(home), "USERPROFILE": str(home), "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
     own |= {"PYTHONDONTWRITEBYTECODE": "1", **environment}

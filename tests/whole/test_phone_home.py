@@ -7,6 +7,8 @@ from pathlib import Path
 
 import loopback
 import pytest
+from bedrock_wire import saying as bedrock_saying
+from extras import need
 from phone_home import Watched, watched
 
 from modelport.adapters.files import cache
@@ -19,18 +21,42 @@ def test_scripted(tmp_path: Path) -> None:
     assert did == Watched(True, [], [], [])
 
 
-@pytest.mark.needs("openai")
-def test_openai(tmp_path: Path) -> None:
-    """OpenAIModel contacts the server that it was given, and writes nothing."""
-    with loopback.Loopback(loopback.saying("Hi")) as server:
-        make = (
-            f"from modelport.adapters import OpenAIModel as M\nmodel = M('m', base_url={server.url!r}, api_key='none')"
-        )
+LITELLM = "api_base={url!r}, api_key='none'"
+ROUTED = f"dict(model='openai/m', {LITELLM})"
+BEHIND_AN_API = {
+    "OpenAIModel": ("openai", "base_url={url!r}, api_key='none'"),
+    "AzureOpenAIModel": ("openai", "azure_endpoint={url!r}, api_version='1', api_key='none'"),
+    "InferenceClientModel": ("huggingface", "base_url={url!r}, token='none'"),
+    "AmazonBedrockModel": (
+        "bedrock",
+        "endpoint_url={url!r}, region_name='us-east-1', aws_access_key_id='a', aws_secret_access_key='b'",
+    ),
+    "LiteLLMModel": ("litellm", LITELLM),
+    "LiteLLMRouterModel": (
+        "litellm",
+        f"model_list=[dict(model_name='openai/m', litellm_params=dict(model='openai/m', {LITELLM}))]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BEHIND_AN_API)
+def test_a_model_behind_an_api(name: str, tmp_path: Path) -> None:
+    """It contacts the server that it was given, whole and streamed, and writes nothing.
+
+    No table of prices, no telemetry, no hub, and no service of the machine's own cloud that gives credentials.
+    """
+    extra, arguments = BEHIND_AN_API[name]
+    need(extra)
+    model_id = "openai/m" if name.startswith("LiteLLM") else "m"
+    answer = bedrock_saying("Hi") if name == "AmazonBedrockModel" else loopback.saying("Hi")
+    with loopback.Loopback(answer) as server:
+        given = arguments.format(url=server.url)
+        make = f"from modelport.adapters import {name} as M\nmodel = M({model_id!r}, {given})"
         did = watched(make, tmp_path / "home")
-        assert did.answered
-        assert set(did.contacts) == {str(("127.0.0.1", server.port))}
-        assert set(did.names) <= {"127.0.0.1"}
-        assert did.written == []
+    assert did.answered
+    assert set(did.contacts) == {str(("127.0.0.1", server.port))}
+    assert set(did.names) <= {"127.0.0.1"}
+    assert did.written == []
 
 
 @pytest.mark.needs("openvino")

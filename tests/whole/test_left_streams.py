@@ -1,0 +1,58 @@
+"""Many streams, of which a third are dropped, closed or cancelled at every point, leave nothing behind.
+
+`benchmarks/streams.py` does the same with ten thousand, and tells the memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+
+import bedrock_wire
+import loopback
+import pytest
+from api_models import WIRES
+from leaving import ROUND, leave_all
+from loopback import Answer, Loopback, Seen
+
+from modelport.adapters import HttpTransport
+
+pytestmark = pytest.mark.needs("openai", "huggingface", "bedrock")
+PIECES = ["One ", "two ", "three ", "four ", "five."]
+
+
+def speaking(seen: Seen) -> Answer:
+    """A short answer; or the half of one, and nothing more."""
+    waits = b"wait" in seen.body
+    if seen.path.endswith("/converse-stream"):
+        said = [bedrock_wire.text_delta(piece) for piece in PIECES]
+        if waits:
+            return bedrock_wire.streamed(*said[:2], then="stall")
+        return bedrock_wire.streamed(*said, *bedrock_wire.ending())
+    said = [loopback.chunk({"content": piece}) for piece in PIECES]
+    if waits:
+        return loopback.streamed(*said[:2], then="stall")
+    return loopback.streamed(*said, loopback.chunk(finish="stop"), loopback.DONE)
+
+
+def test_streams_that_are_left_leave_nothing_behind() -> None:
+    async def main(server: Loopback) -> None:
+        transport = HttpTransport()
+        models = [wire.make(server.url, transport=transport) for wire in WIRES.values()]
+        await leave_all(models, 2 * ROUND, at_once=16)  # what is loaded and kept with the first calls doesn't count
+        server.requests.clear()
+        gc.collect()
+        objects, threads = len(gc.get_objects()), threading.active_count()
+        await leave_all(models, 8 * ROUND, at_once=16)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await transport.close()
+        assert server.until(lambda server: server.connected == 0)
+        server.requests.clear()
+        gc.collect()
+        assert threading.active_count() <= threads
+        assert len(gc.get_objects()) - objects < 2 * ROUND  # not one for four of the streams
+
+    with Loopback(speaking) as server:
+        asyncio.run(main(server))
+        assert server.until(lambda server: server.open == 0)
