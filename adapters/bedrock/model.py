@@ -143,10 +143,11 @@ class AmazonBedrockModel(ApiModel):
             "aws_session_token": self._aws_session_token,
             **self._client_kwargs,
         }
+        key = revealed(self._api_key)
         return connect(
             self._session,
             self.profile_name,
-            revealed(self._api_key),
+            key and key.strip(),  # what was read from a file ends in a line break
             arguments,
             timeout=seconds(self.timeout),
             transport=self._transport,

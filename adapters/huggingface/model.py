@@ -161,6 +161,7 @@ class InferenceClientModel(ApiModel):
         else:
             told = (self._token, self._told("headers", self._headers), self._told("cookies", self._cookies))
             token, headers, cookies = map(revealed, told)
+            token = token and token.strip()  # what was read from a file ends in a line break
             if token is not None and form is None:  # a stored login may change meanwhile
                 key = (token, headers)
             own = {"provider": self._provider, "base_url": self.base_url, "bill_to": self.bill_to, "headers": headers}

@@ -146,6 +146,8 @@ def _load() -> Any:
         for name in _LOCAL:
             os.environ.setdefault(name, "True")
         module: Any = importlib.import_module("litellm")
+        if getattr(module, "__file__", None) is None:
+            raise ImportError("litellm isn't installed, and a folder of its name is no package", name="litellm")
         if not imported_before:  # an application that has imported it before us may have said otherwise
             module.suppress_debug_info = True  # it prints advertisements with every error
         _loaded = module

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import threading
 
 import bedrock_wire
 import loopback
 import pytest
-from api_models import WIRES
+from api_models import HI, WIRES
 from leaving import ROUND, leave_all
 from loopback import Answer, Loopback, Seen
+from raw_server import RawServer, question
 
+from modelport import TextDelta
 from modelport.adapters import HttpTransport
 
 pytestmark = pytest.mark.needs("openai", "huggingface", "bedrock")
@@ -56,3 +59,31 @@ def test_streams_that_are_left_leave_nothing_behind() -> None:
 
     with Loopback(speaking) as server:
         asyncio.run(main(server))
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_a_stream_that_nobody_reads_holds_the_server_back(name: str) -> None:
+    """What has come waits in the sockets, and not in this process's memory."""
+    wire, sent, held_back = WIRES[name], [0], threading.Event()
+
+    def endless(connection: socket.socket) -> None:
+        question(connection)
+        event = wire.event("word ")
+        events = event * (65536 // len(event))
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\n\r\n" % wire.content_type.encode())
+        connection.settimeout(0.5)
+        try:
+            for _ in range(4096):  # a quarter of a GiB
+                sent[0] += connection.send(events)
+        except TimeoutError:
+            held_back.set()
+
+    async def main(url: str) -> None:
+        stream = wire.make(url).stream(HI)
+        assert await anext(stream) == TextDelta("word ")
+        assert await asyncio.to_thread(held_back.wait, 60)
+        await stream.aclose()
+
+    with RawServer(endless) as server:
+        asyncio.run(main(server.url))
+    assert sent[0] < 32 * 1024 * 1024  # what Linux holds of a connection at most, and ours
