@@ -128,11 +128,9 @@ class ChatExchange(Exchange):
 
     def _folded(self, body: bytes) -> Response:
         """The answer of a server that streams without being asked to. Raises `CutOff` where it has no end."""
-        for _ in self._shown(self._reader.read(body)):
-            pass
+        list(self._shown(self._reader.read(body)))  # nobody hears of events: what they come to is the answer
         if self.arriving.draft.stopped_by is None:
-            for _ in self._shown(self._reader.end()):
-                pass
+            list(self._shown(self._reader.end()))
         if not self.arriving.complete:
             raise CutOff(self.cut_off)
         *_, last = self.arriving.finish()

@@ -89,7 +89,7 @@ def decode_event(chunk: Any, hearing: Hearing) -> Sequence[Event]:
         arriving.response_id, arriving.model_id = chunk.id, _answering_model(chunk) or chunk.model
     choices = chunk.choices
     choice = choices[0] if choices else None
-    if choice is not None and getattr(choice, "index", 0):  # of `n` answers the first is the answer
+    if choice is not None and getattr(choice, "index", None):  # of `n` answers the first is the answer
         return ()
     fields = _fields(choice.delta) if choice is not None else {}
     reason = choice.finish_reason if choice is not None else None

@@ -19,8 +19,7 @@ import loopback
 import pytest
 from api_models import HI, WIRES, outcome
 from certificates import Authority, serving
-from extras import need
-from loopback import Answer, Loopback, Seen, error, streamed
+from loopback import Answer, Loopback, Seen, error, two_at_once
 from raw_server import RawServer, http, question, says
 
 from modelport import Env, Failed, Message, ModelError, ModelFailure, Request, Response, ToolCall, ToolResult
@@ -96,24 +95,11 @@ def test_a_question_and_its_secrets_go_nowhere_else(name: str, stream: bool) -> 
     assert f"{elsewhere.url}/there" in found.message
 
 
-@pytest.mark.parametrize("name", ["OpenAIModel", "AzureOpenAIModel", "InferenceClientModel", "LiteLLMModel"])
+@pytest.mark.parametrize("name", ["OpenAIModel", "AzureOpenAIModel", "InferenceClientModel"])
 def test_of_several_answers_in_a_stream_the_first_is_shown(name: str) -> None:
     """S1: they were mixed."""
-    pieces = [
-        loopback.sse({"choices": [{"index": at, "delta": {"content": text}, "finish_reason": None}]})
-        for text in ("The", " sky")
-        for at in (0, 1)
-    ]
-    ends = [loopback.sse({"choices": [{"index": at, "delta": {}, "finish_reason": "stop"}]}) for at in (0, 1)]
-    with Loopback(streamed(*pieces, *ends, loopback.DONE)) as server:
-        if name == "LiteLLMModel":
-            need("litellm")
-            from modelport.adapters import LiteLLMModel
-
-            model: Any = LiteLLMModel("openai/m", api_base=server.url, api_key="k")
-        else:
-            model = WIRES[name].make(server.url)
-        found = asyncio.run(outcome(model, stream=True, request=HI))
+    with Loopback(two_at_once()) as server:
+        found = asyncio.run(outcome(WIRES[name].make(server.url), stream=True))
     assert isinstance(found, Response), found
     assert found.content == "The sky"
 

@@ -325,6 +325,16 @@ def test_a_stop_ends_the_text_and_what_follows_a_call_and_nothing_within_one() -
     assert ([call.input for call in found.tool_calls], found.stopped_by) == ([{"city": "Bern"}], "END")
 
 
+def test_what_the_server_calls_after_such_a_stop_is_dropped() -> None:
+    found, _ = heard("OpenAIModel", in_pieces(f"{WRITTEN}END", 3, tool_calls=[{"index": 0, **CALL}]), ("END",))
+    assert ([call.name for call in found.tool_calls], found.stopped_by) == (["weather"], "END")
+
+
+def test_reasoning_beside_a_call_in_the_text_is_reasoning() -> None:
+    found, _ = heard("OpenAIModel", saying({"reasoning_content": "Bern?", "content": WRITTEN}))
+    assert (found.reasoning, found.content, len(found.tool_calls)) == ("Bern?", "", 1)
+
+
 def test_a_server_that_streams_unasked_is_read_alike() -> None:
     """S9 and W9 at once."""
     answer = streamed(chunk({"content": WRITTEN[:20]}), chunk({"content": WRITTEN[20:]}), chunk(finish="stop"), DONE)

@@ -131,7 +131,7 @@ def test_a_secret_of_an_injected_client_is_never_shown() -> None:
     assert "planted" in str(server.requests[0].headers)
 
 
-@pytest.mark.parametrize("token", ["hf_planted_0123456789\n", "hf_planted_0123456789é"])
+@pytest.mark.parametrize("token", ["hf_planted\n0123456789", "hf_planted_0123456789é"])
 def test_a_token_that_no_header_can_carry_is_an_error_without_it(token: str) -> None:
     with Loopback(echo) as server:
         model = InferenceClientModel("org/name", base_url=server.url, token=token)

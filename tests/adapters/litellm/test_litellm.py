@@ -12,14 +12,14 @@ from typing import Any
 import attrs
 import pytest
 from litellm_calls import HI, KEY, QUIET, answered, asked, deployment, failed, model, router
-from loopback import DONE, Answer, Loopback, Seen, body, chunk, error, saying, streamed, whole
+from loopback import DONE, Answer, Loopback, Seen, body, chunk, error, saying, streamed, two_at_once, whole
 
 from modelport import Audio, Image, as_request
 from modelport.adapters.litellm.call import LiteLLMCall
 from modelport.adapters.litellm.model import LiteLLMModel
 from modelport.adapters.process.secret import Env
 from modelport.domain.capability import Capabilities
-from modelport.domain.event import TextDelta
+from modelport.domain.event import Finished, TextDelta
 from modelport.domain.message import Message, Text
 from modelport.domain.options.option import OMIT
 from modelport.domain.request import Request
@@ -317,3 +317,15 @@ def test_a_connection_serves_the_next_call_after_a_stream() -> None:
     with Loopback(together) as server:
         asyncio.run(main(server))
     assert (len(server.requests), server.connections) == (6, 1)
+
+
+def test_of_several_answers_in_a_stream_the_first_is_shown() -> None:
+    """They were mixed, as `TheThe sky sky`."""
+
+    async def main(server: Loopback) -> Any:
+        return [event async for event in model(server).stream(HI)][-1]
+
+    with Loopback(two_at_once()) as server:
+        last = asyncio.run(main(server))
+    assert isinstance(last, Finished)
+    assert (last.response.content, last.response.finish_reason) == ("The sky", "stop")

@@ -104,6 +104,16 @@ def saying(text: str, sizes: Sequence[int] = (3,), finish: str = "stop") -> Call
     return answer
 
 
+def two_at_once() -> Answer:
+    """A stream of two answers, as `n=2` asks for; each of them says "The sky"."""
+    pieces = [
+        sse({"id": "c1", "model": "m-1", "choices": [{"index": at, "delta": delta, "finish_reason": finish}]})
+        for delta, finish in (({"content": "The"}, None), ({"content": " sky"}, None), ({}, "stop"))
+        for at in (0, 1)
+    ]
+    return streamed(*pieces, DONE)
+
+
 class Loopback:
     """The server, as a context manager. It follows its script and then repeats the last answer."""
 
