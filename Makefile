@@ -39,7 +39,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Node brings certificates of its own: it is told of the system's, which pip and others trust.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
-.PHONY: ask test install lint format types contracts docs tests test-pythons test-mlx test-vllm test-browser bench lock latest clean
+.PHONY: ask test install lint format types contracts docs tests test-pythons test-mlx test-vllm test-browser bench bench-peers lock latest clean
 .NOTPARALLEL:
 .SECONDARY:
 
@@ -154,6 +154,10 @@ bench: install $(VENV)/mlx/wheel $(VENV)/vllm/wheel
 		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 	$(VENV)/mlx/bin/python benchmarks/mlx_speed.py
 	$(VENV)/vllm/bin/python benchmarks/vllm_speed.py
+
+# The libraries beside this one, each in an environment of its own: the figures of docs/speed.md.
+bench-peers: install
+	$(BIN)/python benchmarks/peers/compare.py --write
 
 lock: $(VENV)/locked-lock $(VENV)/locked-dev
 	$(BIN)/python locks/renew.py
