@@ -36,8 +36,8 @@ from ...domain.reading.signatures import by_name
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex
 from ...domain.tool import Tool
+from ..http.calls import call_id, call_input
 from ..http.http_errors import Unwritable
-from .calls import call_id, call_input
 from .media import (
     IMAGES,
     block_text,
@@ -50,6 +50,8 @@ from .media import (
 
 PROVIDER: Final = "bedrock"
 _PROMPT: Final = ":prompt/"  # in the name of a prompt that the service keeps, which has words of its own
+
+_ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 
 INFERENCE: Final[Mapping[str, str]] = FrozenDict(
     {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP"}
@@ -315,7 +317,8 @@ def _block(part: Part, where: str) -> dict[str, Any] | None:
         case Reasoning():
             return _reasoning_block(part)
         case ToolCall():
-            return {"toolUse": {"toolUseId": call_id(part.id), "name": part.name, "input": call_input(part.arguments)}}
+            id_ = call_id(part.id, _ID)
+            return {"toolUse": {"toolUseId": id_, "name": part.name, "input": call_input(part.arguments)}}
         case ToolResult():
             return _result_block(part, where)
         case Image():
@@ -371,7 +374,7 @@ def _result_block(part: ToolResult, where: str) -> dict[str, Any]:
         block = _block(inner, place)
         if block is not None:
             content.append(block)
-    result: dict[str, Any] = {"toolUseId": call_id(part.call_id), "content": content}
+    result: dict[str, Any] = {"toolUseId": call_id(part.call_id, _ID), "content": content}
     if part.is_error:
         result |= {"status": "error", "content": content or [{"text": "error"}]}  # an empty one is refused
     return {"toolResult": result}

@@ -16,6 +16,7 @@ from ...domain.message import ToolCall
 from ...domain.request import Request
 from ...domain.response import Response
 from ...domain.tools.local_text import LocalText
+from ..http.posted import Reader
 from .answer import Arriving
 
 
@@ -84,3 +85,20 @@ class CallsInText:
             message=attrs.evolve(whole, content=parts, metadata=said.message.metadata),
         )
         return Finished(attrs.evolve(last.response, raw=said.raw))
+
+
+class InText:
+    """Reads a stream as `reader` does, and the calls out of its text."""
+
+    __slots__ = ("_calls", "_reader")
+
+    def __init__(self, reader: Reader, calls: CallsInText) -> None:
+        self._reader, self._calls = reader, calls
+
+    def read(self, chunk: bytes) -> Iterator[Event]:
+        """The events to show for some bytes."""
+        return self._calls.read(self._reader.read(chunk))
+
+    def end(self) -> Iterator[Event]:
+        """The events to show for what was left when the bytes ended."""
+        return self._calls.read(self._reader.end())

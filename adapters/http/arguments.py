@@ -41,6 +41,14 @@ def address(
     return text
 
 
+def base_address(text: str | None, where: str) -> str | None:
+    """An address that paths can be added to, and that may be shown. Raises ValueError, naming the argument."""
+    found = address(text, where)
+    if found is not None and {"?", "#"} & set(found):
+        raise ValueError(f"{where} ends with its path; a query goes into client_kwargs={{'default_query': {{...}}}}")
+    return found
+
+
 def check_alone(where: str, name: str, beside: Mapping[str, Any]) -> None:
     """Raises ValueError for what was passed beside an argument that brings its own."""
     passed = [other for other, value in beside.items() if value is not None]

@@ -13,9 +13,9 @@ from ...domain.frozen import FrozenDict
 from ..chat import errors as chat_errors
 from ..http.http_errors import HTTP, Meanings
 from ..http.http_errors import meaning as known
+from ..http.keys import KeyUnavailable
 from ..http.refusal import described, failure, lacks, moved, silent, words
 from ..http.reply import Refused
-from .keys import KeyUnavailable
 
 _K, _S = ErrorKind, Sent
 

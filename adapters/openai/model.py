@@ -12,16 +12,16 @@ import attrs
 
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
-from ..http.arguments import check_text, one
+from ..http.arguments import base_address, check_text, one
 from ..http.http_errors import Unwritable
+from ..http.keys import Key, fetched
 from ..http.settings import ApiArguments, constructor
 from ..http.transport import Transport
 from ..process.environment import Variables
 from ..process.secret import Unset
 from ..settings import check_kind
 from .errors import translate
-from .keys import Key, fetched
-from .settings import base_address, check_arguments
+from .settings import check_arguments
 from .wire import ChatWire
 
 __all__ = ["OpenAIModel", "OpenAIServerModel", "decode", "decode_event", "encode", "translate"]

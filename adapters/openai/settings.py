@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..chat.options import check_call
-from ..http.arguments import address, check_alone, check_text
+from ..http.arguments import base_address, check_alone, check_text
 from ..settings import check_kind
 
 _TOLD: Final = frozenset({"base_url", "default_headers", "default_query", "timeout"})
@@ -55,11 +55,3 @@ def check_arguments(where: str, own: Mapping[str, Any], more: Mapping[str, Any],
             classes = "openai.AsyncOpenAI or AsyncAzureOpenAI"
             raise TypeError(f"{where}: client= takes an {classes}, not {type(client).__name__}")
     check_call(more, f"{where}: ")
-
-
-def base_address(text: str | None, where: str) -> str | None:
-    """An address that paths can be added to, and that may be shown. Raises ValueError, naming the argument."""
-    found = address(text, where)
-    if found is not None and {"?", "#"} & set(found):
-        raise ValueError(f"{where} ends with its path; a query goes into client_kwargs={{'default_query': {{...}}}}")
-    return found

@@ -1,4 +1,4 @@
-"""A tool's call as Converse admits it: its id, and its arguments as an object."""
+"""A tool's call as wires want it that aren't OpenAI's: an id of few characters, and the arguments as an object."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import hashlib
 import json
 import math
 import re
-from typing import Any, Final, NoReturn
-
-_ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
+from typing import Any, NoReturn
 
 
-def call_id(id_: str) -> str:
-    """The id of a call as Converse admits it: other makers' (Gemini's thoughts, say) may be longer."""
-    return id_ if _ID.fullmatch(id_) else hashlib.sha256(id_.encode(errors="surrogatepass")).hexdigest()
+def call_id(id_: str, admitted: re.Pattern[str]) -> str:
+    """The id of a call as the provider admits it: other makers' (Gemini's thoughts, say) may be longer."""
+    return id_ if admitted.fullmatch(id_) else hashlib.sha256(id_.encode(errors="surrogatepass")).hexdigest()
 
 
 def _not_json(constant: str) -> NoReturn:
