@@ -1,3 +1,4 @@
+from .anthropic.model import AnthropicModel as AnthropicModel
 from .bedrock.model import (
     AmazonBedrockModel as AmazonBedrockModel,
     AmazonBedrockServerModel as AmazonBedrockServerModel,

@@ -27,6 +27,7 @@ ELSEWHERE = {
 NEEDS = {
     "README.md": "openvino",
     "docs/index.md": "openvino",
+    "docs/adapters/anthropic.md": "anthropic",
     "docs/adapters/azure.md": "openai",
     "docs/adapters/bedrock.md": "bedrock",
     "docs/adapters/custom.md": "huggingface",

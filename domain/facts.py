@@ -57,6 +57,18 @@ _WANTS_MAX_COMPLETION_TOKENS: Final = tuple(
 """OpenAI's reasoning models refuse `max_tokens`: platform.openai.com/docs/guides/reasoning"""
 
 
+_ANTHROPIC_TOKENS: Final = tuple(
+    (re.compile(pattern), limit)
+    for pattern, limit in (
+        (r"claude-(?:2|instant|3-(?:opus|sonnet|haiku))", 4096),
+        (r"claude-3-5", 8192),
+    )
+)
+"""platform.claude.com/docs/en/about-claude/models/overview: the most that these write; all later ones write more."""
+
+_ANTHROPIC_DEFAULT: Final = 16_000  # what may come in one piece, before a connection is taken for dead
+
+
 def rejects_stop(model_id: str) -> bool:
     """Whether a provider refuses a call of this model that has a `stop` at all.
 
@@ -101,6 +113,17 @@ def bedrock_max_stops(model_id: str) -> int:
     """
     name = _REGION.sub("", model_id.rsplit("/", 1)[-1].lower().strip())
     return next((limit for pattern, limit in _BEDROCK_STOPS if pattern.match(name)), 0)
+
+
+@lru_cache(maxsize=1024)
+def anthropic_max_tokens(model_id: str) -> int:
+    """How long an answer of this model may get where nobody says: the Messages API wants to be told.
+
+    >>> anthropic_max_tokens("claude-sonnet-5-5"), anthropic_max_tokens("claude-3-haiku-20240307")
+    (16000, 4096)
+    """
+    name = _name(model_id)
+    return next((limit for pattern, limit in _ANTHROPIC_TOKENS if pattern.match(name)), _ANTHROPIC_DEFAULT)
 
 
 def _name(model_id: str) -> str:

@@ -16,6 +16,7 @@ _SECRETS: Final = frozenset(
         "auth",
         "authentication",
         "authorization",
+        "authorizationtoken",
         "authtoken",
         "awsaccesskeyid",
         "awsbearertokenbedrock",

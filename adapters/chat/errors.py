@@ -51,7 +51,7 @@ CODES: Final[Mapping[str, ErrorKind]] = named(
         # platform.openai.com/docs/guides/error-codes, with what Azure, vLLM, Groq, OpenRouter, Hugging Face and TGI add
         _K.CONTEXT_WINDOW: "context_length_exceeded request_too_large",
         _K.CONTENT_FILTER: "content_filter content_policy_violation responsibleaipolicyviolation",
-        _K.QUOTA_EXHAUSTED: "insufficient_quota billing_hard_limit_reached billing_not_active",
+        _K.QUOTA_EXHAUSTED: "insufficient_quota billing_hard_limit_reached billing_not_active billing_error",
         _K.RATE_LIMITED: "rate_limit_exceeded rate_limit_error",
         _K.AUTHENTICATION: "invalid_api_key authentication_error",
         _K.PERMISSION: "unsupported_country_region_territory permission_error",
@@ -59,7 +59,7 @@ CODES: Final[Mapping[str, ErrorKind]] = named(
         _K.UNSUPPORTED: "unsupported_parameter unsupported_value",
         _K.INVALID_REQUEST: "invalid_request_error badrequesterror validation",
         _K.OVERLOADED: "slow_down overloaded overloaded_error service_unavailable",
-        _K.TIMEOUT: "timeout",
+        _K.TIMEOUT: "timeout timeout_error",
         _K.MALFORMED_RESPONSE: "tool_use_failed json_validate_failed",  # Groq: what the model wrote can't be read
         _K.SERVER: (
             "server_error internal_error internal_server_error internalservererror api_error generation "

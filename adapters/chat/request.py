@@ -29,11 +29,11 @@ from ...domain.message import (
     ToolResult,
     keep_written,
 )
-from ...domain.options.option import OMIT
 from ...domain.reading.preparation import CACHE_CONTROL, SENT_BACK, cache_marker, marked
 from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ...domain.tool import Tool
+from ..http.arguments import add_extra
 from ..http.http_errors import Unwritable
 
 _NOWHERE: Final[Mapping[object, Any]] = {}
@@ -128,16 +128,8 @@ def _body(
         if name != "extra_body" and (stream or name != "stream_options"):
             body[max_tokens_name if name == "max_tokens" else name] = value
     if options.get("extra_body"):
-        _add(options["extra_body"], body)
+        add_extra(options["extra_body"], body)
     return body
-
-
-def _add(extra: Mapping[str, Any], body: dict[str, Any]) -> None:
-    added = {name: value for name, value in extra.items() if value is not OMIT}
-    twice = [name for name in added if name in body or name == "stream"]
-    if twice:
-        raise Unwritable(f"extra_body: {twice[0]!r} is set by the call itself; say it in one place")
-    body.update(added)
 
 
 @attrs.frozen(eq=False)

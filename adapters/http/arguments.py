@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from ...domain.options.option import OMIT
 from ..process.secret import Env
+from .http_errors import Unwritable
 
 
 def check(where: str, model_id: object, timeout: object) -> None:
@@ -72,3 +74,12 @@ def check_text(where: str, value: object, *, is_key: bool = False) -> None:
         raise TypeError(f"{where} is text, not {value!r}")
     if not isinstance(value, Env) and not callable(value):
         raise TypeError(f"{where} is text, Env('NAME') or a function, not {type(value).__name__}")
+
+
+def add_extra(extra: Mapping[str, Any], body: dict[str, Any]) -> None:
+    """Put what `extra_body` has into the body of a call. Raises `Unwritable` for what stands there already."""
+    added = {name: value for name, value in extra.items() if value is not OMIT}
+    twice = [name for name in added if name in body or name == "stream"]
+    if twice:
+        raise Unwritable(f"extra_body: {twice[0]!r} is set by the call itself; say it in one place")
+    body.update(added)

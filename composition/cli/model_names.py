@@ -37,6 +37,9 @@ ADAPTERS: Final = {
     "huggingface": Adapter(
         "InferenceClientModel", "Qwen/Qwen3-32B", "huggingface", "huggingface_hub", "base_url", "HF_TOKEN"
     ),
+    "anthropic": Adapter(
+        "AnthropicModel", "claude-sonnet-5-5", "anthropic", "aiohttp", "base_url", "ANTHROPIC_API_KEY"
+    ),
     "litellm": Adapter("LiteLLMModel", "anthropic/claude-sonnet-4-5", "litellm", "litellm", "api_base"),
     "bedrock": Adapter(
         "AmazonBedrockModel",
@@ -54,7 +57,7 @@ _SERVERS: Final = {"ollama": 11434, "llamacpp": 8080, "llama.cpp": 8080, "lmstud
 """Programs on this machine that speak OpenAI's wire, and the port on which each listens."""
 
 _HOSTED: Final = frozenset(
-    ("anthropic", "cohere", "deepseek", "fireworks", "gemini", "groq", "mistral", "openrouter", "perplexity", "xai")
+    ("cohere", "deepseek", "fireworks", "gemini", "groq", "mistral", "openrouter", "perplexity", "xai")
 )
 """Providers that litellm knows."""
 

@@ -20,13 +20,14 @@ from ..stack.walk import leaves
 from .lint import Finding
 
 _USUAL: Final = {
-    "OpenAIModel": ("OPENAI_API_KEY", ("api_key",)),
-    "AzureOpenAIModel": (
-        "AZURE_OPENAI_API_KEY",
-        ("api_key", "azure_ad_token", "azure_ad_token_provider"),
-    ),
+    "AnthropicModel": (("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"), ("api_key",)),
+    "OpenAIModel": (("OPENAI_API_KEY",), ("api_key",)),
+    "AzureOpenAIModel": (("AZURE_OPENAI_API_KEY",), ("api_key", "azure_ad_token", "azure_ad_token_provider")),
 }
-"""The variable that is read where none of these arguments is given."""
+"""The variables of which one is read where none of these arguments is given."""
+
+_IDENTITIES: Final = frozenset({"api-key", "authorization", "x-api-key"})
+"""The headers that say who asks."""
 
 
 def unset_keys(model: Model) -> tuple[Finding, ...]:
@@ -58,8 +59,10 @@ def _named(value: Any) -> Iterator[str]:
 
 
 def _read_without_one(model: object, settings: Mapping[str, Any]) -> Iterator[str]:
-    variable, arguments = _USUAL.get(type(model).__name__, (None, ()))
+    variables, arguments = _USUAL.get(type(model).__name__, ((), ()))
     is_told = settings.get("client") is not None or any(settings[name] is not None for name in arguments)
-    headers = {str(name).lower() for name in (settings.get("client_kwargs") or {}).get("default_headers") or {}}
-    if variable is not None and not is_told and not headers & {"authorization", "api-key"}:
-        yield variable
+    of_the_client = (settings.get("client_kwargs") or {}).get("default_headers") or {}
+    of_the_calls = (settings.get("options") or {}).get("extra_headers") or {}
+    headers = {str(name).lower() for name in (*of_the_client, *of_the_calls)}
+    if not is_told and not headers & _IDENTITIES and not any(map(os.environ.get, variables)):
+        yield from variables[:1]

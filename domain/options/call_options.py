@@ -47,8 +47,11 @@ class Options(TypedDict, total=False):
 
     # Of providers.
     audio: _Named
+    betas: Sequence[str] | Omit | None
+    cache_control: _Named
     metadata: _Named
     modalities: Sequence[str] | Omit | None
+    output_config: _Named
     parallel_tool_calls: _Flag
     prediction: _Named
     prompt_cache_key: _Word

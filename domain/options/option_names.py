@@ -56,6 +56,17 @@ CHAT: Final = (
 )
 """The chat-completions wire, whoever speaks it."""
 
+ANTHROPIC: Final = (
+    EVERYWHERE
+    | BESIDE
+    # Anthropic: the members of `messages.create` of its SDK and of the betas there, and `betas`, a header of theirs
+    | names("""
+        betas cache_control container context_management diagnostics inference_geo mcp_servers metadata
+        output_config parallel_tool_calls reasoning_effort service_tier speed thinking user_profile_id
+    """)
+)
+"""Anthropic's Messages API, whoever speaks it."""
+
 LITELLM: Final = CHAT | names("""
         additional_drop_params allowed_openai_params api_version aws_access_key_id aws_bedrock_runtime_endpoint
         aws_external_id aws_profile_name aws_region_name aws_role_name aws_secret_access_key aws_session_name
@@ -135,5 +146,5 @@ MLX: Final = EVERYWHERE | names("""
     """)
 """What mlx-lm's `stream_generate` takes, and how its samplers are made."""
 
-KNOWN: Final = CHAT | LITELLM | BEDROCK | TRANSFORMERS | VLLM | OPENVINO | MLX
+KNOWN: Final = ANTHROPIC | CHAT | LITELLM | BEDROCK | TRANSFORMERS | VLLM | OPENVINO | MLX
 """What a call may name: some model takes it."""

@@ -6,6 +6,7 @@ import pytest
 
 MODULES = {
     "aiolimiter": ("aiolimiter",),
+    "anthropic": ("aiohttp", "orjson"),
     "bedrock": ("boto3", "aiohttp", "orjson"),
     "check": ("jsonschema", "pydantic"),
     "cli": ("click", "prompt_toolkit", "rich"),
@@ -19,6 +20,7 @@ MODULES = {
 """What each extra brings; pydantic and OpenTelemetry's SDK are the tests' own."""
 
 OF_FILES = {
+    "test_anthropic": "anthropic",
     "test_azure": "openai",
     "test_bedrock": "bedrock",
     "test_chat": "openai",

@@ -375,6 +375,12 @@ def _bedrock() -> AbstractContextManager[Provider]:
     return BedrockProvider()
 
 
+def _anthropic() -> AbstractContextManager[Provider]:
+    from messages_provider import MessagesProvider
+
+    return MessagesProvider()
+
+
 def _vllm() -> AbstractContextManager[Provider]:
     from vllm_subject import VLLM
 
@@ -410,6 +416,7 @@ ADAPTERS: dict[str, Adapter] = {
     "LiteLLMModel": Adapter(lambda: LiteLLM(_litellm), "litellm.md", ("litellm", "orjson")),
     "LiteLLMRouterModel": Adapter(lambda: LiteLLM(_litellm_router), "litellm_router.md", ("litellm", "orjson")),
     "AmazonBedrockModel": Adapter(_bedrock, "bedrock.md", ("boto3", "aiohttp", "orjson")),
+    "AnthropicModel": Adapter(_anthropic, "anthropic.md", ("aiohttp", "orjson")),
     "TransformersModel": Adapter(lambda: nullcontext(Transformers()), "transformers.md", ("torch",)),
     "VLLMModel": Adapter(_vllm, "vllm.md", ("vllm",)),
     "MLXModel": Adapter(_mlx, "mlx.md", ("mlx_lm",)),

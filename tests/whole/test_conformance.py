@@ -199,6 +199,7 @@ MARKERS = {  # what each wire has for it
     "InferenceClientModel": None,
     "LiteLLMModel": '"cache_control": {"type": "ephemeral"}',
     "LiteLLMRouterModel": '"cache_control": {"type": "ephemeral"}',
+    "AnthropicModel": '"cache_control": {"type": "ephemeral"}',
     "AmazonBedrockModel": '{"cachePoint": {"type": "default"}}',
 }
 

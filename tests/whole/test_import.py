@@ -15,7 +15,7 @@ from paths import ROOT
 
 SDKS = {"openai", "huggingface_hub", "litellm", "boto3", "transformers", "torch", "openvino", "openvino_genai", "mlx"}
 SDKS |= {"vllm", "httpx", "httpx2", "numpy", "orjson", "aiolimiter", "click", "prompt_toolkit", "rich", "PIL"}
-SDKS |= {"jsonschema", "opentelemetry", "aiohttp", "yarl"}
+SDKS |= {"anthropic", "jsonschema", "opentelemetry", "aiohttp", "yarl"}
 
 
 def modules_after(statement: str) -> set[str]:
@@ -33,6 +33,7 @@ def modules_after(statement: str) -> set[str]:
         "from modelport import *",
         "from modelport.adapters import *",
         "from modelport.adapters import OpenAIModel; OpenAIModel('gpt-4o', api_key='none')",
+        "from modelport.adapters import AnthropicModel; AnthropicModel('claude-sonnet-5-5', api_key='none')",
         "from modelport.adapters import InferenceClientModel; InferenceClientModel('org/name', token='none')",
         "from modelport import ScriptedModel, compose, with_retry; compose(ScriptedModel('a'), with_retry())('b')",
     ],

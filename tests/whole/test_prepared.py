@@ -12,6 +12,7 @@ from bedrock_provider import BedrockProvider
 from chat_provider import ChatProvider
 from conformance import CALLS, PICTURE, WEATHER, Exchange, in_order
 from loopback import Loopback
+from messages_provider import MessagesProvider
 from subjects import each, why_not_here
 
 from modelport import Message, Model, Request, Response, Text, ToolResult, adapters
@@ -35,6 +36,7 @@ ARGUMENTS: Mapping[str, Callable[[Loopback], dict[str, Any]]] = {
             }
         ],
     },
+    "AnthropicModel": lambda server: {"model_id": "m-1", "base_url": server.url, "api_key": "none"},
     "AmazonBedrockModel": lambda server: {
         "model_id": "anthropic.claude-sonnet-4-20250514-v1:0",
         "endpoint_url": server.url.removesuffix("/v1"),
@@ -43,6 +45,13 @@ ARGUMENTS: Mapping[str, Callable[[Loopback], dict[str, Any]]] = {
         "aws_secret_access_key": "none",
     },
 }
+
+
+PROVIDERS: Mapping[str, Callable[[Callable[[Loopback], Model]], AbstractContextManager[Any]]] = {
+    "AmazonBedrockModel": BedrockProvider,
+    "AnthropicModel": MessagesProvider,
+}
+"""Who speaks another wire than that of chat completions."""
 
 
 @contextmanager
@@ -56,8 +65,7 @@ def told(name: str, **fields: Any) -> Iterator[Exchange]:
         made: Model = getattr(adapters, name)(**ARGUMENTS[name](server), **fields)
         return made
 
-    provider: AbstractContextManager[Any] = BedrockProvider(make) if "Bedrock" in name else ChatProvider(make)
-    with provider as ready:
+    with PROVIDERS.get(name, ChatProvider)(make) as ready:
         yield ready.replying(Response.of("Fine."))
 
 

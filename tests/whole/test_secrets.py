@@ -27,6 +27,7 @@ from returns.result import Success
 from modelport import Env, Failed, Model, ModelFailure, as_request, compose, describe, fingerprint, to_dict, with_retry
 from modelport.adapters import (
     AmazonBedrockModel,
+    AnthropicModel,
     AzureOpenAIModel,
     InferenceClientModel,
     LiteLLMModel,
@@ -83,6 +84,17 @@ def bedrock(secret: str, url: str) -> Iterator[Model]:
         yield AmazonBedrockModel("m", region_name="us-east-1", endpoint_url=url, **arguments)  # type: ignore[arg-type]
 
 
+def anthropic(secret: str, url: str) -> Iterator[Model]:
+    for arguments in (
+        {"api_key": secret},
+        {"api_key": lambda: secret},
+        {"extra_headers": {"x-api-key": secret}},
+        {"api_key": "none", "extra_query": {"token": secret}},
+        {"api_key": "none", "extra_body": {"mcp_servers": [{"authorization_token": secret}]}},
+    ):
+        yield AnthropicModel("m", base_url=url, **arguments)  # type: ignore[arg-type]
+
+
 def litellm(secret: str, url: str) -> Iterator[Model]:
     for arguments in (
         {"api_key": secret},
@@ -97,7 +109,7 @@ def litellm_router(secret: str, url: str) -> Iterator[Model]:
         yield LiteLLMRouterModel("m", model_list=[{"model_name": "m", "litellm_params": params}])
 
 
-ADAPTERS = {"openai": openai, "azure": azure, "huggingface": huggingface, "bedrock": bedrock}
+ADAPTERS = {"openai": openai, "azure": azure, "huggingface": huggingface, "bedrock": bedrock, "anthropic": anthropic}
 if find_spec("litellm"):
     ADAPTERS |= {"litellm": litellm, "litellm_router": litellm_router}
 THEIRS = pytest.mark.filterwarnings("ignore")  # what litellm warns of, of its own code, isn't ours to mend
@@ -219,6 +231,7 @@ def test_a_secret_that_is_named_is_sent_and_not_held(
     model: Model = {
         "openai": lambda: OpenAIModel("m", base_url=server.url, api_key=named),
         "azure": lambda: AzureOpenAIModel("m", azure_endpoint=url, api_version="v", azure_ad_token=named),
+        "anthropic": lambda: AnthropicModel("m", base_url=server.url, api_key=named),
         "huggingface": lambda: InferenceClientModel("m", base_url=server.url, token=named),
         "bedrock": lambda: AmazonBedrockModel(
             "m",

@@ -15,6 +15,7 @@ from extras import need
 from modelport import as_request
 from modelport.adapters import (
     AmazonBedrockModel,
+    AnthropicModel,
     AzureOpenAIModel,
     InferenceClientModel,
     LiteLLMModel,
@@ -29,6 +30,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "AzureOpenAIModel": AzureOpenAIModel,
     "InferenceClientModel": InferenceClientModel,
     "AmazonBedrockModel": AmazonBedrockModel,
+    "AnthropicModel": AnthropicModel,
     "LiteLLMModel": LiteLLMModel,
     "LiteLLMRouterModel": partial(LiteLLMRouterModel, model_list=[DEPLOYMENT]),
 }
@@ -83,7 +85,7 @@ def test_the_options_to_drop_have_canonical_names(name: str) -> None:
     assert MODELS[name]("m", drop_options=["max_new_tokens", "seed"]).drop_options == ("max_tokens", "seed")
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"AnthropicModel"}))  # which takes any number of stops
 def test_the_base_model_says_whose_facts_hold(name: str) -> None:
     base = "anthropic.claude-3-haiku" if name == "AmazonBedrockModel" else "gpt-5-mini"
     model, other = MODELS[name]("m", base_model=base), MODELS[name]("m")

@@ -255,6 +255,7 @@ main()
         ("azure:my-deployment", "AzureOpenAIModel", "azure_endpoint"),
         ("huggingface:org/name:novita", "InferenceClientModel", None),
         ("huggingface:org/name", "InferenceClientModel", "base_url"),
+        ("anthropic:claude-sonnet-5-5", "AnthropicModel", "base_url"),
         ("litellm:openai/gpt-4o", "LiteLLMModel", "api_base"),
         ("bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0", "AmazonBedrockModel", "endpoint_url"),
     ],

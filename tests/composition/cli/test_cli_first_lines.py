@@ -95,7 +95,10 @@ ROWS = [
         "a key isn't given as an argument, which other users of the machine can read",
     ),
     ("keys set opnai", "did you mean 'openai'?"),
-    ("keys set sk-0123456789abcdef", "NAME is one of openai, azure, huggingface, bedrock, or a variable such as"),
+    (
+        "keys set sk-0123456789abcdef",
+        "NAME is one of openai, azure, huggingface, anthropic, bedrock, or a variable such as",
+    ),
     ("keys set openai", "a key is one word; there is none on standard input"),
     ("keys remove openai", "no key is kept under OPENAI_API_KEY"),
     ("log of", "No such command 'of'"),

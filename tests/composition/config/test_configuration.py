@@ -33,6 +33,7 @@ from modelport import (
 )
 from modelport.adapters import (
     AmazonBedrockModel,
+    AnthropicModel,
     AzureOpenAIModel,
     InferenceClientModel,
     LiteLLMModel,
@@ -95,6 +96,7 @@ def test_an_adapter_is_its_arguments_without_those_at_their_defaults() -> None:
         AzureOpenAIModel("dep", azure_endpoint="https://x.openai.azure.com", api_version="v", azure_ad_token=Env("K")),
         InferenceClientModel(provider="novita", token=Env("T"), bill_to="org", requests_per_minute=60, temperature=0.8),
         InferenceClientModel("org/name:together", headers={"x-api-key": Env("K")}, flatten_messages_as_text=True),
+        AnthropicModel("claude", api_key=Env("K"), api_version="2023-06-01", betas=["a-beta"], max_tokens=9),
         AmazonBedrockModel(
             "us.x",
             region_name="eu-west-1",

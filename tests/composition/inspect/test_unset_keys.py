@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from modelport import Env, Model, ScriptedModel, compose, with_fallback
-from modelport.adapters import AzureOpenAIModel, InferenceClientModel, LiteLLMModel, OpenAIModel
+from modelport.adapters import AnthropicModel, AzureOpenAIModel, InferenceClientModel, LiteLLMModel, OpenAIModel
 from modelport.composition.inspect.unset_keys import unset_keys
 
-VARIABLES = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "TEAM_KEY", "OTHER_KEY", "HF_TOKEN")
+VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "TEAM_KEY", "OTHER_KEY", "HF_TOKEN")
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key at all."""
-    for name in VARIABLES:
+    for name in (*VARIABLES, "ANTHROPIC_AUTH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -36,6 +36,9 @@ def unset(model: Model) -> list[str]:
         (OpenAIModel("m", client_kwargs={"default_headers": {"x-team": "red"}}), ["OPENAI_API_KEY"]),
         (AzureOpenAIModel("m"), ["AZURE_OPENAI_API_KEY"]),
         (AzureOpenAIModel("m", azure_ad_token=Env("TEAM_KEY")), ["TEAM_KEY"]),
+        (AnthropicModel("m"), ["ANTHROPIC_API_KEY"]),
+        (AnthropicModel("m", api_key=Env("TEAM_KEY")), ["TEAM_KEY"]),
+        (AnthropicModel("m", extra_headers={"x-api-key": Env("TEAM_KEY")}), ["TEAM_KEY"]),
         (InferenceClientModel("m"), []),
         (LiteLLMModel("openai/m", api_key=Env("TEAM_KEY")), ["TEAM_KEY"]),
         (ScriptedModel("Hi!"), []),
@@ -44,6 +47,11 @@ def unset(model: Model) -> list[str]:
 )
 def test_each_variable_that_is_not_set_is_told(model: Model, names: list[str]) -> None:
     assert unset(model) == names
+
+
+def test_one_variable_of_two_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "sk-ant-0123456789")
+    assert unset(AnthropicModel("m")) == []
 
 
 def test_a_variable_that_is_set_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
