@@ -90,7 +90,8 @@ def test_sixteen_letters_without_a_digit_may_be_a_secret_and_fewer_are_a_word(
 
 SECRETS = [
     "accesskey", "accesskeyid", "accesstoken", "apikey", "apitoken", "auth", "authentication", "authorization",
-    "authorizationtoken", "authtoken", "awsaccesskeyid", "awsbearertokenbedrock", "awssecretaccesskey", "awssessiontoken",
+    "authorizationtoken", "authtoken", "awsaccesskeyid", "awsbearertokenbedrock", "awssecretaccesskey",
+    "awssessiontoken",
     "azureadtoken", "azureadtokenprovider", "bearertoken", "clientsecret", "cookie", "cookies", "credentials",
     "hftoken", "idtoken", "ocpapimsubscriptionkey", "openaiapikey", "password", "passwd", "privatekey",
     "proxyauthorization", "refreshtoken", "secret", "secretaccesskey", "secretkey", "sessiontoken", "setcookie",
