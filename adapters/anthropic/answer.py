@@ -19,7 +19,7 @@ from ...domain.message import Message, Part, Reasoning, Role, Text, ToolCall, as
 from ...domain.response import FinishReason, Response
 from ...domain.usage import Usage
 from ..chat.answer import Reported
-from ..chat.json import parse, shown
+from ..chat.json import Halves, parse, shown
 from ..http.http_errors import Malformed
 from .blocks import PROVIDER
 
@@ -101,12 +101,13 @@ def _response(answer: Mapping[str, Any], message: Message, stops: tuple[str, ...
 class Arriving:
     """What a stream has said so far. It belongs to one call, and is fed by `decode_event`."""
 
-    __slots__ = ("_answer", "_blocks", "_calls", "_usage", "draft", "ended", "model_id", "stops")
+    __slots__ = ("_answer", "_blocks", "_calls", "_usage", "draft", "ended", "halves", "model_id", "stops")
 
     def __init__(self, stops: tuple[str, ...] = (), model_id: str | None = None) -> None:
         self.draft = AnswerBuilder(stops)
         self.stops = stops
         self.model_id = model_id
+        self.halves = Halves()
         self.ended = False  # the server said `message_stop`
         self._answer: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
@@ -120,7 +121,10 @@ class Arriving:
 
     def finish(self) -> list[Event]:
         """The last events, once it is `complete`."""
-        events: list[Event] = [*self.draft.close()]
+        events: list[Event] = []
+        for block in self._blocks.values() if self.halves else ():
+            events += block.end(self)
+        events += self.draft.close()
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
         raw = {**self._answer, "content": [block.wire() for block in blocks]}
         if self._usage:
@@ -143,7 +147,7 @@ class Arriving:
         at = index if isinstance(index, int) else 0
         block = self._blocks.get(at)
         if block is None:
-            block = self._blocks[at] = _Block()
+            block = self._blocks[at] = _Block(at)
         return block
 
     def call(self) -> int:
@@ -162,9 +166,31 @@ class Arriving:
 class _Block:
     """A block of content in the making."""
 
+    at: int
     start: dict[str, Any] = attrs.field(factory=dict)
     pieces: list[str] = attrs.field(factory=list)
     number: int | None = None
+
+    def add(self, piece: str, arriving: Arriving) -> Sequence[Event]:
+        """The events of another piece of what it says: of a text, a thought, or a call's arguments."""
+        if not piece.isascii() or arriving.halves:
+            piece = arriving.halves.joined(self.at, piece)
+        return self._shown(piece, arriving) if piece else ()
+
+    def end(self, arriving: Arriving) -> Sequence[Event]:
+        """The events of what was waiting for more: half a character that stays alone becomes U+FFFD."""
+        if not arriving.halves.left(self.at):
+            return ()
+        return self._shown(arriving.halves.joined(self.at, " ").removesuffix(" "), arriving)
+
+    def _shown(self, piece: str, arriving: Arriving) -> Sequence[Event]:
+        self.pieces.append(piece)
+        match self.start.get("type", "text"):
+            case "text":
+                return arriving.draft.text(piece)
+            case "thinking":
+                return arriving.draft.reasoning(piece)
+        return () if self.number is None else arriving.draft.tool_call(self.number, arguments=piece)
 
     def wire(self) -> dict[str, Any]:
         """The block as a whole answer has it."""
@@ -223,24 +249,21 @@ def _start(start: dict[str, Any], block: _Block, arriving: Arriving) -> Sequence
         case {"type": "tool_use", "id": str(id_), "name": str(name)}:
             block.number = arriving.call()
             return arriving.draft.tool_call(block.number, id_, name)
-        case {"type": "text" | "thinking" as kind}:
+        case {"type": ("text" | "thinking") as kind}:
             said = block.start.pop(kind, "")
-            return _said(kind, said, block, arriving) if isinstance(said, str) else ()
+            return block.add(said, arriving) if isinstance(said, str) else ()
     return ()
 
 
 def _delta(delta: dict[str, Any], block: _Block, arriving: Arriving) -> Sequence[Event]:
     match delta:
         case {"type": "text_delta", "text": str(piece)}:  # nearly every event
-            return _said("text", piece, block, arriving)
+            return block.add(piece, arriving)
         case {"type": "input_json_delta", "partial_json": str(piece)}:
-            block.pieces.append(piece)
-            if not piece or block.number is None:
-                return ()
-            return arriving.draft.tool_call(block.number, arguments=piece)
+            return block.add(piece, arriving)
         case {"type": "thinking_delta", "thinking": str(piece)}:
             block.start.setdefault("type", "thinking")
-            return _said("thinking", piece, block, arriving)
+            return block.add(piece, arriving)
         case {"type": "citations_delta", "citation": dict(citation)}:
             block.start["citations"] = [*(block.start.get("citations") or ()), citation]
         case _:  # a signature, or what no name is known for yet
@@ -250,16 +273,9 @@ def _delta(delta: dict[str, Any], block: _Block, arriving: Arriving) -> Sequence
     return ()
 
 
-def _said(kind: str, piece: str, block: _Block, arriving: Arriving) -> Sequence[Event]:
-    if not piece:
-        return ()
-    block.pieces.append(piece)
-    return arriving.draft.text(piece) if kind == "text" else arriving.draft.reasoning(piece)
-
-
 def _stop(block: _Block, arriving: Arriving) -> Sequence[Event]:
-    if block.number is None or any(block.pieces):
-        return ()
+    if block.number is None or block.pieces:
+        return block.end(arriving) if arriving.halves else ()
     arguments = block.start.get("input")  # of a tool that takes nothing, or of a server that says it at once
     return arriving.draft.tool_call(block.number, arguments=as_json(arguments or {}))
 

@@ -297,6 +297,31 @@ def test_each_byte_may_come_alone(name: str) -> None:
     assert folded(*(body[at : at + 1] for at in range(len(body))))[0] == folded(body)[0]
 
 
+def test_halves_of_characters_are_joined_whatever_they_are_part_of() -> None:
+    """Servers in JavaScript cut a text by UTF-16 units; none of Anthropic's own does."""
+    one, other = b"\\ud83d", b"\\ude42"
+
+    def cut(kind: str, name: str, at: int) -> list[bytes]:
+        pieces = delta(kind, at, **{name: "HALF"})
+        return [pieces.replace(b"HALF", half) for half in (b"a" + one, other + b"b", one)]
+
+    response, events = folded(
+        BEGIN,
+        *cut("thinking_delta", "thinking", 0),
+        start({"type": "tool_use", "id": "a", "name": "f", "input": {}}, 1),
+        *cut("input_json_delta", "partial_json", 1),
+        stop(1),
+        *cut("text_delta", "text", 2),
+        *ending(),
+    )
+    assert list(response.message.content) == [
+        Reasoning("a\U0001f642b\ufffd"),
+        ToolCall("a", "f", "a\U0001f642b\ufffd"),
+        Text("a\U0001f642b\ufffd"),
+    ]
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "a\U0001f642b\ufffd"
+
+
 def test_the_raw_answer_is_what_a_whole_one_would_be() -> None:
     raw = folded(TOOLS)[0].raw
     assert raw["content"][1] == {
