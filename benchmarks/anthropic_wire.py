@@ -156,9 +156,8 @@ def main() -> None:
     print(f"{'':14}{'ours':>10}{'SDK':>12}{'share':>8}  target")
     for name, (ours, theirs) in found.items():
         share = ours / theirs
-        print(
-            f"{name:14}{ours:10.1f}{theirs:12.1f}{share:8.3f}  {TARGETS[name]} {'' if share <= TARGETS[name] else '!'}"
-        )
+        missed = "" if share <= TARGETS[name] else "!"
+        print(f"{name:14}{ours:10.1f}{theirs:12.1f}{share:8.3f}  {TARGETS[name]} {missed}")
 
 
 if __name__ == "__main__":

@@ -185,11 +185,11 @@ class _Block:
 
     def _shown(self, piece: str, arriving: Arriving) -> Sequence[Event]:
         self.pieces.append(piece)
-        match self.start.get("type", "text"):
-            case "text":
-                return arriving.draft.text(piece)
-            case "thinking":
-                return arriving.draft.reasoning(piece)
+        kind = self.start.get("type", "text")
+        if kind == "text":
+            return arriving.draft.text(piece)
+        if kind == "thinking":
+            return arriving.draft.reasoning(piece)
         return () if self.number is None else arriving.draft.tool_call(self.number, arguments=piece)
 
     def wire(self) -> dict[str, Any]:
@@ -218,10 +218,11 @@ def decode_event(event: object, arriving: Arriving) -> Sequence[Event]:
     """The events of one event of the wire; those that it doesn't know say nothing. Raises `Malformed` or `Reported`."""
     if not isinstance(event, dict):
         raise Malformed(f"an event of the stream is not a JSON object: {shown(event)}")
-    match event.get("type"):
-        case "content_block_delta":
-            delta = event.get("delta")
-            return _delta(delta, arriving.block(event), arriving) if isinstance(delta, dict) else ()
+    delta = event.get("delta")
+    kind = event.get("type")
+    if kind == "content_block_delta":  # nearly every event
+        return _delta(delta, arriving.block(event), arriving) if isinstance(delta, dict) else ()
+    match kind:
         case "content_block_start":
             start = event.get("content_block")
             return _start(start, arriving.block(event), arriving) if isinstance(start, dict) else ()
@@ -233,7 +234,7 @@ def decode_event(event: object, arriving: Arriving) -> Sequence[Event]:
                 usage = message.get("usage")
                 arriving.keep({name: it for name, it in message.items() if name not in ("content", "usage")}, usage)
         case "message_delta":
-            arriving.keep(event.get("delta"), event.get("usage"))
+            arriving.keep(delta, event.get("usage"))
         case "message_stop":
             arriving.ended = True
         case "error":
@@ -256,9 +257,10 @@ def _start(start: dict[str, Any], block: _Block, arriving: Arriving) -> Sequence
 
 
 def _delta(delta: dict[str, Any], block: _Block, arriving: Arriving) -> Sequence[Event]:
+    text = delta.get("text")
+    if type(text) is str and delta.get("type") == "text_delta":
+        return block.add(text, arriving)
     match delta:
-        case {"type": "text_delta", "text": str(piece)}:  # nearly every event
-            return block.add(piece, arriving)
         case {"type": "input_json_delta", "partial_json": str(piece)}:
             return block.add(piece, arriving)
         case {"type": "thinking_delta", "thinking": str(piece)}:

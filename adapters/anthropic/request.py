@@ -7,8 +7,8 @@ long as the message lives, so a growing conversation encodes only what is new.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple, assert_never
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, assert_never
 
 from ...domain.capability import Unsupported
 from ...domain.facts import anthropic_max_tokens
@@ -19,7 +19,7 @@ from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Reg
 from ...domain.tool import Tool
 from ..http.arguments import add_extra
 from ..http.http_errors import Unwritable
-from .blocks import CACHE_CONTROL, Blocks, blocks
+from .blocks import CACHE_CONTROL, blocks
 from .schema import output_schema
 
 VERSION: Final = "2026-10-21"
@@ -65,7 +65,8 @@ def encode(
     extra = dict(options.get("extra_body") or {})
     body: dict[str, Any] = {"model": model_id} if head is None else dict(head)
     left = MOST_MARKERS - (1 if options.get(CACHE_CONTROL) is not None else 0)
-    system, messages = _conversation(request.messages, left)
+    wires = _wires(request.messages, left)
+    system, messages = _conversation(wires)
     if system:
         body["system"] = orjson.Fragment(system)
     body["messages"] = orjson.Fragment(messages)
@@ -74,7 +75,7 @@ def encode(
         body["stop_sequences"] = stops
     body |= {name: value for name, value in options.items() if name not in _ELSEWHERE}
     body.setdefault("max_tokens", _most_tokens(base_model or model_id, options))
-    _add_tools(body, request, options, extra)
+    _add_tools(body, request, options, extra, wires)
     config = _output_config(request, options)
     if config:
         body["output_config"] = config
@@ -120,14 +121,21 @@ def _output_config(request: Request, options: Mapping[str, Any]) -> dict[str, An
 # Tools
 
 
-def _add_tools(body: dict[str, Any], request: Request, options: Mapping[str, Any], extra: dict[str, Any]) -> None:
+def _add_tools(
+    body: dict[str, Any],
+    request: Request,
+    options: Mapping[str, Any],
+    extra: dict[str, Any],
+    wires: Iterable[_Wire],
+) -> None:
     """The tools of the request and, after them, the server's own of `extra_body`; and which of them to call."""
     own = extra.pop("tools", OMIT)
     tools = [_tool(tool) for tool in request.tools] + (list(own) if isinstance(own, (list, tuple)) else [])
     choice = _tool_choice(request.tool_choice) if request.tools else None
     if not tools:
         # Calls in the history are refused where no tool is declared: their names are, and none is to be called.
-        tools = [{"name": name, "input_schema": {"type": "object"}} for name in _called(request.messages)]
+        called = dict.fromkeys([name for wire in wires for name in wire.called])
+        tools = [{"name": name, "input_schema": {"type": "object"}} for name in called]
         choice = {"type": "none"} if tools else None
     elif options.get("parallel_tool_calls") is False and choice != {"type": "none"}:
         choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
@@ -135,10 +143,6 @@ def _add_tools(body: dict[str, Any], request: Request, options: Mapping[str, Any
         body["tools"] = tools
     if choice is not None:
         body["tool_choice"] = choice
-
-
-def _called(messages: Iterable[Message]) -> Iterable[str]:
-    return dict.fromkeys(call.name for message in messages for call in message.tool_calls)
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
@@ -164,73 +168,87 @@ def _tool_choice(choice: str | None) -> dict[str, Any] | None:
 # Messages
 
 
-class _Wire(NamedTuple):
-    """A message on the wire: the blocks that come first in its turn, and the others, each joined by commas."""
+class _Wire(weakref.ref[Message]):
+    """A message on the wire: whose turn it is, the turn, and the blocks in it, each group joined by commas.
 
+    `results` come first in a turn that several messages make. It is itself the weak reference to the message: the fewer
+    objects a lookup touches, the less it costs.
+    """
+
+    __slots__ = ("called", "markers", "others", "results", "side", "turn")
+
+    called: list[str]  # the names of tools
+    side: bytes
+    turn: bytes
     results: bytes
     others: bytes
     markers: int
 
 
 # By the identity of the message: a lookup costs less than comparing or hashing what it says.
-_memory: dict[int, tuple[weakref.ref[Message], _Wire]] = {}
+_memory: dict[int, _Wire] = {}
 _identity: Final = object.__hash__  # `id` is audited: it is slow wherever filelock, or anybody, has a hook for that
 
 
-def _conversation(messages: tuple[Message, ...], most_markers: int) -> tuple[bytes, bytes]:
+def _wires(messages: tuple[Message, ...], most_markers: int) -> list[_Wire]:
+    """The messages on the wire, with no more markers than that."""
+    known = map(_memory.get, map(_identity, messages))
+    wires = [
+        wire if wire is not None and wire() is message else _remember(message, at)
+        for at, (message, wire) in enumerate(zip(messages, known, strict=True))
+    ]
+    surplus = sum([wire.markers for wire in wires]) - most_markers
+    return _with_fewer_markers(messages, wires, surplus) if surplus > 0 else wires
+
+
+def _conversation(wires: Iterable[_Wire]) -> tuple[bytes, bytes]:
     """The system field, and the messages in strict turns."""
-    wires = [_remembered(message, at) for at, message in enumerate(messages)]
-    surplus = sum(wire.markers for wire in wires) - most_markers
-    if surplus > 0:
-        wires = _with_fewer_markers(messages, wires, surplus)
     system: list[bytes] = []
     turns: list[bytes] = []
-    results: list[bytes] = []
-    others: list[bytes] = []
+    together: list[_Wire] = []  # those that make the last turn
     side = b""
-    for message, wire in zip(messages, wires, strict=True):
-        if not wire.results and not wire.others:
-            continue  # blank words are refused
-        if message.role is Role.SYSTEM:
+    for wire in wires:
+        if wire.side == _SYSTEM:
             system.append(wire.others)
-            continue
-        now = b"assistant" if message.role is Role.ASSISTANT else b"user"
-        if now != side:
-            if side:
-                turns.append(_turn(side, results, others))
-            side, results, others = now, [], []
-        if wire.results:
-            results.append(wire.results)
-        if wire.others:
-            others.append(wire.others)
-    if side:
-        turns.append(_turn(side, results, others))
+        elif wire.side != side and wire.side:
+            turns.append(wire.turn)
+            side, together = wire.side, [wire]
+        elif wire.side:
+            together.append(wire)
+            turns[-1] = _turn(side, [each.results for each in together], [each.others for each in together])
     return b"[" + b",".join(system) + b"]" if system else b"", b"[" + b",".join(turns) + b"]"
 
 
-def _turn(side: bytes, results: list[bytes], others: list[bytes]) -> bytes:
-    return b'{"role":"%s","content":[%s]}' % (side, b",".join([*results, *others]))
+_SYSTEM: Final = b"system"
 
 
-def _remembered(message: Message, at: int) -> _Wire:
+def _turn(side: bytes, *groups: list[bytes]) -> bytes:
+    return b'{"role":"%s","content":[%s]}' % (side, b",".join([each for group in groups for each in group if each]))
+
+
+def _remember(message: Message, at: int) -> _Wire:
     key = _identity(message)
-    found = _memory.get(key)
-    if found is not None and found[0]() is message:
-        return found[1]
-    wire = _wire(blocks(message, f"messages[{at}]"), at)
     # The callback runs before the memory, and with it the identity, is given to another object.
-    _memory[key] = (weakref.ref(message, lambda _: _memory.pop(key, None)), wire)
+    wire = _memory[key] = _written(message, at, lambda _: _memory.pop(key, None))
     return wire
 
 
-def _wire(of: Blocks, at: int) -> _Wire:
+def _written(message: Message, at: int, forget: Callable[[Any], object] | None = None, unmarked: int = 0) -> _Wire:
+    """The message on the wire, without so many of its first markers."""
     import orjson
 
+    of = blocks(message, f"messages[{at}]").without_markers(unmarked)
+    wire = _Wire(message, forget)
     try:
-        results, others = (b",".join(map(orjson.dumps, each)) for each in (of.results, of.others))
+        wire.results, wire.others = (b",".join(map(orjson.dumps, each)) for each in (of.results, of.others))
     except TypeError as error:
         raise Unwritable(f"messages[{at}] can't be written as JSON: {error}") from None
-    return _Wire(results, others, of.markers)
+    side = b"user" if message.role is Role.TOOL else message.role.encode()
+    wire.side = side if wire.results or wire.others else b""  # blank words are refused
+    wire.turn = _turn(side, [wire.results], [wire.others])
+    wire.markers = of.markers
+    wire.called = [call.name for call in message.tool_calls]
+    return wire
 
 
 def _with_fewer_markers(messages: tuple[Message, ...], wires: list[_Wire], surplus: int) -> list[_Wire]:
@@ -239,5 +257,5 @@ def _with_fewer_markers(messages: tuple[Message, ...], wires: list[_Wire], surpl
     for at, (message, wire) in enumerate(zip(messages, wires, strict=True)):
         taken = min(surplus, wire.markers)
         surplus -= taken
-        fewer.append(_wire(blocks(message, f"messages[{at}]").without_markers(taken), at) if taken else wire)
+        fewer.append(_written(message, at, unmarked=taken) if taken else wire)
     return fewer

@@ -58,11 +58,11 @@ class Reader:
 
 def _value(event: sse.ServerEvent) -> Any:
     """What an event says. Raises ValueError, or `Reported` for an error in words alone."""
-    if not event.data.strip() or event.data.startswith(b"[DONE]"):
-        return {}  # a sign of life, or the end that gateways add
     try:
         value = parse(event.data)
     except ValueError:
+        if not event.data.strip() or event.data.startswith(b"[DONE]"):
+            return {}  # a sign of life, or the end that gateways add
         if event.name == "error":
             raise Reported(event.text) from None
         raise
