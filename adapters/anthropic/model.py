@@ -28,8 +28,8 @@ from ..http.transport import Reply, Transport
 from ..process.secret import Unset, revealed, secrets_in
 from .answer import Arriving, decode, decode_event
 from .errors import translate
-from .request import encode, version_of
-from .settings import WHERE, check_arguments, check_betas
+from .request import HEADERS, encode, version_of
+from .settings import WHERE, check_arguments, check_headers
 from .stream import Reader
 
 __all__ = ["AnthropicModel", "decode", "decode_event", "encode", "translate"]
@@ -109,7 +109,7 @@ class AnthropicModel(ApiModel):
         """The question. Raises `Unset`, `Unsupported` or `Unwritable` for one that can't be sent."""
         request, options = self._prepared(request, _NONE)
         options, beside = parted(revealed(options))
-        check_betas(options.get("betas"))
+        check_headers(options)
         headers = {"content-type": "application/json"}
         base, version, head = self._base, self.api_version or version_of(options), None
         if base.endswith(_VERTEX):
@@ -119,8 +119,10 @@ class AnthropicModel(ApiModel):
         else:
             address = f"{base}/messages" if base.endswith("/v1") else f"{base}/v1/messages"
             headers["anthropic-version"] = version
-        if options.get("betas"):
-            headers["anthropic-beta"] = ",".join(options["betas"])
+        for name in HEADERS.keys() & options.keys():
+            value = options[name]
+            if value:
+                headers[HEADERS[name]] = value if isinstance(value, str) else ",".join(value)
         extra = beside.get("extra_headers") or _NONE
         headers |= {name.lower(): value for name, value in extra.items()}
         body = encode(

@@ -12,6 +12,7 @@ from typing import Any, Final, assert_never
 
 from ...domain.capability import Unsupported
 from ...domain.facts import anthropic_max_tokens
+from ...domain.frozen import FrozenDict
 from ...domain.message import Message, Role
 from ...domain.options.option import OMIT
 from ...domain.request import Request
@@ -88,7 +89,16 @@ def encode(
         raise Unwritable(f"the options or tools can't be written as JSON: {error}") from None
 
 
-_ELSEWHERE: Final = frozenset({"betas", "extra_body", "output_config", "parallel_tool_calls", "reasoning_effort"})
+HEADERS: Final[Mapping[str, str]] = FrozenDict(
+    {
+        "betas": "anthropic-beta",
+        "user_profile_id": "anthropic-user-profile-id",
+        "workspace_id": "anthropic-workspace-id",
+    }
+)
+"""The options that are headers."""
+
+_ELSEWHERE: Final = frozenset({*HEADERS, "extra_body", "output_config", "parallel_tool_calls", "reasoning_effort"})
 
 
 def _most_tokens(model_id: str, options: Mapping[str, Any]) -> int:

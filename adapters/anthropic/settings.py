@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ...domain.options.option import OMIT
 from ..chat.options import check_call
 from ..http.arguments import check_text
 from ..http.http_errors import Unwritable
@@ -24,12 +25,16 @@ def check_arguments(own: Mapping[str, Any], more: Mapping[str, Any], transport: 
     if more.get("client_kwargs"):
         raise ValueError(f"{WHERE}: no client_kwargs=, since no client is made; see extra_headers= and transport=")
     check_call(more, f"{WHERE}: ")
-    check_betas(more.get("betas"), f"{WHERE}: ")
+    check_headers(more, f"{WHERE}: ")
 
 
-def check_betas(betas: Any, where: str = "") -> None:
-    """Raises `Unwritable`, a ValueError, for what is no list of names."""
-    if betas is not None and (
-        not isinstance(betas, (list, tuple)) or not all(isinstance(name, str) and name for name in betas)
-    ):
+def check_headers(options: Mapping[str, Any], where: str = "") -> None:
+    """Raises `Unwritable`, a ValueError, for options that are headers and can't be sent as such."""
+    betas = options.get("betas")
+    listed = isinstance(betas, (list, tuple)) and all(isinstance(name, str) and name for name in betas)
+    if betas is not None and betas is not OMIT and not listed:
         raise Unwritable(f"{where}betas is a list of names such as ['files-api-2025-04-14'], not {betas!r}")
+    for name in ("user_profile_id", "workspace_id"):
+        value = options.get(name)
+        if value is not None and value is not OMIT and not isinstance(value, str):
+            raise Unwritable(f"{where}{name} is text, not {value!r}")

@@ -5,8 +5,12 @@ A policy listens while its call is made, or its stream opened; an adapter says w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
 
 from ...domain.machines.allowance import Allowance, allowance
 
@@ -19,9 +23,34 @@ def heard(headers: Mapping[str, str]) -> None:
     """Tell whoever paces this call what the headers of its answer say, be it an answer or an error."""
     listener = _listener.get()
     if listener is not None:
-        left = allowance(headers)
+        left = allowance(headers) or allowance(_of_anthropic(headers))
         if left is not None:
             listener(left)
+
+
+_MEMBERS: Final = tuple((what, member) for what in ("requests", "tokens") for member in ("limit", "remaining", "reset"))
+
+
+def _of_anthropic(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Anthropic's headers under the names of others, with seconds where it has a point in time.
+
+    platform.claude.com/docs/en/api/rate-limits#response-headers
+    """
+    named = {}
+    for what, member in _MEMBERS:
+        value = headers.get(f"anthropic-ratelimit-{what}-{member}")
+        if value is not None:
+            named[f"x-ratelimit-{member}-{what}"] = _until(value, headers) if member == "reset" else value
+    return named
+
+
+def _until(point: str, headers: Mapping[str, str]) -> str:
+    """The seconds up to a point in time, as the answer's own clock has it; nothing, where it is none."""
+    try:
+        now = parsedate_to_datetime(headers["date"]).timestamp() if headers.get("date") else time.time()
+        return f"{max(0.0, datetime.fromisoformat(point).timestamp() - now):.3f}"
+    except (ValueError, OverflowError):
+        return ""
 
 
 class listening:

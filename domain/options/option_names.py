@@ -59,10 +59,11 @@ CHAT: Final = (
 ANTHROPIC: Final = (
     EVERYWHERE
     | BESIDE
-    # Anthropic: the members of `messages.create` of its SDK and of the betas there, and `betas`, a header of theirs
+    # Anthropic: the arguments of `messages.create` and `beta.messages.create` of its SDK, of which some are headers
     | names("""
-        betas cache_control container context_management diagnostics inference_geo mcp_servers metadata
-        output_config parallel_tool_calls reasoning_effort service_tier speed thinking user_profile_id
+        betas billing_policy cache_control compaction container context_management diagnostics
+        fallback_credit_token fallbacks inference_geo mcp_servers metadata output_config parallel_tool_calls
+        reasoning_effort service_tier speed thinking thread user_profile_id workspace_id
     """)
 )
 """Anthropic's Messages API, whoever speaks it."""

@@ -14,7 +14,7 @@ import pytest
 from loopback import DONE, Answer, Loopback, body, chunk, error, sse, streamed
 
 from modelport import Failed, Finished, ModelError, Response, ToolCall, Usage, as_request
-from modelport.adapters import OpenAIModel
+from modelport.adapters import AnthropicModel, OpenAIModel
 
 pytestmark = pytest.mark.needs("openai")
 HI = as_request("Hi")
@@ -347,6 +347,84 @@ def test_reasoning_of_another_shape_is_left_out_since_the_answer_stands_without_
     response = asked(streamed(d(**message), STOP) if stream else said(**message), stream=stream)
     assert isinstance(response, Response)
     assert (response.content, response.reasoning) == ("Hi", "")
+
+
+# The Messages wire of others than Anthropic: gateways, vLLM, Ollama, DeepSeek
+
+
+def wire(name: str, **fields: Any) -> bytes:
+    return b"event: " + name.encode() + b"\n" + sse({"type": name, **fields})
+
+
+def said_by(kind: str, at: int = 0, **fields: Any) -> bytes:
+    return wire("content_block_delta", index=at, delta={"type": kind, **fields})
+
+
+def block(at: int = 0, **fields: Any) -> bytes:
+    return wire("content_block_start", index=at, content_block=fields)
+
+
+HELLO = said_by("text_delta", text="Hi")
+ENDED = wire("message_delta", delta={"stop_reason": "end_turn"}, usage={"input_tokens": 9, "output_tokens": 4})
+MESSAGES: dict[str, tuple[Answer, Any, Any]] = {
+    "M1 events without names": (
+        streamed(*(each.split(b"\n", 1)[1] for each in (HELLO, ENDED))),
+        lambda r: (r.content, r.usage),
+        ("Hi", Usage(9, 4)),
+    ),
+    "M2 no first event": (streamed(HELLO, ENDED), lambda r: (r.content, r.model_id), ("Hi", "m")),
+    "M3 no last event": (streamed(HELLO, ENDED), lambda r: r.finish_reason, "stop"),
+    "M4 [DONE] after the end": (streamed(HELLO, ENDED, wire("message_stop"), DONE), lambda r: r.content, "Hi"),
+    "M5 arguments said at once": (
+        streamed(block(type="tool_use", id="a", name="f", input={"x": 1}), wire("content_block_stop", index=0), ENDED),
+        calls,
+        [("f", '{"x":1}')],
+    ),
+    "M6 arguments as text": (
+        body({"content": [{"type": "tool_use", "id": "a", "name": "f", "input": '{"x": 1}'}]}),
+        calls,
+        [("f", '{"x": 1}')],
+    ),
+    "M7 a thought without a signature": (
+        body({"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Hi"}]}),
+        lambda r: (r.reasoning, r.content, dict(r.message.content[0].metadata)),
+        ("Hm.", "Hi", {}),
+    ),
+    "M8 no stop reason in a whole answer": (
+        body({"content": [{"type": "text", "text": "Hi"}]}),
+        lambda r: (r.content, r.finish_reason),
+        ("Hi", "other"),
+    ),
+    "M9 usage of nulls": (
+        body({"content": [], "usage": {"input_tokens": None, "output_tokens": None}}),
+        lambda r: r.usage,
+        None,
+    ),
+    "M10 a byte order mark, and a line end of Windows": (
+        streamed(b"\xef\xbb\xbf" + HELLO.replace(b"\n", b"\r\n"), ENDED),
+        lambda r: r.content,
+        "Hi",
+    ),
+    "M11 empty pieces": (
+        streamed(said_by("text_delta", text=""), HELLO, said_by("input_json_delta", partial_json=""), ENDED),
+        lambda r: r.content,
+        "Hi",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", MESSAGES)
+def test_an_answer_of_the_messages_wire_is_read(row: str) -> None:
+    answer, tells, expected = MESSAGES[row]
+
+    async def main(url: str) -> Any:
+        *_, last = [event async for event in AnthropicModel("m", base_url=url, api_key="none").stream(HI)]
+        return last
+
+    with Loopback(answer) as server:
+        last = asyncio.run(main(server.url))
+    assert isinstance(last, Finished), last
+    assert tells(last.response) == expected
 
 
 # Refusals: the status, the body, headers; the kind, and how long to wait

@@ -10,7 +10,7 @@ import pytest
 from loopback import Answer, Loopback, streamed
 from messages_wire import BEGIN, HI, KEY, answered, ending, failed, listen, text, whole
 
-from modelport import Env, Finished, Message, Request, Tool
+from modelport import OMIT, Env, Finished, Message, Request, Tool
 from modelport.adapters import AnthropicModel, HttpTransport
 
 
@@ -124,6 +124,16 @@ def test_betas_are_a_header() -> None:
     assert "betas" not in server.requests[0].json
 
 
+def test_who_is_asked_for_is_a_header() -> None:
+    with Loopback(whole()) as server:
+        answered(server, user_profile_id="uprof_1", workspace_id="wrkspc_1", betas=OMIT)
+    seen = server.requests[0]
+    assert seen.headers["anthropic-user-profile-id"] == "uprof_1"
+    assert seen.headers["anthropic-workspace-id"] == "wrkspc_1"
+    assert not {"user_profile_id", "workspace_id"} & seen.json.keys()
+    assert "anthropic-workspace-id" not in headers(workspace_id=None)
+
+
 def test_what_goes_beside_the_body_does() -> None:
     with Loopback(whole()) as server:
         answered(server, extra_headers={"x-team": "red"}, extra_query={"tier": "fast"}, extra_body={"x": 1}, timeout=9)
@@ -150,6 +160,7 @@ def test_a_call_s_own_timeout_holds() -> None:
         ({"api_version": 7}, "AnthropicModel: api_version is text, not 7"),
         ({"betas": "one"}, "AnthropicModel: betas is a list of names"),
         ({"betas": [""]}, "AnthropicModel: betas is a list of names"),
+        ({"workspace_id": 7}, "AnthropicModel: workspace_id is text, not 7"),
         ({"extra_headers": "x"}, "AnthropicModel: extra_headers is a dict, not str"),
         ({"top_kk": 7}, "AnthropicModel: there is no option 'top_kk'; did you mean top_k="),
         ({"system": "Be brief."}, "put a message of role 'system' first instead"),

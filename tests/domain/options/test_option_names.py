@@ -10,16 +10,23 @@ import pytest
 
 from modelport.domain.options.call_options import CallOptions
 from modelport.domain.options.option import ALIASES
-from modelport.domain.options.option_names import CHAT, KNOWN, OPENVINO, RESERVED, TRANSFORMERS
+from modelport.domain.options.option_names import ANTHROPIC, CHAT, KNOWN, OPENVINO, RESERVED, TRANSFORMERS
 
 # What a request, an adapter or another option says, or what makes several answers of one.
-_NOT_HERE = {"self", "function_call", "functions", "model", "n", "max_completion_tokens", *RESERVED}
+_NOT_HERE = {"self", "function_call", "functions", "model", "n", "max_completion_tokens", "system", *RESERVED}
 
 
 def _openai() -> set[str]:
     from openai.resources.chat.completions import AsyncCompletions
 
     return set(inspect.signature(AsyncCompletions.create).parameters)
+
+
+def _anthropic() -> set[str]:
+    from anthropic.resources.beta.messages import AsyncMessages as Betas
+    from anthropic.resources.messages import AsyncMessages
+
+    return {*inspect.signature(AsyncMessages.create).parameters, *inspect.signature(Betas.create).parameters}
 
 
 def _huggingface() -> set[str]:
@@ -49,6 +56,7 @@ def _openvino() -> set[str]:
     ("module", "taken", "table"),
     [
         ("openai", _openai, CHAT),
+        ("anthropic", _anthropic, ANTHROPIC),
         ("huggingface_hub", _huggingface, CHAT),
         ("transformers", _transformers, TRANSFORMERS),
         ("openvino_genai", _openvino, OPENVINO),
