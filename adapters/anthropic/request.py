@@ -21,7 +21,7 @@ from ...domain.tool import Tool
 from ..http.arguments import add_extra
 from ..http.http_errors import Unwritable
 from .blocks import CACHE_CONTROL, blocks
-from .schema import output_schema
+from .schema import enforced
 
 VERSION: Final = "2026-10-21"
 """The newest version of the API, which takes no `SAMPLING`: platform.claude.com/docs/en/api/versioning"""
@@ -119,7 +119,8 @@ def _output_config(request: Request, options: Mapping[str, Any]) -> dict[str, An
         case Free():
             pass
         case JsonSchema():
-            config["format"] = {"type": "json_schema", "schema": output_schema(form.schema, strict=form.strict)}
+            schema = enforced(form.schema, "response_format: schema", strict=form.strict)
+            config["format"] = {"type": "json_schema", "schema": schema}
         case JsonObject() | Regex() | Grammar():
             kind = type(form).__name__
             raise Unsupported(f"response_format: the Messages API has no {kind}; use JsonSchema(...)")
@@ -156,7 +157,8 @@ def _add_tools(
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
-    wire: dict[str, Any] = {"name": tool.name, "input_schema": tool.parameters}
+    schema = enforced(tool.parameters, f"tools: {tool.name}: parameters") if tool.strict else tool.parameters
+    wire: dict[str, Any] = {"name": tool.name, "input_schema": schema}
     if tool.description:
         wire["description"] = tool.description
     if tool.strict is not None:

@@ -1,7 +1,7 @@
-"""A JSON schema as the Messages API takes one for the form of an answer, which takes less than for a tool's input.
+"""A JSON schema as the Messages API takes one that it is to enforce, for an answer or for the input of a strict tool.
 
-Every object is closed there. What the API can't hold an answer to is refused, with its place; where nobody asked for a
-guarantee (`strict=False`), it is told to the model in the description instead, as Anthropic's own SDK does.
+Every object is closed there. What the API can't enforce is refused, with its place; where nobody asked for a guarantee
+(`strict=False`), it is told to the model in the description instead, as Anthropic's own SDK does.
 platform.claude.com/docs/en/build-with-claude/structured-outputs
 """
 
@@ -22,10 +22,10 @@ _SEVERAL: Final = names("allOf anyOf oneOf")  # which have a list of schemas
 _IGNORED: Final = names("$comment $id $schema deprecated examples readOnly writeOnly")  # which hold nothing to anything
 
 
-def output_schema(schema: Mapping[str, Any], *, strict: bool = True, where: str = "schema") -> dict[str, Any]:
-    """The schema in this dialect. Raises `Unsupported`, naming the place, for what no answer can be held to.
+def enforced(schema: Mapping[str, Any], where: str, *, strict: bool = True) -> dict[str, Any]:
+    """The schema in this dialect. Raises `Unsupported`, naming the place, for what can't be enforced.
 
-    >>> output_schema({"type": "integer", "minimum": 1}, strict=False)
+    >>> enforced({"type": "integer", "minimum": 1}, "schema", strict=False)
     {'type': 'integer', 'description': '{minimum: 1}'}
     """
     out: dict[str, Any] = {}
@@ -44,7 +44,7 @@ def output_schema(schema: Mapping[str, Any], *, strict: bool = True, where: str 
             out[name] = _inner(value, strict, place)
         elif name == "additionalProperties":
             if isinstance(value, Mapping):  # closed, it would have none of its properties
-                raise Unsupported(f"response_format: the Messages API takes no {place}; name each property")
+                raise Unsupported(f"{place}: the Messages API enforces no such thing; name each property")
         elif name in _TAKEN or (name == "format" and value in _FORMATS) or (name == "minItems" and value in (0, 1)):
             out[name] = thaw(value)
         elif name not in _IGNORED:
@@ -60,11 +60,11 @@ def output_schema(schema: Mapping[str, Any], *, strict: bool = True, where: str 
 
 
 def _inner(schema: Any, strict: bool, where: str) -> Any:
-    return output_schema(schema, strict=strict, where=where) if isinstance(schema, Mapping) else thaw(schema)
+    return enforced(schema, where, strict=strict) if isinstance(schema, Mapping) else thaw(schema)
 
 
 def _unheld(where: str, instead: str) -> Unsupported:
     return Unsupported(
-        f"response_format: the Messages API holds no answer to {where}; {instead}, or say strict=False and check the "
-        "answer: with_check(...)"
+        f"{where}: the Messages API enforces no such thing; {instead}, or say strict=False and check what comes: "
+        "with_check(...)"
     )

@@ -205,7 +205,10 @@ CONVERSATIONS: dict[str, Twice] = {
     "a tool": Twice([ASKED], messages(ASKED_OF_SDK, tools=[TOOL]), {"tools": [WEATHER]}),
     "a strict tool": Twice(
         [ASKED],
-        messages(ASKED_OF_SDK, tools=[{**TOOL, "strict": True}]),
+        messages(
+            ASKED_OF_SDK,
+            tools=[{**TOOL, "strict": True, "input_schema": {**WEATHER.parameters, "additionalProperties": False}}],
+        ),
         {"tools": [attrs.evolve(WEATHER, strict=True)]},
     ),
     "a tool without a description": Twice(

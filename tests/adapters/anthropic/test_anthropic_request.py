@@ -228,11 +228,25 @@ def test_a_tool_says_what_it_is_for_and_whether_it_is_strict() -> None:
     tools = [Tool("f", "For x.", {"type": "object"}, strict=True), Tool("g")]
     written = body(tools=tools, tool_choice="g")
     assert written["tools"] == [
-        {"name": "f", "description": "For x.", "strict": True, "input_schema": {"type": "object"}},
+        {
+            "name": "f",
+            "description": "For x.",
+            "strict": True,
+            "input_schema": {"type": "object", "additionalProperties": False},
+        },
         {"name": "g", "input_schema": {"type": "object", "properties": {}}},
     ]
     assert written["tool_choice"] == {"type": "tool", "name": "g"}
     assert body(tools=tools, tool_choice="auto")["tool_choice"] == {"type": "auto"}
+
+
+def test_what_a_strict_tool_can_not_be_held_to_is_refused_with_its_place() -> None:
+    parameters = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
+    with pytest.raises(
+        Unsupported, match=r"^tools: f: parameters\.properties\.n\.minimum: the Messages API enforces no"
+    ):
+        body(tools=[Tool("f", "", parameters, strict=True)])
+    assert body(tools=[Tool("f", "", parameters)])["tools"][0]["input_schema"] == parameters
 
 
 # What can't be sent

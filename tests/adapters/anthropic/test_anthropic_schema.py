@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelport.adapters.anthropic.schema import output_schema
+from modelport.adapters.anthropic.schema import enforced
 from modelport.domain.capability import Unsupported
 
 
@@ -33,7 +33,7 @@ from modelport.domain.capability import Unsupported
     ],
 )
 def test_what_the_dialect_has_is_written(schema: dict[str, Any], written: dict[str, Any] | None) -> None:
-    assert output_schema(schema) == (schema if written is None else written)
+    assert enforced(schema, "schema") == (schema if written is None else written)
 
 
 WITH_PLACES: list[tuple[dict[str, Any], str]] = [
@@ -42,15 +42,15 @@ WITH_PLACES: list[tuple[dict[str, Any], str]] = [
     ({"anyOf": [{"type": "string"}, {"type": "string", "maxLength": 3}]}, "schema.anyOf[1].maxLength"),
     ({"$defs": {"A": {"type": "string", "format": "ipv9"}}}, "schema.$defs.A.format"),
     ({"type": "array", "minItems": 2}, "schema.minItems"),
-    ({"oneOf": [{"type": "string"}]}, "schema.oneOf; use anyOf"),
+    ({"oneOf": [{"type": "string"}]}, "schema.oneOf"),
 ]
 
 
 @pytest.mark.parametrize(("schema", "place"), WITH_PLACES)
 def test_what_it_has_not_is_refused_with_its_place(schema: dict[str, Any], place: str) -> None:
     with pytest.raises(Unsupported) as refused:
-        output_schema(schema)
-    assert f"the Messages API holds no answer to {place}" in str(refused.value)
+        enforced(schema, "schema")
+    assert str(refused.value).startswith(f"{place}: the Messages API enforces no such thing")
     assert "strict=False" in str(refused.value)
 
 
@@ -58,16 +58,16 @@ def test_what_it_has_not_is_refused_with_its_place(schema: dict[str, Any], place
 def test_an_open_map_is_refused_in_any_case(strict: bool) -> None:
     """Closed, as the API wants it, it could have nothing in it."""
     schema = {"type": "object", "additionalProperties": {"type": "integer"}}
-    with pytest.raises(Unsupported, match=r"takes no schema\.additionalProperties; name each property"):
-        output_schema(schema, strict=strict)
+    with pytest.raises(Unsupported, match=r"^schema\.additionalProperties: .*; name each property"):
+        enforced(schema, "schema", strict=strict)
 
 
 def test_where_nobody_asks_for_a_guarantee_the_model_is_told() -> None:
     schema = {"type": "integer", "minimum": 0, "maximum": 9, "description": "A digit."}
-    assert output_schema(schema, strict=False) == {
+    assert enforced(schema, "schema", strict=False) == {
         "type": "integer",
         "description": "A digit.\n\n{minimum: 0, maximum: 9}",
     }
-    assert output_schema({"oneOf": [{"type": "string", "pattern": "a"}]}, strict=False) == {
+    assert enforced({"oneOf": [{"type": "string", "pattern": "a"}]}, "schema", strict=False) == {
         "anyOf": [{"type": "string", "description": '{pattern: "a"}'}]
     }
