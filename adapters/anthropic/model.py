@@ -14,6 +14,8 @@ from ...domain.capability import Capabilities
 from ...domain.options.option_names import ANTHROPIC
 from ...domain.request import Request
 from ...domain.response import Response
+from ...domain.schemas import dialects
+from ...domain.schemas.rewriting import Dialect
 from ..chat.options import parted
 from ..http.arguments import base_address, one
 from ..http.http_errors import Unwritable
@@ -92,6 +94,10 @@ class AnthropicModel(ApiModel):
     def provider(self) -> str:
         """The name in the ledger of attempts."""
         return "anthropic"
+
+    @property
+    def _dialect(self) -> Dialect:
+        return dialects.ANTHROPIC
 
     @property
     def transport(self) -> Transport:

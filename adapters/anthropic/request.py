@@ -21,7 +21,6 @@ from ...domain.tool import Tool
 from ..http.arguments import add_extra
 from ..http.http_errors import Unwritable
 from .blocks import CACHE_CONTROL, blocks
-from .schema import enforced
 
 VERSION: Final = "2026-10-21"
 """The newest version of the API, which takes no `SAMPLING`: platform.claude.com/docs/en/api/versioning"""
@@ -119,8 +118,7 @@ def _output_config(request: Request, options: Mapping[str, Any]) -> dict[str, An
         case Free():
             pass
         case JsonSchema():
-            schema = enforced(form.schema, "response_format: schema", strict=form.strict)
-            config["format"] = {"type": "json_schema", "schema": schema}
+            config["format"] = {"type": "json_schema", "schema": form.schema}
         case JsonObject() | Regex() | Grammar():
             kind = type(form).__name__
             raise Unsupported(f"response_format: the Messages API has no {kind}; use JsonSchema(...)")
@@ -157,8 +155,7 @@ def _add_tools(
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
-    schema = enforced(tool.parameters, f"tools: {tool.name}: parameters") if tool.strict else tool.parameters
-    wire: dict[str, Any] = {"name": tool.name, "input_schema": schema}
+    wire: dict[str, Any] = {"name": tool.name, "input_schema": tool.parameters}
     if tool.description:
         wire["description"] = tool.description
     if tool.strict is not None:

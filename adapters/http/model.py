@@ -23,11 +23,13 @@ from ...domain.options.option import resolve
 from ...domain.reading.preparation import prepare
 from ...domain.request import Request
 from ...domain.response import Response
+from ...domain.schemas.rewriting import Dialect
 from ...domain.secrecy import shown_as_arguments
 from ..process.calling import Calling, with_ledger
 from ..process.limiter import Limiter, Permit
 from ..process.sealed import Sealed
 from . import exchange as http_exchange
+from .dialect import in_dialect
 from .exchange import Exchange
 from .http_errors import Unwritable
 from .post import TIMEOUT
@@ -63,6 +65,11 @@ class ApiModel(Settings, Calling, Sealed, ABC):
     @abstractmethod
     def provider(self) -> str:
         """The name in the ledger of attempts."""
+
+    @property
+    def _dialect(self) -> Dialect | None:
+        """The dialect of JSON Schema that its provider takes, where it takes less than all of it."""
+        return None
 
     @abstractmethod
     def _exchange(self, request: Request) -> Exchange:
@@ -107,7 +114,8 @@ class ApiModel(Settings, Calling, Sealed, ABC):
         if conversions or flatten or join:
             messages = prepare(request.messages, role_conversions=conversions, flatten=flatten, alternate=join)
             request = attrs.evolve(request, messages=messages)
-        return request, options
+        dialect = self._dialect
+        return request if dialect is None else in_dialect(request, dialect), options
 
     async def _paced(self, request: Request, opening: AsyncGenerator[Event], limiter: Limiter) -> AsyncGenerator[Event]:
         async with aclosing(opening) as events:

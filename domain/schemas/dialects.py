@@ -59,6 +59,7 @@ OPENAI: Final = Dialect(
     recursive=True,
     types_together=True,
     formats=_FORMATS,
+    lenient=True,
     most_properties=5000,
     most_depth=10,
     most_values=1000,

@@ -1,9 +1,9 @@
 """A schema in a provider's dialect: rewritten so that it admits the same values, or refused at its place.
 
 A `$ref` is written out, unless it comes back to itself; `const` becomes `enum`, `oneOf` of parts that can't both hold
-`anyOf`, `allOf` one schema, several types one for each; what constrains nothing is left out. One thing narrows: an object
-that lists its properties and doesn't say what else it may have is closed, where the dialect knows closed objects alone.
-An answer that fits is then still one that fits the schema that was given.
+`anyOf`, `allOf` one schema, several types one for each; what constrains nothing is left out. One thing narrows: where
+the dialect knows closed objects alone, an object that lists its properties and doesn't say what else it may have is
+closed. An answer that fits then still fits the schema that was given.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from .words import OF_ALL, OF_TYPE, Schema, constraints, shown, type_of, types, 
 
 _MOST: Final = 20_000
 """The parts that a schema may come to, once each `$ref` is written out."""
+
+_DEEPEST: Final = 60
+"""The schemas that may stand in one another."""
 
 _BEYOND_REGULAR: Final = re.compile(r"\(\?(?:[=!]|<[=!])|\\[1-9bB]|\\k<")
 """What in a pattern no automaton follows: it looks around itself, or back."""
@@ -52,6 +55,8 @@ class Dialect:
     most_min_items: int | None = None
     looks_around: bool = True
     any_items: bool = False
+    lenient: bool = False
+    """Whether a schema may be sent without being enforced, and then as it is."""
     most_properties: int | None = None
     most_depth: int | None = None
     most_values: int | None = None
@@ -72,7 +77,7 @@ class _Rewriting:
         self._root, self._dialect, self._loosely = root, dialect, loosely
         self._recursive: dict[str, bool] = {}
         self._waiting: dict[str, str] = {}  # definitions that are yet to be rewritten: their pointers, by name
-        self._parts = 0
+        self._parts = self._depth = 0
 
     def whole(self) -> dict[str, Any]:
         out = self._node(self._root, "")
@@ -92,6 +97,14 @@ class _Rewriting:
         self._parts += 1
         if self._parts > _MOST:
             raise CannotSay(place, "with each $ref written out it grows too large")
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise CannotSay(place, "it is nested too deeply")
+        out = self._said(schema, place)
+        self._depth -= 1
+        return out
+
+    def _said(self, schema: Any, place: str) -> dict[str, Any]:
         if not isinstance(schema, Mapping):
             raise CannotSay(place, "any value fits" if schema is True else "no value fits")
         said = constraints(schema)

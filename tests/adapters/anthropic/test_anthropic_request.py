@@ -12,7 +12,8 @@ import pytest
 from conformance import PICTURE
 from hypothesis import given
 from hypothesis import strategies as st
-from messages_wire import HI, sent
+from loopback import Loopback
+from messages_wire import HI, failed, sent, whole
 
 from modelport import (
     OMIT,
@@ -232,7 +233,7 @@ def test_a_tool_says_what_it_is_for_and_whether_it_is_strict() -> None:
             "name": "f",
             "description": "For x.",
             "strict": True,
-            "input_schema": {"type": "object", "additionalProperties": False},
+            "input_schema": {"type": "object"},
         },
         {"name": "g", "input_schema": {"type": "object", "properties": {}}},
     ]
@@ -240,13 +241,31 @@ def test_a_tool_says_what_it_is_for_and_whether_it_is_strict() -> None:
     assert body(tools=tools, tool_choice="auto")["tool_choice"] == {"type": "auto"}
 
 
-def test_what_a_strict_tool_can_not_be_held_to_is_refused_with_its_place() -> None:
-    parameters = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
-    with pytest.raises(
-        Unsupported, match=r"^tools: f: parameters\.properties\.n\.minimum: the Messages API enforces no"
-    ):
-        body(tools=[Tool("f", "", parameters, strict=True)])
-    assert body(tools=[Tool("f", "", parameters)])["tools"][0]["input_schema"] == parameters
+BOUNDED = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]}
+
+
+def test_a_form_and_a_strict_tool_are_told_in_anthropic_s_dialect() -> None:
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "string"}}}
+    told = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
+    tools = [Tool("f", "", schema, strict=True), Tool("g", "", schema)]
+    written = sent(Request(HI.messages, tools=tools, response_format=JsonSchema(schema)))
+    assert written["output_config"]["format"] == {"type": "json_schema", "schema": told}
+    assert [tool["input_schema"] for tool in written["tools"]] == [told, schema]
+
+
+def test_what_the_dialect_can_not_say_is_refused_with_its_place_before_it_is_sent() -> None:
+    with Loopback(whole()) as server:
+        form = failed(server, Request(HI.messages, response_format=JsonSchema(BOUNDED)))
+        tool = failed(server, Request(HI.messages, tools=[Tool("f", "", BOUNDED, strict=True)]))
+        assert server.requests == []
+    assert (form.kind, form.sent, tool.kind) == ("unsupported", "no", "unsupported")
+    assert form.message.startswith("response_format: properties.n.minimum: ")
+    assert tool.message.startswith("tools[0].parameters: properties.n.minimum: ")
+
+
+def test_where_nobody_asks_for_a_guarantee_a_bound_is_left_to_a_check() -> None:
+    written = sent(Request(HI.messages, response_format=JsonSchema(BOUNDED, strict=False)))
+    assert written["output_config"]["format"]["schema"]["properties"] == {"n": {"type": "integer"}}
 
 
 # What can't be sent
@@ -391,11 +410,3 @@ def test_any_conversation_is_one_that_the_api_takes(said: list[Message]) -> None
         for block in turn["content"]:
             assert block.get("text", "x").strip()
             assert block.get("id", block.get("tool_use_id", "x")).replace("-", "_").replace("_", "x").isalnum()
-
-
-def test_a_schema_is_sent_as_the_form_of_the_answer() -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
-    assert body(response_format=JsonSchema(schema))["output_config"]["format"] == {
-        "type": "json_schema",
-        "schema": {**schema, "additionalProperties": False},
-    }

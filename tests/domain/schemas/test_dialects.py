@@ -169,6 +169,14 @@ def test_a_schema_that_grows_too_large_when_it_is_written_out_is_refused() -> No
     assert refused(anthropic_output, schema)[1] == "with each $ref written out it grows too large"
 
 
+def test_a_schema_that_is_nested_too_deeply_is_refused() -> None:
+    schema: dict[str, Any] = STRING
+    for _ in range(100):
+        schema = {"type": "array", "items": schema}
+    place, why = refused(gemini, schema)
+    assert (place.count("items"), why) == (60, "it is nested too deeply")
+
+
 @pytest.mark.parametrize(
     ("value", "of_gemini"),
     [
