@@ -66,6 +66,15 @@ _ANTHROPIC_TOKENS: Final = tuple(
 )
 """platform.claude.com/docs/en/about-claude/models/overview: the most that these write; all later ones write more."""
 
+_ANTHROPIC_WINDOWS: Final = tuple(
+    (re.compile(pattern), window)
+    for pattern, window in (
+        (r"claude-(?:[a-z]+-)?(?:[5-9]|4-[6-9])(?!\d)", 1_000_000),
+        (r"claude-(?:haiku-|opus-|sonnet-)?(?:3|4)(?!\d)", 200_000),
+    )
+)
+"""The same page and those of the models before: a million tokens since Claude 4.6."""
+
 _ANTHROPIC_DEFAULT: Final = 16_000  # what may come in one piece, before a connection is taken for dead
 
 
@@ -124,6 +133,16 @@ def anthropic_max_tokens(model_id: str) -> int:
     """
     name = _name(model_id)
     return next((limit for pattern, limit in _ANTHROPIC_TOKENS if pattern.match(name)), _ANTHROPIC_DEFAULT)
+
+
+@lru_cache(maxsize=1024)
+def anthropic_context_window(model_id: str) -> int | None:
+    """How many tokens one of Anthropic's models reads, where that is known.
+
+    >>> anthropic_context_window("claude-sonnet-5-5"), anthropic_context_window("claude-haiku-4-5-20251001")
+    (1000000, 200000)
+    """
+    return next((window for pattern, window in _ANTHROPIC_WINDOWS if pattern.match(_name(model_id))), None)
 
 
 def _name(model_id: str) -> str:

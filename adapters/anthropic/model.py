@@ -11,6 +11,7 @@ from urllib.parse import quote
 import attrs
 
 from ...domain.capability import Capabilities
+from ...domain.facts import anthropic_context_window
 from ...domain.options.option_names import ANTHROPIC
 from ...domain.request import Request
 from ...domain.response import Response
@@ -88,7 +89,8 @@ class AnthropicModel(ApiModel):
         self._set(more, model_id=model_id, transport=transport, **own)
 
     def _assumed(self) -> Capabilities:
-        return Capabilities(tools=True, images=True, documents=True, json_schema=True)
+        window = anthropic_context_window(self.base_model or self.model_id)
+        return Capabilities(tools=True, images=True, documents=True, json_schema=True, context_window=window)
 
     @property
     def provider(self) -> str:

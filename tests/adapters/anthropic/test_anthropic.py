@@ -10,8 +10,9 @@ import pytest
 from loopback import Answer, Loopback, streamed
 from messages_wire import BEGIN, HI, KEY, answered, ending, failed, listen, text, whole
 
-from modelport import OMIT, Env, Finished, Message, Request, Tool
+from modelport import OMIT, Capabilities, Env, Finished, Message, Request, Tool, Usage
 from modelport.adapters import AnthropicModel, HttpTransport
+from modelport.adapters.prices import as_prices
 
 
 def headers(**fields: Any) -> dict[str, str]:
@@ -191,6 +192,40 @@ def test_an_address_that_carries_a_secret_is_not_shown() -> None:
         listen(server)
     shown = repr(AnthropicModel("claude", base_url=server.url, api_key=KEY, max_tokens=5))
     assert shown == f"AnthropicModel('claude', base_url={server.url!r}, max_tokens=5)"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "window"),
+    [
+        ("claude-fable-5-2", 1_000_000),
+        ("claude-haiku-5-5", 1_000_000),
+        ("claude-opus-4-6", 1_000_000),
+        ("anthropic/claude-sonnet-4-6", 1_000_000),
+        ("claude-opus-4-5-20251101", 200_000),
+        ("claude-sonnet-4-20250514", 200_000),
+        ("claude-haiku-4-5@20251001", 200_000),
+        ("claude-3-7-sonnet-20250219", 200_000),
+        ("claude-mythos-preview", None),
+        ("mine", None),
+    ],
+)
+def test_what_a_model_can_is_assumed_by_its_name(model_id: str, window: int | None) -> None:
+    able = Capabilities(tools=True, images=True, documents=True, json_schema=True, context_window=window)
+    assert AnthropicModel(model_id).capabilities == able
+    assert AnthropicModel("of-mine", base_model=model_id).capabilities == able
+
+
+@pytest.mark.parametrize("model_id", ["claude-fable-5-2", "claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"])
+def test_the_price_of_each_main_model_is_known(model_id: str) -> None:
+    """What comes from the cache costs less than what doesn't, and what is written there more."""
+    pytest.importorskip("genai_prices", reason="genai-prices isn't installed here: pip install 'modelport[prices]'")
+    price_of = as_prices(None, "here")
+    usages = (Usage(9000, 1, cached_tokens=9000), Usage(9000, 1), Usage(9000, 1, cache_write_tokens=9000))
+    cached, read, kept = (price_of(model_id, usage) for usage in usages)
+    assert cached is not None
+    assert read is not None
+    assert kept is not None
+    assert cached < read < kept
 
 
 def test_a_model_is_a_value() -> None:
