@@ -73,6 +73,9 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = FrozenDict(
             "torch_dtype precision": ("dtype",),
             "template": ("apply_chat_template_kwargs",),
             "default_headers default_query http_client azure_ad_token azure_ad_token_provider": ("client_kwargs",),
+            "anthropic_api_key anthropic_auth_token auth_token": ("api_key",),
+            "anthropic_api_url anthropic_base_url": ("base_url",),
+            "anthropic_version": ("api_version",),
             "revision cache_dir quantization_config attn_implementation load_in_8bit load_in_4bit local_files_only "
             "max_model_len gpu_memory_utilization tensor_parallel_size enforce_eager quantization max_num_seqs "
             "adapter_path": ("model_kwargs", "load_kwargs"),
