@@ -4,6 +4,7 @@ from .bedrock.model import (
     AmazonBedrockServerModel as AmazonBedrockServerModel,
 )
 from .function import FunctionModel as FunctionModel, from_function as from_function
+from .gemini.model import GeminiModel as GeminiModel
 from .http.bounds import Bounds as Bounds
 from .http.http_transport import HttpTransport as HttpTransport
 from .huggingface.model import InferenceClientModel as InferenceClientModel

@@ -31,6 +31,7 @@ NEEDS = {
     "docs/adapters/azure.md": "openai",
     "docs/adapters/bedrock.md": "bedrock",
     "docs/adapters/custom.md": "huggingface",
+    "docs/adapters/gemini.md": "gemini",
     "docs/adapters/huggingface.md": "huggingface",
     "docs/adapters/openai.md": "openai",
     "docs/adapters/openvino.md": "openvino",

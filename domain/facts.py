@@ -145,6 +145,40 @@ def anthropic_context_window(model_id: str) -> int | None:
     return next((window for pattern, window in _ANTHROPIC_WINDOWS if pattern.match(_name(model_id))), None)
 
 
+_GEMINI_SIGNS: Final = re.compile(r"gemini-(?:[3-9]|\d\d|(?:flash|pro|flash-lite)-latest)")
+
+
+@lru_cache(maxsize=1024)
+def gemini_signs_calls(model_id: str) -> bool:
+    """Whether it is a Gemini from the third generation on.
+
+    These refuse a history whose calls lack their thought signatures, take pictures within a tool's result, and think
+    by levels rather than in tokens: ai.google.dev/gemini-api/docs/gemini-3
+
+    >>> gemini_signs_calls("models/gemini-3.1-pro-preview"), gemini_signs_calls("gemini-2.5-flash")
+    (True, False)
+    """
+    return bool(_GEMINI_SIGNS.match(_name(model_id)))
+
+
+# ai.google.dev/gemini-api/docs/models: "input token limit"
+_GEMINI_WINDOWS: Final = (
+    (re.compile(r"gemini-(?:2|3|(?:flash|pro|flash-lite)-latest)(?!.*(?:image|tts|live|audio))"), 1_048_576),
+    (re.compile(r"gemini-1\.5-pro"), 2_097_152),
+    (re.compile(r"gemini-1\.5-flash"), 1_048_576),
+)
+
+
+@lru_cache(maxsize=1024)
+def gemini_context_window(model_id: str) -> int | None:
+    """How many tokens one of Google's models reads, where that is known.
+
+    >>> gemini_context_window("gemini-2.5-flash"), gemini_context_window("gemini-2.5-flash-image")
+    (1048576, None)
+    """
+    return next((window for pattern, window in _GEMINI_WINDOWS if pattern.match(_name(model_id))), None)
+
+
 def _name(model_id: str) -> str:
     """The model's own name: without the provider before it, and without a variant (`:free`) after it."""
     name = model_id.rsplit("/", 1)[-1].lower().strip()

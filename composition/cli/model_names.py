@@ -40,6 +40,7 @@ ADAPTERS: Final = {
     "anthropic": Adapter(
         "AnthropicModel", "claude-sonnet-5-5", "anthropic", "aiohttp", "base_url", "ANTHROPIC_API_KEY"
     ),
+    "gemini": Adapter("GeminiModel", "gemini-2.5-flash", "gemini", "aiohttp", "base_url", "GEMINI_API_KEY"),
     "litellm": Adapter("LiteLLMModel", "anthropic/claude-sonnet-4-5", "litellm", "litellm", "api_base"),
     "bedrock": Adapter(
         "AmazonBedrockModel",
@@ -56,9 +57,7 @@ ADAPTERS: Final = {
 _SERVERS: Final = {"ollama": 11434, "llamacpp": 8080, "llama.cpp": 8080, "lmstudio": 1234, "sglang": 30000, "tgi": 8080}
 """Programs on this machine that speak OpenAI's wire, and the port on which each listens."""
 
-_HOSTED: Final = frozenset(
-    ("cohere", "deepseek", "fireworks", "gemini", "groq", "mistral", "openrouter", "perplexity", "xai")
-)
+_HOSTED: Final = frozenset(("cohere", "deepseek", "fireworks", "groq", "mistral", "openrouter", "perplexity", "xai"))
 """Providers that litellm knows."""
 
 _FAMILIES: Final = {

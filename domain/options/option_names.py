@@ -98,6 +98,18 @@ BEDROCK: Final = (
 )
 """Amazon Bedrock's Converse, and the models behind it."""
 
+GEMINI: Final = (
+    EVERYWHERE
+    | BESIDE
+    | names("reasoning_effort")
+    # generateContent's own members, and those of its `generationConfig`
+    | names("""
+        audioTimestamp cachedContent enableEnhancedCivicAnswers generationConfig imageConfig labels mediaResolution
+        modelArmorConfig responseModalities safetySettings serviceTier speechConfig store thinkingConfig toolConfig
+    """)
+)
+"""Google's generateContent, of the Gemini API and of Vertex AI."""
+
 TRANSFORMERS: Final = (
     EVERYWHERE
     | names("extra_body")
@@ -147,5 +159,5 @@ MLX: Final = EVERYWHERE | names("""
     """)
 """What mlx-lm's `stream_generate` takes, and how its samplers are made."""
 
-KNOWN: Final = ANTHROPIC | CHAT | LITELLM | BEDROCK | TRANSFORMERS | VLLM | OPENVINO | MLX
+KNOWN: Final = ANTHROPIC | CHAT | LITELLM | BEDROCK | GEMINI | TRANSFORMERS | VLLM | OPENVINO | MLX
 """What a call may name: some model takes it."""

@@ -381,6 +381,12 @@ def _anthropic() -> AbstractContextManager[Provider]:
     return MessagesProvider()
 
 
+def _gemini() -> AbstractContextManager[Provider]:
+    from gemini_provider import GeminiProvider
+
+    return GeminiProvider()
+
+
 def _vllm() -> AbstractContextManager[Provider]:
     from vllm_subject import VLLM
 
@@ -417,6 +423,7 @@ ADAPTERS: dict[str, Adapter] = {
     "LiteLLMRouterModel": Adapter(lambda: LiteLLM(_litellm_router), "litellm_router.md", ("litellm", "orjson")),
     "AmazonBedrockModel": Adapter(_bedrock, "bedrock.md", ("boto3", "aiohttp", "orjson")),
     "AnthropicModel": Adapter(_anthropic, "anthropic.md", ("aiohttp", "orjson")),
+    "GeminiModel": Adapter(_gemini, "gemini.md", ("aiohttp", "orjson")),
     "TransformersModel": Adapter(lambda: nullcontext(Transformers()), "transformers.md", ("torch",)),
     "VLLMModel": Adapter(_vllm, "vllm.md", ("vllm",)),
     "MLXModel": Adapter(_mlx, "mlx.md", ("mlx_lm",)),

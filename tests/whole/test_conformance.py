@@ -201,6 +201,7 @@ MARKERS = {  # what each wire has for it
     "LiteLLMRouterModel": '"cache_control": {"type": "ephemeral"}',
     "AnthropicModel": '"cache_control": {"type": "ephemeral"}',
     "AmazonBedrockModel": '{"cachePoint": {"type": "default"}}',
+    "GeminiModel": None,
 }
 
 

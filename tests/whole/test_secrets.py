@@ -29,6 +29,7 @@ from modelport.adapters import (
     AmazonBedrockModel,
     AnthropicModel,
     AzureOpenAIModel,
+    GeminiModel,
     InferenceClientModel,
     LiteLLMModel,
     LiteLLMRouterModel,
@@ -95,6 +96,17 @@ def anthropic(secret: str, url: str) -> Iterator[Model]:
         yield AnthropicModel("m", base_url=url, **arguments)  # type: ignore[arg-type]
 
 
+def gemini(secret: str, url: str) -> Iterator[Model]:
+    for arguments in (
+        {"api_key": secret},
+        {"api_key": lambda: secret},
+        {"token": secret, "project": "p", "location": "global"},
+        {"api_key": "none", "extra_headers": {"x-api-key": secret}},
+        {"api_key": "none", "extra_query": {"key": "none", "token": secret}},
+    ):
+        yield GeminiModel("m", base_url=url, **arguments)  # type: ignore[arg-type]
+
+
 def litellm(secret: str, url: str) -> Iterator[Model]:
     for arguments in (
         {"api_key": secret},
@@ -109,7 +121,14 @@ def litellm_router(secret: str, url: str) -> Iterator[Model]:
         yield LiteLLMRouterModel("m", model_list=[{"model_name": "m", "litellm_params": params}])
 
 
-ADAPTERS = {"openai": openai, "azure": azure, "huggingface": huggingface, "bedrock": bedrock, "anthropic": anthropic}
+ADAPTERS = {
+    "openai": openai,
+    "azure": azure,
+    "huggingface": huggingface,
+    "bedrock": bedrock,
+    "anthropic": anthropic,
+    "gemini": gemini,
+}
 if find_spec("litellm"):
     ADAPTERS |= {"litellm": litellm, "litellm_router": litellm_router}
 THEIRS = pytest.mark.filterwarnings("ignore")  # what litellm warns of, of its own code, isn't ours to mend
@@ -241,6 +260,7 @@ def test_a_secret_that_is_named_is_sent_and_not_held(
             aws_secret_access_key="unused",
             aws_session_token=named,
         ),
+        "gemini": lambda: GeminiModel("m", base_url=server.url, api_key=named),
         "litellm": lambda: LiteLLMModel("openai/m", api_base=server.url, api_key=named),
         "litellm_router": lambda: LiteLLMRouterModel(
             "m",

@@ -17,6 +17,7 @@ from modelport.adapters import (
     AmazonBedrockModel,
     AnthropicModel,
     AzureOpenAIModel,
+    GeminiModel,
     InferenceClientModel,
     LiteLLMModel,
     LiteLLMRouterModel,
@@ -31,6 +32,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "InferenceClientModel": InferenceClientModel,
     "AmazonBedrockModel": AmazonBedrockModel,
     "AnthropicModel": AnthropicModel,
+    "GeminiModel": GeminiModel,
     "LiteLLMModel": LiteLLMModel,
     "LiteLLMRouterModel": partial(LiteLLMRouterModel, model_list=[DEPLOYMENT]),
 }
@@ -87,9 +89,9 @@ def test_the_options_to_drop_have_canonical_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - {"AnthropicModel"}))  # which takes any number of stops
 def test_the_base_model_says_whose_facts_hold(name: str) -> None:
-    base = "anthropic.claude-3-haiku" if name == "AmazonBedrockModel" else "gpt-5-mini"
+    base = {"AmazonBedrockModel": "anthropic.claude-3-haiku", "GeminiModel": "gemini-3-pro"}.get(name, "gpt-5-mini")
     model, other = MODELS[name]("m", base_model=base), MODELS[name]("m")
-    assert (model.base_model, model.capabilities.max_stops != other.capabilities.max_stops) == (base, True)
+    assert (model.base_model, model.capabilities != other.capabilities) == (base, True)
 
 
 @pytest.mark.parametrize("name", MODELS)

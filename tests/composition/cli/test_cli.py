@@ -257,6 +257,7 @@ main()
         ("huggingface:org/name", "InferenceClientModel", "base_url"),
         ("anthropic:claude-sonnet-5-5", "AnthropicModel", "base_url"),
         ("litellm:openai/gpt-4o", "LiteLLMModel", "api_base"),
+        ("gemini:gemini-2.5-flash", "GeminiModel", "base_url"),
         ("bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0", "AmazonBedrockModel", "endpoint_url"),
     ],
 )
