@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ...domain.message import Audio, Document, Image
 from ...domain.reading.media import data_in_url
+
+# A file of the Files API, whose media type was told when it was uploaded.
+_UPLOADED: Final = re.compile(r"https://[a-z0-9.-]*generativelanguage[a-z.]*\.googleapis\.com/\w+/files/")
 
 Media = Image | Audio | Document
 
@@ -21,6 +25,8 @@ def media_part(part: Media, where: str) -> dict[str, Any]:
         url = part.url or ""
         known = data_in_url(url, where)
         if known is None:
+            if _UPLOADED.match(url):
+                return {"fileData": {"fileUri": url}}
             kind = mimetypes.guess_type(urlsplit(url).path)[0] or media_type
             return {"fileData": {"mimeType": kind, "fileUri": url}}
         data, said = known

@@ -38,13 +38,15 @@ def check_arguments(own: Mapping[str, Any], more: Mapping[str, Any], transport: 
 def place(base: str | None, project: str | None, location: str | None, model_id: str) -> str:
     """The address of a model, to which a method is added: Google's Gemini API, or a project's Vertex AI.
 
-    An address without a path gets the version that the SDK asks for.
+    An address without a path gets the version that Google's SDK asks for; the names that end in `-latest` are known to
+    the beta alone: github.com/googleapis/python-genai, "Major version 3 changes".
 
     >>> place(None, "p", "global", "gemini-2.5-flash").partition("/v1beta1/")[2]
     'projects/p/locations/global/publishers/google/models/gemini-2.5-flash'
     """
     if project is None or location is None:
-        return f"{_versioned(base or _HOST, 'v1beta')}/{_named(model_id, 'models/', ('tunedModels/',))}"
+        version = "v1beta" if model_id.endswith("-latest") else "v1"
+        return f"{_versioned(base or _HOST, version)}/{_named(model_id, 'models/', ('tunedModels/',))}"
     root = _versioned(base or _vertex(location), "v1beta1")
     name = _named(model_id, "publishers/google/models/", ("projects/", "publishers/", "endpoints/", "models/"))
     return f"{root}/{name if name.startswith('projects/') else f'projects/{project}/locations/{location}/{name}'}"
