@@ -21,7 +21,7 @@ from ...domain.response import FinishReason, Response
 from ..chat.answer import Reported
 from ..chat.calls import MadeUp, made_up_id
 from ..chat.errors import error_in
-from ..chat.json import parse, shown
+from ..chat.json import Halves, parse, shown
 from ..http.http_errors import Malformed
 from .parts import Parts, call_of
 from .raw import Raw
@@ -87,11 +87,12 @@ def decode(body: bytes, stops: tuple[str, ...] = (), made_up: MadeUp = made_up_i
 class Arriving:
     """What a stream has said so far. It belongs to one call, and is fed by `decode_event`."""
 
-    __slots__ = ("_made_up", "draft", "ended", "finish_reason", "parts", "raw", "usage")
+    __slots__ = ("_halves", "_made_up", "draft", "ended", "finish_reason", "parts", "raw", "usage")
 
     def __init__(self, stops: tuple[str, ...] = (), made_up: MadeUp = made_up_id) -> None:
         self.draft = AnswerBuilder(stops)
         self._made_up = made_up
+        self._halves = Halves()
         self.ended = False  # the wire has no word for it: the last chunk is the one that nothing follows
         self.finish_reason: str | None = None
         self.parts = Parts()
@@ -115,7 +116,11 @@ class Arriving:
 
     def finish(self) -> list[Event]:
         """The last events, once it is `complete`."""
-        events: list[Event] = [*self.draft.close()]
+        events: list[Event] = []
+        for part in ({"text": "\ufffd", "thought": True}, {"text": "\ufffd"}):
+            if self._halves.left("thought" in part):
+                events += self._said(part, "\ufffd", "thought" in part)
+        events += self.draft.close()
         answer = self.response()
         last = self.draft.finish(
             answer.finish_reason,
@@ -125,6 +130,19 @@ class Arriving:
             message=answer.message,
         )
         return [*events, attrs.evolve(last, response=attrs.evolve(last.response, raw=answer.raw))]
+
+    def text(self, part: Mapping[str, Any], text: str) -> Sequence[Event]:
+        """The events of a text. Half a character at its end waits for the other."""
+        is_thought = bool(part.get("thought"))
+        if not text.isascii() or self._halves:
+            text = self._halves.joined(is_thought, text)
+        return self._said(part, text, is_thought)
+
+    def _said(self, part: Mapping[str, Any], text: str, is_thought: bool) -> Sequence[Event]:
+        self.parts.text(part, text, is_thought)
+        if not text:
+            return ()
+        return self.draft.reasoning(text) if is_thought else self.draft.text(text)
 
     def call(self, call: Mapping[str, Any]) -> Sequence[Event]:
         """The events of a function call, which comes whole. Raises `Malformed`."""
@@ -155,10 +173,7 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
             raise Malformed(f"a part of the answer is not a JSON object: {shown(part)}")
         text, call = part.get("text"), part.get("functionCall")
         if isinstance(text, str):
-            is_thought = bool(part.get("thought"))
-            arriving.parts.text(part, text, is_thought)
-            if text:
-                events += arriving.draft.reasoning(text) if is_thought else arriving.draft.text(text)
+            events += arriving.text(part, text)
         elif part:
             arriving.parts.other(part)
             events += arriving.call(call) if isinstance(call, dict) else ()

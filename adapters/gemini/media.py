@@ -6,14 +6,18 @@ import base64
 import mimetypes
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ...domain.message import Audio, Document, Image
 from ...domain.reading.media import data_in_url
+from ..http.http_errors import Malformed
 
 # A file of the Files API, whose media type was told when it was uploaded.
 _UPLOADED: Final = re.compile(r"https://[a-z0-9.-]*generativelanguage[a-z.]*\.googleapis\.com/\w+/files/")
+
+_MADE: Final[Mapping[str, type[Image | Audio]]] = MappingProxyType({"image": Image, "audio": Audio})
 
 Media = Image | Audio | Document
 
@@ -35,13 +39,12 @@ def media_part(part: Media, where: str) -> dict[str, Any]:
 
 
 def read_inline(blob: Mapping[str, Any]) -> Image | Audio | None:
-    """What the model made: a picture or a sound; None for another kind. Raises ValueError where it isn't base64."""
+    """What the model made: a picture or a sound; None for another kind. Raises `Malformed`."""
     media_type, data = blob.get("mimeType"), blob.get("data")
     if not isinstance(media_type, str) or not isinstance(data, str):
         return None
-    match media_type.partition("/")[0]:
-        case "image":
-            return Image(base64.b64decode(data), media_type=media_type)
-        case "audio":
-            return Audio(base64.b64decode(data), media_type=media_type)
-    return None
+    kind = _MADE.get(media_type.partition("/")[0])
+    try:
+        return None if kind is None else kind(base64.b64decode(data, validate=True), media_type=media_type)
+    except ValueError:
+        raise Malformed(f"a part of the answer isn't base64, and says that it is {media_type}") from None

@@ -89,7 +89,7 @@ def _part(part: dict[str, Any], made_up_id: str) -> Part:
 
 def _own(part: Mapping[str, Any], *read: str) -> dict[str, Any]:
     """What goes back to Gemini with a part."""
-    own = {name: value for name, value in part.items() if name not in read}
+    own = {name: value for name, value in part.items() if name not in read and value not in ("", None)}
     return {PROVIDER: own} if own else {}
 
 

@@ -20,6 +20,7 @@ from ..http.http_errors import Malformed
 from .answer import Arriving, NoAnswer, decode_event
 
 _BARE: Final = re.compile(rb"^[\[{]", re.MULTILINE)
+_ENDS: Final = (b"\n\n", b"\r\n\r\n")
 _MOST: Final = 64 * 1024  # bytes of an error
 
 
@@ -37,7 +38,7 @@ class Reader:
         """The events of some bytes. Raises `Malformed`, `Reported` or `NoAnswer`, perhaps after some of them."""
         self._state, events = sse.feed(self._state, chunk, self._most)
         self._begun = self._begun or bool(events)
-        self._tail = b"" if events and chunk.endswith(b"\n\n") else (self._tail + chunk)[-_MOST:]
+        self._tail = b"" if events and chunk.endswith(_ENDS) else (self._tail + chunk)[-_MOST:]
         if len(events) == 1:  # nearly every chunk
             return _decoded(events[0], self._arriving)
         return self._read(iter(events))
@@ -75,4 +76,4 @@ class Reader:
 def _decoded(event: sse.ServerEvent, arriving: Arriving) -> Iterable[Event]:
     if not event.data.strip() or event.data.startswith(b"[DONE]"):
         return ()  # a sign of life, or a gateway's last event
-    return decode_event(parse(event.data, mended=True), arriving)
+    return decode_event(parse(event.data), arriving)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gemini_wire import HEAD, USAGE, answer, chunk, model, whole
+from gemini_wire import chunk, model, whole
 from laws import listen
 from loopback import Loopback, streamed
 
@@ -29,6 +29,8 @@ from modelport import (
     ToolCall,
     ToolResult,
 )
+from modelport.adapters.gemini.answer import FAILURES, FINISH_REASONS
+from modelport.adapters.gemini.options import IN_CONFIG, MEMBERS, NAMED
 
 genai: Any = pytest.importorskip("google.genai", reason="Google's SDK isn't installed here: pip install google-genai")
 types = genai.types
@@ -419,3 +421,63 @@ def test_the_sdk_asks_in_the_same_words(name: str, stream: bool, server: Loopbac
     assert normal(mine.json) == normal(theirs.json)
     assert (mine.method, mine.path) == (theirs.method, theirs.path)
     assert mine.headers["x-goog-api-key"] == theirs.headers["x-goog-api-key"] == "none"
+
+
+SIGNED_CALL = {"functionCall": {"id": "c1", "name": "weather", "args": {"city": "서울"}}, "thoughtSignature": SIGNATURE}
+THOUGHT = {"text": "Hm.", "thought": True}
+USED = {"promptTokenCount": 9, "candidatesTokenCount": 4, "thoughtsTokenCount": 20, "totalTokenCount": 33}
+ANSWERS: dict[str, tuple[Any, ...]] = {
+    "a text": ("Hello!",),
+    "a thought and a text": (THOUGHT, "Hello!"),
+    "calls": (SIGNED_CALL, {"functionCall": {"name": "clock", "args": {}}}),
+    "a picture": ("Here:", {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(PNG).decode()}}),
+    "nothing": (),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_sdk_reads_the_same_answer(name: str, stream: bool, server: Loopback, sdk: Any) -> None:
+    parts = ANSWERS[name]
+    pieces = [chunk(part) for part in parts]
+    server.script = [streamed(*pieces, chunk(finish="STOP", usage=USED)) if stream else whole(*parts, usage=USED)]
+    if stream:
+        chunks = list(sdk.generate_content_stream(model=OLD, contents="Hi"))
+        last, theirs = chunks[-1], [part for each in chunks for part in each.parts or ()]
+    else:
+        last = sdk.generate_content(model=OLD, contents="Hi")
+        theirs = list(last.parts or ())
+    ours = asyncio.run(_asked(model(server), stream))
+    assert ours.content == "".join(part.text or "" for part in theirs if not part.thought)
+    assert ours.reasoning == "".join(part.text or "" for part in theirs if part.thought)
+    made = [part.function_call for part in theirs if part.function_call]
+    assert [(call.name, call.input) for call in ours.tool_calls] == [(call.name, call.args) for call in made]
+    pictures = [part for part in ours.message.content if isinstance(part, Image)]
+    assert [part.data for part in pictures] == [part.inline_data.data for part in theirs if part.inline_data]
+    counted = last.usage_metadata
+    assert ours.usage is not None
+    assert ours.usage.input_tokens == counted.prompt_token_count
+    assert ours.usage.output_tokens == counted.candidates_token_count + counted.thoughts_token_count
+    assert (ours.model_id, ours.response_id) == (last.model_version, last.response_id)
+
+
+async def _asked(ours: Any, stream: bool) -> Response:
+    if not stream:
+        return (await ours.generate(Request([HI]))).unwrap()  # type: ignore[no-any-return]
+    *_, last = await listen(ours, Request([HI]))
+    assert isinstance(last, Finished)
+    return last.response
+
+
+def test_every_reason_of_the_sdk_is_known() -> None:
+    assert {reason.value for reason in types.FinishReason} == FINISH_REASONS.keys() | FAILURES.keys()
+
+
+def test_every_option_of_the_sdk_is_known_or_said_otherwise() -> None:
+    """Under the wire's name; some are of the SDK itself, of the request, or make another kind of answer."""
+    own = {"http_options", "should_return_http_response", "automatic_function_calling", "automatic_continuation"}
+    asked = {"system_instruction", "tools", "stop_sequences", "response_mime_type", "response_schema"}
+    asked |= {"response_json_schema", "candidate_count", "continuation_token"}
+    elsewhere = {"routing_config", "model_selection_config", "generation_output_config", "audio_transcription_config"}
+    names = {camel(name) for name in {*types.GenerateContentConfig.model_fields} - own - asked - elsewhere}
+    assert names <= MEMBERS | IN_CONFIG | {*NAMED.values()}
