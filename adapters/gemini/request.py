@@ -8,7 +8,7 @@ into the wire's own part: `thoughtSignature`, `videoMetadata`, `mediaResolution`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from ...domain.capability import Unsupported
 from ...domain.facts import gemini_signs_calls
@@ -132,6 +132,8 @@ def _form(form: ResponseFormat) -> dict[str, Any]:
             return {"responseMimeType": "application/json", "responseJsonSchema": schema}
         case Regex() | Grammar():
             raise Unsupported(f"response_format: Gemini has no {type(form).__name__}; use JsonSchema(...)")
+        case _:
+            assert_never(form)
 
 
 def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:

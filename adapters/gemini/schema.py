@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ...domain.capability import Unsupported
 from ...domain.frozen import thaw
+from ..http.http_errors import Unwritable
 
 # ai.google.dev/gemini-api/docs/structured-output and ai.google.dev/api/generate-content, responseJsonSchema
 _KEPT: Final = frozenset(
@@ -29,7 +30,7 @@ _NOTES: Final = frozenset(
 """What rules nothing out."""
 
 _TYPES: Final[Mapping[type, str]] = MappingProxyType({str: "string", int: "integer", float: "number"})
-_SCHEMAS: Final = ("additionalProperties", "items")
+_SCHEMAS: Final = ("additionalProperties", "items")  # true and false stand there as they are
 _LISTS: Final = ("anyOf", "oneOf", "prefixItems")
 
 
@@ -42,9 +43,10 @@ def dialect(schema: Mapping[str, Any], where: str, *, strict: bool) -> dict[str,
     {'anyOf': [{'enum': ['yes'], 'type': 'string'}, {'type': 'null'}]}
     """
     whole = thaw(schema)
-    written = _Writer(whole, strict).written(whole, where, ())
-    assert isinstance(written, dict)
-    return written
+    try:
+        return _Writer(whole, strict).written(whole, where, ())
+    except (AttributeError, TypeError):  # a list where an object should be, or the other way round
+        raise Unwritable(f"{where}: this is no JSON schema") from None
 
 
 class _Writer:
@@ -53,10 +55,13 @@ class _Writer:
     def __init__(self, whole: Mapping[str, Any], strict: bool) -> None:
         self._whole, self._strict = whole, strict
 
-    def written(self, schema: Any, where: str, within: tuple[str, ...]) -> Any:
+    def written(self, schema: Any, where: str, within: tuple[str, ...]) -> dict[str, Any]:
         """One schema; `within` are the references that it stands in."""
-        if not isinstance(schema, Mapping):
-            return schema  # true or false, for `additionalProperties`
+        if schema is True:
+            return {}
+        if schema is False:
+            self._refuse(f"{where}: Gemini has no schema that admits nothing")
+            return {}
         if "$ref" in schema:
             return self._inlined(schema, where, within)
         written: dict[str, Any] = {}
@@ -64,7 +69,7 @@ class _Writer:
             place = f"{where}.{name}"
             if name == "properties":
                 written[name] = {key: self.written(each, f"{place}.{key}", within) for key, each in value.items()}
-            elif name in _SCHEMAS:
+            elif name in _SCHEMAS and not isinstance(value, bool):
                 written[name] = self.written(value, place, within)
             elif name in _LISTS:
                 written[name] = [self.written(each, f"{place}[{at}]", within) for at, each in enumerate(value)]
@@ -88,7 +93,7 @@ class _Writer:
             return {}
         return {"enum": values, **({"type": kinds.pop()} if len(kinds) == 1 else {})}
 
-    def _inlined(self, schema: Mapping[str, Any], where: str, within: tuple[str, ...]) -> Any:
+    def _inlined(self, schema: Mapping[str, Any], where: str, within: tuple[str, ...]) -> dict[str, Any]:
         reference = schema["$ref"]
         beside = {name: value for name, value in schema.items() if name != "$ref"}
         own = self.written(beside, where, within)

@@ -199,6 +199,12 @@ def test_options_go_to_their_places() -> None:
     }
 
 
+@pytest.mark.parametrize(("effort", "tokens"), [("none", 0), ("minimal", 1024), ("LOW", 1024), ("high", 24576)])
+def test_an_effort_is_a_budget_where_there_are_no_levels(effort: str, tokens: int) -> None:
+    config = body(Request([HI]), reasoning_effort=effort)["generationConfig"]
+    assert config == {"thinkingConfig": {"thinkingBudget": tokens}}
+
+
 def test_a_tool_config_goes_beside_the_choice() -> None:
     place = {"retrievalConfig": {"languageCode": "ko"}}
     sent = body(Request([HI], tools=[CITY], tool_choice="required"), toolConfig=place)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from modelport.adapters.gemini.schema import dialect
+from modelport.adapters.http.http_errors import Unwritable
 from modelport.domain.capability import Unsupported
 
 CITY = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -39,6 +40,7 @@ REWRITTEN: dict[str, tuple[Any, Any]] = {
         {"prefixItems": [{"type": "string"}, {"type": "string"}]},
     ),
     "an allOf of one": ({"title": "T", "allOf": [{"type": "string", "title": "U"}]}, {"title": "U", "type": "string"}),
+    "an allOf of the same": ({"type": "string", "allOf": [{"type": "string"}]}, {"type": "string"}),
     "additionalProperties": (
         {"type": "object", "additionalProperties": {"const": 1}},
         {"type": "object", "additionalProperties": {"enum": [1], "type": "integer"}},
@@ -86,6 +88,7 @@ IGNORED: dict[str, tuple[Any, str, Any]] = {
         "s.properties.next: #/$defs/Node holds itself",
         {"type": "object", "properties": {"next": {}}},
     ),
+    "what admits nothing": ({"anyOf": [True, False]}, "s.anyOf[1]: Gemini has no schema that", {"anyOf": [{}, {}]}),
     "a reference with more": (
         {"$defs": {"A": {"maximum": 9}}, "$ref": "#/$defs/A", "maximum": 5},
         "s: it says 'maximum' twice, and Gemini has no 'allOf'",
@@ -115,6 +118,12 @@ def test_a_reference_to_the_whole_holds_itself() -> None:
     assert dialect({"properties": {"next": {"$ref": "#"}}}, "s", strict=False) == {
         "properties": {"next": {"properties": {"next": {}}}}
     }
+
+
+@pytest.mark.parametrize("schema", [{"properties": []}, {"items": [1]}, {"anyOf": 3}, {"enum": 3}, {"allOf": 3}])
+def test_what_is_no_schema_is_refused(schema: Any) -> None:
+    with pytest.raises(Unwritable, match="s: this is no JSON schema"):
+        dialect(schema, "s", strict=False)
 
 
 def test_nothing_passed_in_is_changed() -> None:

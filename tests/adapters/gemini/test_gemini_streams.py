@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import attrs
@@ -286,6 +287,15 @@ def test_what_has_no_word_is_in_raw() -> None:
     assert candidate["content"]["parts"][2] == {"text": "Norris won."}
     assert response.raw["usageMetadata"]["toolUsePromptTokenCount"] == 50
     assert response.raw["modelVersion"] == "gemini-3-flash-preview"
+
+
+@pytest.mark.parametrize(
+    "blob", ['{"mimeType": "video/mp4","data": "AAAA"}', '{"data": "AAAA"}', '{"mimeType": "image/png"}']
+)
+def test_what_is_no_picture_and_no_sound_is_kept_as_it_came(blob: str) -> None:
+    data = event(f'{{}},{{"inlineData": {blob}}}', STOP)
+    (part,) = folded([data])[1].message.content
+    assert part.metadata["gemini"]["part"] == {"inlineData": json.loads(blob)}
 
 
 def test_log_probabilities_go_on_where_they_ended() -> None:
