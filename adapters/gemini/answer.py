@@ -80,8 +80,7 @@ def decode(body: bytes, stops: tuple[str, ...] = (), made_up: MadeUp = made_up_i
         decode_event(chunk, arriving)
     if not arriving.complete:
         raise Malformed(f"the answer has no candidate that ended: {shown(answer)}")
-    response = arriving.response()
-    return trimmed(attrs.evolve(response, raw=answer) if len(chunks) == 1 else response, stops)
+    return trimmed(arriving.response(answer if len(chunks) == 1 else None), stops)
 
 
 class Arriving:
@@ -104,14 +103,15 @@ class Arriving:
         """Whether the server said why it ended, or a stop has ended the text."""
         return self.finish_reason is not None or self.draft.stopped_by is not None
 
-    def response(self) -> Response:
-        """The answer as its parts make it, whatever stops are in it. Raises `Malformed`."""
+    def response(self, raw: Mapping[str, Any] | None = None) -> Response:
+        """The answer as its parts make it, whatever stops are in it; `raw` is what came, whole. Raises `Malformed`."""
         message = Message(Role.ASSISTANT, [*self.parts.read(self._made_up)])
         reason = FINISH_REASONS.get(self.finish_reason or "", FinishReason.OTHER)
         if reason is FinishReason.STOP and message.tool_calls:
             reason = FinishReason.TOOL_CALLS
         model_id, response_id = (_known_text(self.raw.fields.get(name)) for name in ("modelVersion", "responseId"))
-        raw = self.raw.answer(self.parts.wire(), self.usage)
+        if raw is None:
+            raw = self.raw.answer(self.parts.wire(), self.usage)
         return Response(message, reason, None, usage_of(self.usage), model_id, response_id, raw=raw)
 
     def finish(self) -> list[Event]:

@@ -142,6 +142,7 @@ def _write(wire: _Wire, part: Part, number: int, signs: bool, place: str) -> Non
         case ToolCall():
             is_sent = not own.pop(MADE_UP, False)
             wire.calls.append((part.id, part.name, is_sent))
+            own = {**_signed_elsewhere(part), **own}
             call = {"name": part.name, "args": call_input(part.arguments)}
             wire.parts.append({"functionCall": {"id": part.id, **call} if is_sent else call, **own})
         case ToolResult():
@@ -166,6 +167,15 @@ def _sign(parts: list[dict[str, Any]]) -> None:
     first = next(at for at, part in enumerate(parts) if "functionCall" in part)
     if not any("thoughtSignature" in part for part in parts if "functionCall" in part):
         parts[first] = {**parts[first], "thoughtSignature": _OF_ANOTHER}
+
+
+def _signed_elsewhere(call: ToolCall) -> dict[str, Any]:
+    """The signature that a call has of Gemini, when it came over Google's address for OpenAI's wire."""
+    for own in call.metadata.values():
+        match own:
+            case {"extra_content": {"google": {"thought_signature": str(signature)}}}:
+                return {"thoughtSignature": signature}
+    return {}
 
 
 def owned(part: Part) -> dict[str, Any]:

@@ -66,16 +66,16 @@ class Parts:
         """The parts of the domain. Raises `Malformed`."""
         number = 0
         for part in self.wire():
-            yield _part(part, made_up(number))
+            yield _part(part, made_up, number)
             number += "functionCall" in part
 
 
-def _part(part: dict[str, Any], made_up_id: str) -> Part:
+def _part(part: dict[str, Any], made_up: MadeUp, number: int) -> Part:
     match part:
         case {"functionCall": Mapping() as call}:
             id_, name, arguments = call_of(call)
             own = {} if id_ else {MADE_UP: True}
-            return ToolCall(id_ or made_up_id, name, arguments, metadata=_own({**own, **part}, "functionCall"))
+            return ToolCall(id_ or made_up(number), name, arguments, metadata=_own({**own, **part}, "functionCall"))
         case {"text": str(text), "thought": True}:
             return Reasoning(text, metadata=_own(part, "text", "thought"))
         case {"text": str(text)} if text:

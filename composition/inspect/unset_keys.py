@@ -30,6 +30,9 @@ _USUAL: Final = {
 _IDENTITIES: Final = frozenset({"api-key", "authorization", "x-api-key"})
 """The headers that say who asks."""
 
+_AFTER: Final = {"GEMINI_API_KEY": "GOOGLE_API_KEY"}
+"""The variable that is read where one isn't set."""
+
 
 def unset_keys(model: Model) -> tuple[Finding, ...]:
     """A finding for each variable that isn't set, of each model in the stack."""
@@ -39,7 +42,7 @@ def unset_keys(model: Model) -> tuple[Finding, ...]:
 def _of(model: Model) -> Iterator[Finding]:
     settings = _settings(model)
     for name in dict.fromkeys((*_named(tuple(settings.values())), *_read_without_one(model, settings))):
-        if not os.environ.get(name):
+        if not any(map(os.environ.get, (name, _AFTER.get(name, name)))):
             fix = f"set it, or keep a key for the command line: modelport keys set {name}"
             yield Finding("unset-variable", describe(model), f"the environment variable {name} isn't set", fix)
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from modelport.domain.facts import bedrock_max_stops, max_stops, rejects_stop, wants_max_completion_tokens
+from modelport.domain.facts import (
+    bedrock_max_stops,
+    gemini_context_window,
+    gemini_signs_calls,
+    max_stops,
+    rejects_stop,
+    wants_max_completion_tokens,
+)
 
 # The 41 ids whose stop support is known, each with its spellings elsewhere: dated, behind a gateway, as a variant, as
 # an Azure deployment, as the name of a Router's group.
@@ -190,3 +197,25 @@ def test_bedrock_max_stops(model_id: str, limit: int) -> None:
 def test_wants_max_completion_tokens(model_id: str, wants: bool) -> None:
     """OpenAI's reasoning models refuse `max_tokens`."""
     assert wants_max_completion_tokens(model_id) is wants
+
+
+@pytest.mark.parametrize(
+    ("model_id", "signs", "window"),
+    [
+        ("gemini-3-pro-preview", True, 1_048_576),
+        ("models/gemini-3.1-flash-lite", True, 1_048_576),
+        ("publishers/google/models/gemini-3-flash", True, 1_048_576),
+        ("gemini-flash-latest", True, 1_048_576),
+        ("gemini-10-pro", True, None),
+        ("gemini-3-pro-image-preview", True, None),
+        ("gemini-2.5-pro", False, 1_048_576),
+        ("gemini-2.5-flash-image", False, None),
+        ("gemini-2.0-flash-live-001", False, None),
+        ("gemini-1.5-pro-002", False, 2_097_152),
+        ("gemini-1.5-flash", False, 1_048_576),
+        ("gemma-3-27b-it", False, None),
+        ("tunedModels/mine", False, None),
+    ],
+)
+def test_what_is_known_of_gemini(model_id: str, signs: bool, window: int | None) -> None:
+    assert (gemini_signs_calls(model_id), gemini_context_window(model_id)) == (signs, window)

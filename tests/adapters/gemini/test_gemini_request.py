@@ -242,6 +242,13 @@ def test_a_call_of_gemini_s_own_is_signed_by_nobody_else() -> None:
     assert [part.get("thoughtSignature") for part in turn["parts"]] == [None, "skip_thought_signature_validator"]
 
 
+def test_a_signature_that_came_over_openai_s_wire_is_gemini_s_still() -> None:
+    extra = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+    call = ToolCall("a", "f", metadata={"openai": extra, "bedrock": {"x": 1}})
+    (_, turn) = body(Request([HI, Message("assistant", call)]), NEW)["contents"]
+    assert turn["parts"][0]["thoughtSignature"] == "c2ln"
+
+
 def test_a_message_is_written_once_for_each_kind_of_model_and_forgotten_with_it() -> None:
     message = Message("assistant", ToolCall("c1", "f"))
     first = contents((message,), True)[1][0]["parts"][0]

@@ -17,7 +17,14 @@ def row(output: str, begin: str) -> list[str]:
 
 def test_each_adapter_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
-    for name in ("AZURE_OPENAI_API_KEY", "ANTHROPIC_API_KEY", "HF_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"):
+    for name in (
+        "AZURE_OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        "HF_TOKEN",
+        "AWS_BEARER_TOKEN_BEDROCK",
+    ):
         monkeypatch.delenv(name, raising=False)
     command("keys", "set", "azure", input="0123456789abcdef")
     done = command("models")
@@ -27,8 +34,9 @@ def test_each_adapter_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert row(done.output, "azure")[2] == "AZURE_OPENAI_API_KEY (kept)"
     assert row(done.output, "huggingface")[2] == "HF_TOKEN (not set)"
     assert row(done.output, "anthropic")[2:] == ["ANTHROPIC_API_KEY (not set)", "anthropic:claude-sonnet-5-5"]
+    assert row(done.output, "gemini")[2:] == ["GEMINI_API_KEY (not set)", "gemini:gemini-2.5-flash"]
     assert row(done.output, "litellm")[2] == "that of its provider"
-    assert max(map(len, done.output.splitlines()[:11])) <= 100
+    assert max(map(len, done.output.splitlines()[:12])) <= 100
     default = "openvino:default (MODELPORT_MODEL or modelport.toml name another)"
     assert f"asked where none is named: {default}\n" in done.output
     assert "0123456789" not in done.output

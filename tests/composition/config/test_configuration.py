@@ -35,6 +35,7 @@ from modelport.adapters import (
     AmazonBedrockModel,
     AnthropicModel,
     AzureOpenAIModel,
+    GeminiModel,
     InferenceClientModel,
     LiteLLMModel,
     LiteLLMRouterModel,
@@ -105,6 +106,8 @@ def test_an_adapter_is_its_arguments_without_those_at_their_defaults() -> None:
             aws_access_key_id=Env("I"),
             additionalModelRequestFields={"a": 1},
         ),
+        GeminiModel("gemini-2.5-flash", api_key=Env("K"), base_url="http://127.0.0.1:1", max_tokens=10),
+        GeminiModel("m", token=Env("K"), project="p", location="eu", thinkingConfig={"thinkingBudget": 0}),
         LiteLLMModel("anthropic/claude", api_key=Env("K"), api_base="http://127.0.0.1:1", max_tokens=10),
         LiteLLMRouterModel(
             "fast",

@@ -7,16 +7,31 @@ from typing import Any
 import pytest
 
 from modelport import Env, Model, ScriptedModel, compose, with_fallback
-from modelport.adapters import AnthropicModel, AzureOpenAIModel, InferenceClientModel, LiteLLMModel, OpenAIModel
+from modelport.adapters import (
+    AnthropicModel,
+    AzureOpenAIModel,
+    GeminiModel,
+    InferenceClientModel,
+    LiteLLMModel,
+    OpenAIModel,
+)
 from modelport.composition.inspect.unset_keys import unset_keys
 
-VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "TEAM_KEY", "OTHER_KEY", "HF_TOKEN")
+VARIABLES = (
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "AZURE_OPENAI_API_KEY",
+    "TEAM_KEY",
+    "OTHER_KEY",
+    "HF_TOKEN",
+    "GEMINI_API_KEY",
+)
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key at all."""
-    for name in (*VARIABLES, "ANTHROPIC_AUTH_TOKEN"):
+    for name in (*VARIABLES, "ANTHROPIC_AUTH_TOKEN", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -40,6 +55,9 @@ def unset(model: Model) -> list[str]:
         (AnthropicModel("m", api_key=Env("TEAM_KEY")), ["TEAM_KEY"]),
         (AnthropicModel("m", extra_headers={"x-api-key": Env("TEAM_KEY")}), ["TEAM_KEY"]),
         (InferenceClientModel("m"), []),
+        (GeminiModel("m"), ["GEMINI_API_KEY"]),
+        (GeminiModel("m", api_key=Env("TEAM_KEY")), ["TEAM_KEY"]),
+        (GeminiModel("m", token=Env("TEAM_KEY"), project="p", location="eu"), ["TEAM_KEY"]),
         (LiteLLMModel("openai/m", api_key=Env("TEAM_KEY")), ["TEAM_KEY"]),
         (ScriptedModel("Hi!"), []),
     ],
@@ -57,6 +75,11 @@ def test_one_variable_of_two_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_variable_that_is_set_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
     assert unset(OpenAIModel("m")) == []
+
+
+def test_a_variable_that_is_read_in_its_place_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", "of-google")
+    assert unset(GeminiModel("m")) == []
 
 
 def test_every_model_of_a_stack_is_looked_at_and_each_finding_told_once() -> None:
