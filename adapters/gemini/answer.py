@@ -80,7 +80,7 @@ def decode(body: bytes, stops: tuple[str, ...] = (), made_up: MadeUp = made_up_i
         decode_event(chunk, arriving)
     if not arriving.complete:
         raise Malformed(f"the answer has no candidate that ended: {shown(answer)}")
-    return trimmed(arriving.response(answer if len(chunks) == 1 else None), stops)
+    return trimmed(arriving.response(answer if isinstance(answer, dict) else None), stops)
 
 
 class Arriving:

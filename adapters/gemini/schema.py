@@ -69,7 +69,7 @@ class _Writer:
             place = f"{where}.{name}"
             if name == "properties":
                 written[name] = {key: self.written(each, f"{place}.{key}", within) for key, each in value.items()}
-            elif name in _SCHEMAS and not isinstance(value, bool):
+            elif name in _SCHEMAS and value not in (True, False):
                 written[name] = self.written(value, place, within)
             elif name in _LISTS:
                 written[name] = [self.written(each, f"{place}[{at}]", within) for at, each in enumerate(value)]
