@@ -19,12 +19,16 @@ MEANT: Final[Mapping[str, str]] = FrozenDict(
             "stop stops stop_strings stopSequences stop_sequences": "use stop_sequences=[...] of the call instead",
             "messages": "use messages of the call instead",
             "prompt input inputs question text": "what is asked comes first in a call: model('...')",
-            "system system_prompt system_message instructions": "put a message of role 'system' first instead",
+            "system system_prompt system_message system_instruction instructions": (
+                "put a message of role 'system' first instead"
+            ),
             "tools functions": "use tools=[Tool(...)] of the call instead",
             "tool_choice function_call": "use tool_choice=... of the call instead",
             "tool_name_key tool_arguments_key": "every provider's calls are read: response.message.tool_calls",
             "response_format": "use response_format=... of the call instead",
-            "json_schema schema guided_json": "use response_format=JsonSchema(...) of the call instead",
+            "json_schema schema guided_json response_schema response_json_schema": (
+                "use response_format=JsonSchema(...) of the call instead"
+            ),
             "guided_regex": "use response_format=Regex(...) of the call instead",
             "guided_grammar": "use response_format=Grammar(...) of the call instead",
             "response_model": "use the layer with_check(...) instead",
@@ -54,12 +58,13 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = FrozenDict(
         for words, arguments in {
             "url uri endpoint address host server base_uri api_url api_endpoint server_url openai_api_base base_url "
             "api_base azure_endpoint endpoint_url": ("base_url", "azure_endpoint", "endpoint_url"),
-            "key api_key openai_api_key secret auth": ("api_key", "token"),
+            "key api_key openai_api_key google_api_key gemini_api_key secret auth": ("api_key", "token"),
             "token api_token access_token hf_token": ("token", "api_key"),
             "model name model_id model_name model_path deployment deployment_name azure_deployment repo_id": (
                 "model_id",
             ),
-            "region region_name aws_region aws_region_name location": ("region_name",),
+            "region region_name aws_region aws_region_name location": ("region_name", "location"),
+            "project_id gcp_project google_cloud_project": ("project",),
             "profile aws_profile aws_profile_name": ("profile_name",),
             "org organization organization_id openai_organization": ("organization", "bill_to"),
             "version azure_api_version openai_api_version": ("api_version",),
