@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import base64
-import mimetypes
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ...domain.frozen import FrozenDict
 from ...domain.message import Audio, Document, Image
 from ...domain.reading.media import data_in_url
+from ...domain.reading.signatures import by_name
 from ..http.http_errors import Malformed
+
+_ENDINGS: Final[Mapping[str, str]] = FrozenDict(
+    {
+        # ai.google.dev/gemini-api/docs: image-understanding, audio, video-understanding, document-processing
+        **dict.fromkeys(("jpg", "jpeg"), "image/jpeg"),
+        **{name: f"image/{name}" for name in ("gif", "heic", "heif", "png", "webp")},
+        **{name: f"audio/{name}" for name in ("aac", "aiff", "flac", "ogg", "wav")},
+        **{name: f"video/{name}" for name in ("mp4", "mpeg", "mpg", "webm", "wmv")},
+        "3gp": "video/3gpp",
+        "avi": "video/x-msvideo",
+        "flv": "video/x-flv",
+        "mov": "video/quicktime",
+        "m4a": "audio/mp4",
+        "pdf": "application/pdf",
+        "rtf": "text/rtf",
+    }
+)
+"""What an address promises by its ending, beside what `by_name` knows."""
 
 # A file of the Files API, whose media type was told when it was uploaded.
 _UPLOADED: Final = re.compile(r"https://[a-z0-9.-]*generativelanguage[a-z.]*\.googleapis\.com/\w+/files/")
@@ -31,7 +50,8 @@ def media_part(part: Media, where: str) -> dict[str, Any]:
         if known is None:
             if _UPLOADED.match(url):
                 return {"fileData": {"fileUri": url}}
-            kind = mimetypes.guess_type(urlsplit(url).path)[0] or media_type
+            path = urlsplit(url).path
+            kind = _ENDINGS.get(path.rpartition(".")[2].lower()) or by_name(path) or media_type
             return {"fileData": {"mimeType": kind, "fileUri": url}}
         data, said = known
         media_type = said or media_type

@@ -274,6 +274,22 @@ def test_a_file_in_an_address_of_data_keeps_its_type() -> None:
     assert turn["parts"] == [{"inlineData": {"mimeType": "text/csv", "data": "YTti"}}]
 
 
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("gs://bucket/a.PNG", "image/png"),
+        ("https://x.example/a.jpg?size=2#top", "image/jpeg"),
+        ("gs://bucket/a.mp3", "audio/mpeg"),
+        ("gs://bucket/a.mov", "video/quicktime"),
+        ("gs://bucket/a.md", "text/markdown"),
+        ("gs://bucket/a", "application/pdf"),
+    ],
+)
+def test_an_address_is_of_the_type_of_its_ending(address: str, kind: str) -> None:
+    (turn,) = body(Request([Message("user", Document(url=address))]))["contents"]
+    assert turn["parts"] == [{"fileData": {"mimeType": kind, "fileUri": address}}]
+
+
 def test_an_address_without_an_ending_has_the_part_s_own_type() -> None:
     (turn,) = body(Request([Message("user", Document(url="https://youtu.be/abc", media_type="video/mp4"))]))["contents"]
     assert turn["parts"] == [{"fileData": {"mimeType": "video/mp4", "fileUri": "https://youtu.be/abc"}}]
