@@ -20,7 +20,7 @@ from ...domain.tool import Tool
 from ..http.http_errors import Unwritable
 from .contents import contents
 from .options import IN_CONFIG, MEMBERS, NAMED, beside, thinking
-from .schema import dialect
+from .schema import enforced, told
 
 
 def encode(request: Request, model_id: str, options: Mapping[str, Any], *, max_stops: int | None = 5) -> bytes:
@@ -126,7 +126,7 @@ def _form(form: ResponseFormat) -> dict[str, Any]:
         case JsonObject():
             return {"responseMimeType": "application/json"}
         case JsonSchema():
-            schema = dialect(form.schema, "response_format: schema", strict=form.strict)
+            schema = enforced(form.schema, "response_format", strict=form.strict)
             if form.description is not None:
                 schema = {"description": form.description, **schema}
             return {"responseMimeType": "application/json", "responseJsonSchema": schema}
@@ -136,14 +136,18 @@ def _form(form: ResponseFormat) -> dict[str, Any]:
             assert_never(form)
 
 
+_NOTHING: Final = {"type": "object"}  # what a tool takes that takes nothing
+
+
 def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
     declared = []
-    for tool in tools:
+    for at, tool in enumerate(tools):
         function: dict[str, Any] = {"name": tool.name}
         if tool.description:
             function["description"] = tool.description
-        parameters = dialect(tool.parameters, f"tools: {tool.name}", strict=False)
-        if parameters.get("properties") or parameters.keys() - {"type", "properties"}:
+        where = f"tools[{at}].parameters"
+        parameters = enforced(tool.parameters, where, strict=True) if tool.strict else told(tool.parameters, where)
+        if parameters != _NOTHING:
             function["parametersJsonSchema"] = parameters
         declared.append(function)
     return declared
