@@ -191,9 +191,9 @@ def _heed_end(candidate: Mapping[str, Any], arriving: Arriving) -> None:
     reason = candidate.get("finishReason")
     if not isinstance(reason, str) or not reason:
         return
-    arriving.finish_reason = reason
-    if reason in FAILURES:
-        raise NoAnswer(reason, _known_text(candidate.get("finishMessage")) or "")
+    arriving.finish_reason = word = reason.upper()  # the SDK reads it in any case, and so gateways write it
+    if word in FAILURES:
+        raise NoAnswer(word, _known_text(candidate.get("finishMessage")) or "")
 
 
 def _first_candidate(answer: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -98,4 +98,5 @@ def call_of(call: Mapping[str, Any]) -> tuple[str, str, str]:
     id_, name, arguments = call.get("id"), call.get("name"), call.get("args")
     if not isinstance(name, str) or not name:
         raise Malformed(f"a function call of the answer has no name: {shown(dict(call))}")
-    return id_ if isinstance(id_, str) else "", name, as_json({} if arguments is None else arguments)
+    written = arguments if isinstance(arguments, str) else as_json({} if arguments is None else arguments)
+    return id_ if isinstance(id_, str) else "", name, written

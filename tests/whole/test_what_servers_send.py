@@ -14,7 +14,7 @@ import pytest
 from loopback import DONE, Answer, Loopback, body, chunk, error, sse, streamed
 
 from modelport import Failed, Finished, ModelError, Response, ToolCall, Usage, as_request
-from modelport.adapters import AnthropicModel, OpenAIModel
+from modelport.adapters import AnthropicModel, GeminiModel, OpenAIModel
 
 pytestmark = pytest.mark.needs("openai")
 HI = as_request("Hi")
@@ -537,3 +537,96 @@ def test_arguments_that_begin_alike_are_no_repetition() -> None:
     response = asked(streamed(*pieces), stream=True)
     assert isinstance(response, Response)
     assert calls(response) == [("f", "{{")]
+
+
+# Gemini's wire of others than Google: gateways, proxies, stand-ins
+
+
+def google_says(*parts: Any, **candidate: Any) -> dict[str, Any]:
+    return {"candidates": [{"content": {"parts": list(parts)}, **candidate}]}
+
+
+SAID, OVER = {"text": "Hi"}, {"finishReason": "STOP"}
+GENERATED: dict[str, tuple[Answer, Any, Any]] = {
+    "G1 no role, no index, no usage": (
+        streamed(sse(google_says(SAID)), sse(google_says(**OVER))),
+        lambda r: (r.content, r.finish_reason, r.usage),
+        ("Hi", "stop", None),
+    ),
+    "G2 a content without parts": (
+        streamed(sse(google_says(SAID)), sse({"candidates": [{"content": {}, **OVER}]})),
+        lambda r: r.content,
+        "Hi",
+    ),
+    "G3 no content at all": (body({"candidates": [OVER]}), lambda r: (r.content, r.finish_reason), ("", "stop")),
+    "G4 null members": (
+        body(
+            {
+                "candidates": [{"content": {"parts": None}, **OVER, "safetyRatings": None}],
+                "promptFeedback": None,
+                "usageMetadata": None,
+                "modelVersion": None,
+            }
+        ),
+        lambda r: (r.content, r.usage, r.model_id),
+        ("", None, None),
+    ),
+    "G5 chunks without candidates": (
+        streamed(
+            sse({"candidates": []}), sse(google_says(SAID, **OVER)), sse({"usageMetadata": {"promptTokenCount": 9}})
+        ),
+        lambda r: (r.content, r.usage),
+        ("Hi", Usage(9)),
+    ),
+    "G6 feedback that blocks nothing": (
+        body({**google_says(SAID, **OVER), "promptFeedback": {"safetyRatings": []}}),
+        lambda r: r.content,
+        "Hi",
+    ),
+    "G7 [DONE] at the end": (streamed(sse(google_says(SAID, **OVER)), DONE), lambda r: r.content, "Hi"),
+    "G8 no empty line at the end": (streamed(sse(google_says(SAID, **OVER)).rstrip()), lambda r: r.content, "Hi"),
+    "G9 a byte order mark, and line ends of Windows": (
+        streamed(b"\xef\xbb\xbf" + sse(google_says(SAID, **OVER)).replace(b"\n", b"\r\n")),
+        lambda r: r.content,
+        "Hi",
+    ),
+    "G10 a reason in small letters": (
+        body(google_says(SAID, finishReason="max_tokens")),
+        lambda r: r.finish_reason,
+        "length",
+    ),
+    "G11 arguments as text": (
+        body(google_says({"functionCall": {"name": "f", "args": '{"x": 1}'}}, **OVER)),
+        calls,
+        [("f", '{"x": 1}')],
+    ),
+    "G12 null arguments and a null id": (
+        body(google_says({"functionCall": {"id": None, "name": "f", "args": None}}, **OVER)),
+        lambda r: [(call.id, call.arguments) for call in r.tool_calls],
+        [("call_0", "{}")],
+    ),
+    "G13 a null signature": (
+        body(google_says({"text": "Hi", "thought": False, "thoughtSignature": None}, **OVER)),
+        lambda r: (r.content, dict(r.message.content[0].metadata)),
+        ("Hi", {}),
+    ),
+    "G14 a whole answer where a stream was asked for": (
+        body(google_says({"text": "Hm.", "thought": True}, SAID, **OVER)),
+        lambda r: (r.reasoning, r.content),
+        ("Hm.", "Hi"),
+    ),
+}
+
+
+@pytest.mark.parametrize("row", GENERATED)
+def test_an_answer_of_gemini_s_wire_is_read(row: str) -> None:
+    answer, tells, expected = GENERATED[row]
+
+    async def main(url: str) -> Any:
+        *_, last = [event async for event in GeminiModel("m", base_url=url, api_key="none").stream(HI)]
+        return last
+
+    with Loopback(answer) as server:
+        last = asyncio.run(main(server.url))
+    assert isinstance(last, Finished), last
+    assert tells(last.response) == expected

@@ -26,7 +26,10 @@ from modelport import (
     ToolCallDelta,
     Usage,
 )
+from modelport.adapters.bedrock.request import encode as bedrock
+from modelport.adapters.chat.request import wire_messages
 from modelport.adapters.gemini.answer import Arriving, NoAnswer
+from modelport.adapters.gemini.contents import contents
 from modelport.adapters.gemini.stream import Reader
 from modelport.adapters.gemini.usage import usage_of
 
@@ -269,6 +272,18 @@ def test_any_chunking_comes_to_the_same(name: str, sizes: list[int]) -> None:
     assert pieces[0] == whole[0]
     assert attrs.astuple(pieces[1], recurse=False) == attrs.astuple(whole[1], recurse=False)
     assert whole[1].message == message
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_it_goes_back_as_it_came_and_to_others_without_what_is_gemini_s(name: str) -> None:
+    """Signatures are Gemini's alone; an empty thought that keeps a part of Gemini's is sent to nobody else."""
+    said = (Message("user", "Hi"), STREAMS[name][1])
+    sent = contents(said, False)[1]
+    signatures = [it["thoughtSignature"] for turn in sent for it in turn["parts"] if "thoughtSignature" in it]
+    came = STREAMS[name][0].decode()
+    assert len(signatures) == came.count('"thoughtSignature": "E') + came.count('"thoughtSignature": "c')
+    for others in (wire_messages(said), bedrock(Request(said), "amazon.nova-lite-v1:0", {})):
+        assert not {"thoughtSignature", "toolCall", "madeUpId"} & set(repr(others).split("'"))
 
 
 @pytest.mark.parametrize("name", STREAMS)
