@@ -469,6 +469,24 @@ async def _asked(ours: Any, stream: bool) -> Response:
     return last.response
 
 
+@pytest.mark.parametrize("model_id", [OLD, "meta/llama-4", "publishers/google/models/gemini-2.5-flash"])
+@pytest.mark.parametrize("location", ["global", "europe-west1"])
+def test_vertex_is_asked_in_the_same_words_at_the_same_address(model_id: str, location: str, server: Loopback) -> None:
+    from google.oauth2.credentials import Credentials
+
+    server.script, before = [whole("Hi")], len(server.requests)
+    place = {"project": "p", "location": location}
+    ours = model(server, model_id, api_key=None, token="of-mine", **place)
+    assert ours([{"role": "user", "content": "Hi"}], temperature=0.5, thinkingConfig={"thinkingBudget": 0}).text == "Hi"
+    options = {"base_url": f"http://127.0.0.1:{server.port}"}
+    config = {"temperature": 0.5, "thinking_config": {"thinking_budget": 0}}
+    with genai.Client(enterprise=True, credentials=Credentials("of-mine"), http_options=options, **place) as client:
+        client.models.generate_content(model=model_id, contents="Hi", config=config)
+    mine, theirs = server.requests[before:]
+    assert (normal(mine.json), mine.path) == (normal(theirs.json), theirs.path)
+    assert mine.headers["authorization"] == theirs.headers["authorization"] == "Bearer of-mine"
+
+
 def test_every_reason_of_the_sdk_is_known() -> None:
     assert {reason.value for reason in types.FinishReason} == FINISH_REASONS.keys() | FAILURES.keys()
 
