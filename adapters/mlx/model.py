@@ -10,13 +10,14 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
+from ...domain.options.call_options import Options
 from ...domain.options.option_names import MLX
 from ...domain.request import Request
 from ..local.answer import LocalAnswer, decode
@@ -102,7 +103,7 @@ class MLXModel(ThreadedModel):
         custom_role_conversions: Mapping[str, str] | None = None,
         flatten_messages_as_text: bool = False,
         capabilities: Capabilities | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         if (model is None) != (tokenizer is None):
             raise ValueError("MLXModel: model and tokenizer are given together, or neither is")

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import attrs
 
@@ -18,6 +18,7 @@ from ...domain.capability import Capabilities
 from ...domain.error import ErrorKind, ModelError
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, thaw
+from ...domain.options.call_options import Options
 from ...domain.options.option_names import OPENVINO
 from ...domain.request import Request
 from ..local.answer import LocalAnswer
@@ -74,7 +75,7 @@ class OpenVINOModel(ThreadedModel):
         custom_role_conversions: Mapping[str, str] | None = None,
         flatten_messages_as_text: bool = False,
         capabilities: Capabilities | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         self._set(
             model_id=model_id,

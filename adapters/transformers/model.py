@@ -9,13 +9,14 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import attrs
 
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Finished
 from ...domain.frozen import FrozenDict, freeze_mapping, thaw
+from ...domain.options.call_options import Options
 from ...domain.options.option_names import TRANSFORMERS
 from ...domain.request import Request
 from ..files.torch_folder import sees
@@ -115,7 +116,7 @@ class TransformersModel(ThreadedModel):
         custom_role_conversions: Mapping[str, str] | None = None,
         flatten_messages_as_text: bool = False,
         capabilities: Capabilities | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         if dtype is not None and torch_dtype is not None:
             raise ValueError("TransformersModel: dtype and torch_dtype are two spellings of one thing; keep dtype")

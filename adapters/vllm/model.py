@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 import attrs
 
@@ -20,6 +20,7 @@ from ...domain.answer_builder import AnswerBuilder
 from ...domain.capability import Capabilities
 from ...domain.event import Event, Failed
 from ...domain.frozen import FrozenDict, thaw
+from ...domain.options.call_options import Options
 from ...domain.options.option_names import VLLM
 from ...domain.request import Request
 from ..files.torch_folder import sees
@@ -114,7 +115,7 @@ class VLLMModel(LocalModel):
         custom_role_conversions: Mapping[str, str] | None = None,
         flatten_messages_as_text: bool = False,
         capabilities: Capabilities | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         if engine is not None and model_kwargs:
             raise ValueError("VLLMModel: model_kwargs start an engine, and engine is one that another model starts")

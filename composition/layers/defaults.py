@@ -5,7 +5,7 @@ A layer nearer to the call is stronger than one nearer to the model. `OMIT` take
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import attrs
 from returns.result import Result
@@ -13,6 +13,7 @@ from returns.result import Result
 from ...domain.error import ModelError
 from ...domain.frozen import FrozenDict
 from ...domain.model import Model
+from ...domain.options.call_options import CallOptions
 from ...domain.options.option import canonical, merge
 from ...domain.options.option_names import KNOWN
 from ...domain.request import Request, with_options
@@ -45,7 +46,7 @@ class Defaults(LayerPolicy):
 
 
 @makes_layer
-def with_defaults(**options: Any) -> LayerOf[Defaults]:
+def with_defaults(**options: Unpack[CallOptions]) -> LayerOf[Defaults]:
     """A layer that puts these options under those of every call.
 
     What the call says stands; where it says nothing, these do; then what the model was made with. `OMIT` takes an

@@ -34,13 +34,14 @@ from modelport import (
     describe,
     outcome,
     with_circuit_breaker,
+    with_defaults,
     with_fallback,
     with_rate_limit,
     with_retry,
     with_route,
     with_timeout,
 )
-from modelport.adapters import OpenAIModel, OpenVINOModel, TransformersModel, from_function
+from modelport.adapters import MLXModel, OpenAIModel, OpenVINOModel, TransformersModel, VLLMModel, from_function
 
 weather = Tool("weather")
 models: list[Model] = [
@@ -116,6 +117,13 @@ def wrong() -> None:
     stack.stream("Hello!", max_tokens="lots")  # type: ignore[arg-type]
     twin.generate("Hello!", temprature=0.5)  # type: ignore[call-arg]
     as_request("Hello!", temprature=0.5)  # type: ignore[call-arg]
+    OpenAIModel("m", temprature=0.5)  # type: ignore[call-arg]
+    TransformersModel("m", temprature=1)  # type: ignore[call-arg]
+    TransformersModel("m", max_tokens="lots")  # type: ignore[arg-type]
+    MLXModel("m", temprature=1)  # type: ignore[call-arg]
+    OpenVINOModel("m", temprature=1)  # type: ignore[call-arg]
+    VLLMModel("m", temprature=1)  # type: ignore[call-arg]
+    with_defaults(temprature=1)  # type: ignore[call-arg]
     with_retry(on="sever")  # type: ignore[arg-type]
     with_retry(on=["server", "timout"])  # type: ignore[list-item]
     with_retry(resend="maybe")  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from modelport import OMIT, ScriptedModel, as_request, compose, describe
 from modelport.composition.layers.defaults import Defaults, with_defaults
 from modelport.domain.options.option import merge
 
-OPTIONS = st.dictionaries(st.sampled_from(["user", "metadata", "verbosity"]), st.none() | st.integers() | st.just(OMIT))
+OPTIONS = st.dictionaries(st.sampled_from(["seed", "think", "documents"]), st.none() | st.integers() | st.just(OMIT))
 
 
 def asked(*layers, **options):
