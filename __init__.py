@@ -7,4 +7,4 @@ A name is loaded when it is first asked for, so that importing this costs next t
 # By its full name, since pytest imports this file of a checkout, whatever the folder is called.
 from modelport.lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__, "adapters")

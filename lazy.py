@@ -14,11 +14,18 @@ from pathlib import Path
 from typing import Any
 
 
-def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """The `__getattr__`, `__dir__` and `__all__` of a package, whose `__init__.py` is `file`."""
+def attach(package: str, file: str, *elsewhere: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """The `__getattr__`, `__dir__` and `__all__` of a package, whose `__init__.py` is `file`.
+
+    A name that one of the folders `elsewhere` exports raises ImportError, which says so: `from ... import` drops the
+    words of an AttributeError.
+    """
     homes = _homes(Path(file).parent)
 
     def load(name: str) -> Any:
+        for folder in () if name in homes else elsewhere:
+            if name in _homes(Path(file).parent / folder):
+                raise ImportError(f"{name} is in {package}.{folder}: from {package}.{folder} import {name}", name=name)
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(homes[name], package), name)

@@ -92,6 +92,10 @@ class _Record:
         """In a forked child: the calls in progress are the parent's, and so may be whoever holds the lock."""
         self.open, self.lock = 0, threading.Lock()
 
+    def __reduce__(self) -> str:
+        fix = "make it there, and pass on what makes it"
+        raise TypeError(f"a ScriptedModel keeps what it was asked in its own process; {fix}")
+
     def turn(self) -> int:
         with self.lock:
             self.answered += 1

@@ -127,7 +127,9 @@ MEANING: Final[Mapping[ErrorKind, Meaning]] = MappingProxyType(
         _K.CONNECTION: Meaning(_F.NETWORK, True, True, True, "nothing was sent: check the address and the network"),
         _K.INTERRUPTED: Meaning(_F.NETWORK, True, True, True, "the answer broke off; the work may have been billed"),
         _K.TIMEOUT: Meaning(_F.NETWORK, True, True, True, "no answer in time: try again, or allow more time"),
-        _K.MALFORMED_RESPONSE: Meaning(_F.PROVIDER, True, True, True, "the answer can't be read: is it this API?"),
+        _K.MALFORMED_RESPONSE: Meaning(
+            _F.PROVIDER, True, True, True, "the answer is of no use: ask again, or check the address"
+        ),
         _K.MISSING_DEPENDENCY: Meaning(_F.LOCAL, False, True, False, "install the extra that the message names"),
         _K.BUDGET_EXCEEDED: Meaning(
             _F.LOCAL, False, False, False, "the budget has no room for this call: the message says why"
@@ -199,7 +201,8 @@ class ModelError:
         what = f"{self.kind} ({self.status})" if self.status else str(self.kind)
         who = ":".join(name for name in (self.provider, self.model_id) if name)
         tries = f" after {len(self.attempts)} attempts" if len(self.attempts) > 1 else ""
-        return f"{what}{f' from {who}' if who else ''}{tries}: {self.message} [{self.meaning.advice}]"
+        wait = "" if self.retry_after is None else f"; it may be tried again after {self.retry_after:g} s"
+        return f"{what}{f' from {who}' if who else ''}{tries}: {self.message} [{self.meaning.advice}{wait}]"
 
 
 class ModelFailure(Exception):

@@ -26,12 +26,17 @@ def _schema(schema: Mapping[str, Any]) -> FrozenDict:
     return freeze_mapping(schema)
 
 
+def _text(form: Any, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(form).__name__} takes its {field.name} as text, not {value!r}")
+
+
 @attrs.frozen
 class JsonSchema:
     """A JSON value that the schema admits; `strict` asks the provider to guarantee it."""
 
     schema: FrozenDict = attrs.field(converter=_schema)
-    name: str = "response"
+    name: str = attrs.field(default="response", validator=_text)
     description: str | None = None
     strict: bool = True
 
@@ -40,14 +45,14 @@ class JsonSchema:
 class Regex:
     """Text that the pattern matches as a whole."""
 
-    pattern: str
+    pattern: str = attrs.field(validator=_text)
 
 
 @attrs.frozen
 class Grammar:
     """Text of a formal grammar; `syntax` is `lark`, `gbnf` or `ebnf`."""
 
-    definition: str
+    definition: str = attrs.field(validator=_text)
     syntax: str = attrs.field(default="lark", validator=attrs.validators.in_(("lark", "gbnf", "ebnf")))
 
 

@@ -6,6 +6,7 @@ constructor, `Settings` the values that a model keeps of it.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, ParamSpec
@@ -15,6 +16,7 @@ import attrs
 from ...domain.capability import Capabilities
 from ...domain.frozen import FrozenDict, freeze_mapping
 from ...domain.options.call_options import Options
+from ...domain.options.misnamed import argument_meant, refusal
 from ...domain.options.option import canonical
 from ...domain.options.option_names import KNOWN
 from ...domain.secrecy import shown
@@ -132,5 +134,16 @@ def constructor(init: Callable[P, None]) -> Callable[P, None]:
         for default in (defaults[name],)
     ]
     options = inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD, annotation=Any)
-    vars(init)["__signature__"] = signature.replace(parameters=[*own, *shared, options])
-    return init
+
+    @functools.wraps(init)
+    def named(*arguments: P.args, **passed: P.kwargs) -> None:
+        """A model's name under another word is told as such, before Python misses it."""
+        if len(arguments) < 2 and "model_id" not in passed and "model_id" in signature.parameters:
+            word = next((word for word in passed if argument_meant(word, ["model_id"])), None)
+            if word is not None:
+                cls: Any = type(arguments[0])
+                raise ValueError(refusal(word, cls.__name__, cls.known, cls))
+        init(*arguments, **passed)
+
+    vars(named)["__signature__"] = signature.replace(parameters=[*own, *shared, options])
+    return named

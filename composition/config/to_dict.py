@@ -13,6 +13,7 @@ from typing import Any
 
 from ...adapters.process.shared import Shared
 from ...domain.model import Model
+from ..stack.compose import expect_model
 from ..stack.policy import Decorated
 from ..stack.walk import first_leaf, layers_of
 from ..stack.written import Writer, adapter_written
@@ -30,6 +31,7 @@ def to_dict(model: Model) -> dict[str, Any]:
     >>> to_dict(compose(ScriptedModel("Hi!"), with_retry(attempts=2)))["layers"]
     [{'layer': 'with_retry', 'attempts': 2}]
     """
+    expect_model(model, "to_dict: the argument is")
     writer = Writer()
     _written(model, writer)  # only now is it known which limiters are shared
     return _written(model, writer.again())

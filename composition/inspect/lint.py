@@ -23,7 +23,7 @@ from ..layers.rate_limit import RateLimit
 from ..layers.retry import Retry
 from ..layers.timeout import Timeout
 from ..show.table import table
-from ..stack.compose import describe
+from ..stack.compose import describe, expect_model
 from ..stack.policy import Decorated, is_unseen
 from ..stack.walk import below, first_leaf, leaves
 from .bounds import limiter_of
@@ -67,6 +67,7 @@ def lint(model: Model, *, needs: str | Iterable[str] = ()) -> Findings:
     >>> [finding.rule for finding in lint(stack)]
     ['nested-retries']
     """
+    expect_model(model, "lint: the argument is")
     needed = (needs,) if isinstance(needs, str) else tuple(needs)
     for name in needed:
         if name not in FEATURES:

@@ -19,6 +19,7 @@ from ...domain.event import Event
 from ...domain.model import Model
 from ...domain.request import Request
 from ...domain.response import Response
+from .compose import expect_model
 from .policy import Decorated, Direct
 
 _AHEAD = 256
@@ -156,4 +157,5 @@ def blocking(model: Model) -> BlockingModel:
     >>> blocking(ScriptedModel("Hello!")).generate("Hi").unwrap().text
     'Hello!'
     """
+    expect_model(model, "blocking: the argument is")
     return BlockingModel(model if isinstance(model, Decorated) else Decorated(model, Direct()))

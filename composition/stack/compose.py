@@ -42,7 +42,7 @@ def compose(model: Model, *layers: object) -> Decorated:
     >>> stack("Hi").text, stack.policy.attempts
     ('Hello!', 4)
     """
-    _expect_model(model, "compose: the first argument")
+    expect_model(model, "compose: the first argument is")
     places = enumerate(layers, 1)
     stack = reduce(_apply, places, model)
     return stack if isinstance(stack, Decorated) else Decorated(stack, Direct())
@@ -63,13 +63,17 @@ def _apply(model: Model, place: tuple[int, Any]) -> Model:
         raise
     if not isinstance(better, Model) and callable(better):
         raise TypeError(f"{where} gave another function, not a model; call it first: {name}(...)")
-    return _expect_model(better, where + " gave")
+    return expect_model(better, where + " gave")
 
 
-def _expect_model(value: object, what: str) -> Model:
+def expect_model(value: object, what: str) -> Model:
+    """The value, which is a model. Raises TypeError, with the fix, for what is none."""
     if isinstance(value, type) or not isinstance(value, Model):
         fix = "; from_function(...) makes one of it" if hasattr(value, "generate") or inspect.isroutine(value) else ""
         needs = "it needs capabilities, generate(...) and stream(...)"
+        layer = getattr(value, "__qualname__", "").partition(".")[0]
+        if layer.startswith("with_"):
+            needs, fix = "a layer comes after the model", f": compose(model, {layer}(...))"
         raise TypeError(f"{what} {value!r}, which is not a model: {needs}{fix}")
     return value
 
@@ -86,6 +90,7 @@ def describe(model: Model, form: Literal["text", "mermaid", "svg"] = "text") -> 
     """
     if form not in ("text", "mermaid", "svg"):
         raise ValueError(f"describe: form is 'text', 'mermaid' or 'svg', not {form!r}")
+    expect_model(model, "describe: the argument is")
     if form == "svg":
         return diagram(tree(model), alone=True)
     return "\n".join(_lines(model) if form == "text" else ("flowchart TD", *_nodes(model, count())))

@@ -5,12 +5,13 @@ The table is `first_lines.txt`: a line as it is written, and below it what is ra
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 import modelport
-from modelport import ScriptedModel, compose, with_retry
+from modelport import ModelError, ScriptedModel, compose, with_retry
 
 DEPLOYMENTS = [{"model_name": "m", "litellm_params": {"model": "openai/m"}}]
 FAKE = ScriptedModel("Hi!", repeat=True)
@@ -28,6 +29,7 @@ NAMES = {
     **{name: getattr(modelport.adapters, name) for name in modelport.adapters.__all__},
     "D": DEPLOYMENTS,
     "fake": FAKE,
+    "pickle": pickle,
     "stack": compose(FAKE, with_retry()),
     "toml": toml,
 }
@@ -43,3 +45,22 @@ def test_a_slip_is_told_at_once(line: str, said: str, tmp_path: Path, monkeypatc
         eval(line, {**NAMES})
     assert f"{type(refused.value).__name__}: {refused.value}" == said
     assert len(FAKE.requests) == before
+
+
+def test_an_adapter_that_is_imported_from_the_wrong_place_says_where_it_is() -> None:
+    with pytest.raises(ImportError) as refused:
+        exec("from modelport import OpenAIModel", {})
+    assert str(refused.value) == ("OpenAIModel is in modelport.adapters: from modelport.adapters import OpenAIModel")
+    assert not hasattr(modelport, "OpenAIModle")
+
+
+def test_a_layer_in_place_of_the_model_is_told_where_layers_go() -> None:
+    with pytest.raises(TypeError, match=r"a layer comes after the model: compose\(model, with_retry\(\.\.\.\)\)$"):
+        compose(with_retry(), FAKE)
+
+
+def test_an_error_says_when_it_may_be_tried_again() -> None:
+    error = ModelError("overloaded", "busy", retry_after=7.5)
+    assert str(error) == (
+        "overloaded: busy [wait a little and try again: with_retry(); it may be tried again after 7.5 s]"
+    )

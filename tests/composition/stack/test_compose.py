@@ -102,7 +102,7 @@ class SimpleModel(Rude):
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        (["gpt-4o"], "first argument 'gpt-4o', which is not a model"),
+        (["gpt-4o"], "first argument is 'gpt-4o', which is not a model"),
         ([ScriptedModel], "which is not a model"),
         (
             [ScriptedModel("Hi"), with_fallback],
