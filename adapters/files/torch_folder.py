@@ -31,7 +31,7 @@ def sees(model_id: str) -> bool:
 
 def default_folder() -> Path:
     """The default's weights as a folder that transformers reads, converted where they aren't yet."""
-    return cache.made_once(cache.folder() / _FOLDER, lambda path: convert(weights.default_gguf(), path))
+    return cache.kept_folder(cache.folder() / _FOLDER, lambda path: convert(weights.default_gguf(), path))
 
 
 def converted(file: Path, dtype: Any) -> Path:

