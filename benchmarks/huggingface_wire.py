@@ -21,11 +21,11 @@ from modelport.domain.request import Request
 TARGETS = {"1 message": 0.3, "50 messages": 0.3, "500 messages": 0.3, "per event": 0.3}
 
 
-async def compare(url: str) -> dict[str, tuple[float, float]]:
+async def compare(url: str) -> dict[str, tuple[float, ...]]:
     """Ours and the SDK's, by what is measured."""
     model = InferenceClientModel("m", base_url=url, token="k")
     client = AsyncInferenceClient(base_url=url, token="k")
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, tuple[float, ...]] = {}
     for count, times in ((1, 40), (50, 15), (500, 4)):
         said = [("user" if at % 2 == 0 else "assistant", WORDS) for at in range(count)]
         request = Request([Message(role, text) for role, text in said])
@@ -37,7 +37,7 @@ async def compare(url: str) -> dict[str, tuple[float, float]]:
         async def theirs(plain: Any = plain) -> object:
             return await client.chat_completion(plain, model="m")
 
-        found[f"{count} message{'s' if count > 1 else ''}"] = await by_turns(ours, theirs, times)
+        found[f"{count} message{'s' if count > 1 else ''}"] = await by_turns(times, ours, theirs)
 
     question: Any = [{"role": "user", "content": "hi"}]
 
@@ -48,7 +48,7 @@ async def compare(url: str) -> dict[str, tuple[float, float]]:
         stream = await client.chat_completion(question, model="m", stream=True)
         return [chunk async for chunk in stream]
 
-    one, other = await by_turns(our_stream, their_stream, 4)
+    one, other = await by_turns(4, our_stream, their_stream)
     found["per event"] = (one / EVENTS, other / EVENTS)
     await client.close()
     return found
