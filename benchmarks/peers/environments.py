@@ -1,4 +1,4 @@
-"""An environment for each library that is compared, made by pip in `.cache/peers/`, as this machine's pip is set up."""
+"""An environment for each library that is compared, made by pip in `.venv/peers/`, as this machine's pip is set up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-HOME: Final = Path(__file__).parents[2] / ".cache" / "peers"
+HOME: Final = Path(__file__).parents[2] / ".venv" / "peers"  # what builds the site empties .cache
 
 
 @attrs.frozen
