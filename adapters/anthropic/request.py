@@ -139,7 +139,10 @@ def _add_tools(
 ) -> None:
     """The tools of the request and, after them, the server's own of `extra_body`; and which of them to call."""
     own = extra.pop("tools", OMIT)
-    tools = [_tool(tool) for tool in request.tools] + (list(own) if isinstance(own, (list, tuple)) else [])
+    own = () if own is OMIT else own
+    if not isinstance(own, (list, tuple)):
+        raise Unwritable(f"extra_body: tools is a list, not {own!r}")
+    tools = [*map(_tool, request.tools), *own]
     choice = _tool_choice(request.tool_choice) if request.tools else None
     if not tools:
         # Calls in the history are refused where no tool is declared: their names are, and none is to be called.
@@ -213,22 +216,26 @@ def _wires(messages: tuple[Message, ...], most_markers: int) -> list[_Wire]:
 def _conversation(wires: Iterable[_Wire]) -> tuple[bytes, bytes]:
     """The system field, and the messages in strict turns."""
     system: list[bytes] = []
-    turns: list[bytes] = []
-    together: list[_Wire] = []  # those that make the last turn
-    side = b""
+    turns: list[list[_Wire]] = []
+    last = b""
     for wire in wires:
-        if wire.side == _SYSTEM:
+        side = wire.side
+        if side == _SYSTEM:
             system.append(wire.others)
-        elif wire.side != side and wire.side:
-            turns.append(wire.turn)
-            side, together = wire.side, [wire]
-        elif wire.side:
-            together.append(wire)
-            turns[-1] = _turn(side, [each.results for each in together], [each.others for each in together])
-    return b"[" + b",".join(system) + b"]" if system else b"", b"[" + b",".join(turns) + b"]"
+        elif side == last and side:
+            turns[-1].append(wire)
+        elif side:
+            turns.append([wire])
+            last = side
+    said = [turn[0].turn if len(turn) == 1 else _joined(turn) for turn in turns]
+    return b"[" + b",".join(system) + b"]" if system else b"", b"[" + b",".join(said) + b"]"
 
 
 _SYSTEM: Final = b"system"
+
+
+def _joined(turn: list[_Wire]) -> bytes:
+    return _turn(turn[0].side, [wire.results for wire in turn], [wire.others for wire in turn])
 
 
 def _turn(side: bytes, *groups: list[bytes]) -> bytes:
