@@ -12,7 +12,10 @@ from .litellm.model import LiteLLMModel as LiteLLMModel
 from .litellm.router import LiteLLMRouterModel as LiteLLMRouterModel
 from .mlx.model import MLXModel as MLXModel
 from .openai.azure import AzureOpenAIModel as AzureOpenAIModel, AzureOpenAIServerModel as AzureOpenAIServerModel
+from .openai.compatible import compatible as compatible
 from .openai.model import OpenAIModel as OpenAIModel, OpenAIServerModel as OpenAIServerModel
+from .openai.server import Server as Server
+from .openai.servers import SERVERS as SERVERS
 from .openvino.model import OpenVINOModel as OpenVINOModel
 from .process.calling import Calling as Calling
 from .process.inside import LibraryChanged as LibraryChanged

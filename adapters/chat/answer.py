@@ -49,6 +49,7 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = FrozenDict(
         "max_tokens": FinishReason.LENGTH,  # the same
         "model_length": FinishReason.LENGTH,  # Mistral
         "tool_use": FinishReason.TOOL_CALLS,  # Anthropic, behind a gateway
+        "sensitive": FinishReason.CONTENT_FILTER,  # Zhipu: docs.bigmodel.cn/api-reference
     }
 )
 """What each finish reason means; another one is `other`."""
@@ -61,6 +62,7 @@ _FAILURES: Final[Mapping[str, Mapping[str, Any]]] = FrozenDict(
             "code": 503,
             "message": "the server lacks resources to end the answer",
         },  # DeepSeek
+        "network_error": {"code": 502, "message": "the server broke the answer off: finish_reason is 'network_error'"},
     }
 )
 

@@ -21,6 +21,8 @@ from ..process.environment import Variables
 from ..process.secret import Unset
 from ..settings import check_kind
 from .errors import translate
+from .server import Server
+from .servers import SERVERS, server_named
 from .settings import check_arguments
 from .wire import ChatWire
 
@@ -28,10 +30,9 @@ __all__ = ["OpenAIModel", "OpenAIServerModel", "decode", "decode_event", "encode
 
 _WHERE: Final = "OpenAIModel"
 _URL: Final = "https://api.openai.com/v1"
-_NO_KEY: Final = (
-    "there is no API key: pass api_key=... or set OPENAI_API_KEY (a server that needs none takes any, such as 'none')"
-)
+_KEY: Final = "OPENAI_API_KEY"
 _VARIABLES: Final = Variables("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
+_NO_KEY: Final = "there is no API key: pass api_key=... or set {} (a server that needs none takes any, such as 'none')"
 _OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai\.com|azure\.(?:com|us|cn))(?:[:/]|$)", re.IGNORECASE)
 
 
@@ -39,6 +40,8 @@ _OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai\.com|azure\.(?:com|us|
 class OpenAIModel(ChatWire):
     """A model behind the chat-completions wire.
 
+    `server` is the name of a server that is known (`groq`, `ollama`): its address, the variable of its key and what it
+    takes otherwise than OpenAI are in `SERVERS`, and OpenAI's own variables aren't read then.
     Keyword arguments that aren't named here are options of every call (`temperature=0.2`). `timeout` is how many
     seconds the server may be silent; connecting gets 5 of them. `api_key` is text, an `Env`, or a function, sync or
     async, that is asked for it at each call; without it OPENAI_API_KEY is read. `base_model` says whose facts hold
@@ -54,6 +57,7 @@ class OpenAIModel(ChatWire):
     {'temperature': 0.2}
     """
 
+    server: str | None
     base_url: str | None
     organization: str | None
     project: str | None
@@ -66,6 +70,7 @@ class OpenAIModel(ChatWire):
         self,
         model_id: str,
         *,
+        server: str | None = None,
         base_url: str | None = None,
         api_base: str | None = None,
         api_key: Key | None = None,
@@ -83,25 +88,37 @@ class OpenAIModel(ChatWire):
             "project": project,
         }
         check_text(f"{_WHERE}: reasoning_name", reasoning_name)
+        check_text(f"{_WHERE}: server", server)
         check_kind(_WHERE, "tool_calls_in_text", tool_calls_in_text, bool, "True or False")
         check_arguments(_WHERE, own, more, transport)
-        own |= {"reasoning_name": reasoning_name, "tool_calls_in_text": tool_calls_in_text}
+        row = None if server is None else server_named(server, f"{_WHERE}: server")
+        if row is not None and more.get("capabilities") is None:
+            more = {**more, "capabilities": row.capabilities(more.get("base_model") or model_id)}
+        own |= {"server": server, "reasoning_name": reasoning_name, "tool_calls_in_text": tool_calls_in_text}
         self._set(more, model_id=model_id, transport=transport, **own)
 
     @property
     def provider(self) -> str:
         """The name in the ledger of attempts."""
-        return "openai"
+        return self.server or "openai"
+
+    @property
+    def _row(self) -> Server | None:
+        return SERVERS[self.server] if self.server else None
 
     @property
     def _knows_cache_markers(self) -> bool:
+        row = self._row
+        if row is not None:
+            return row.cache_markers
         # OpenAI and Azure cache by themselves, and have no such field.
         address = self._base if self._client is None else str(self._client.base_url)
         return not _is_openais(address)
 
     @property
     def _wants_reasoning_as(self) -> str | None:
-        return self.reasoning_name
+        row = self._row
+        return self.reasoning_name if self.reasoning_name or row is None else row.reasoning_back
 
     @property
     def _reads_calls_in_text(self) -> bool:
@@ -110,14 +127,18 @@ class OpenAIModel(ChatWire):
     @property
     def _base(self) -> str:
         told: str | None = self._told("base_url", self.base_url)
+        row = self._row
+        if row is not None:
+            return told or row.base_url
         return told or os.environ.get("OPENAI_BASE_URL") or _URL
 
     def _address(self) -> tuple[str, Mapping[str, Any]]:
         return _completions(self._base), {}
 
     async def _identity(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        row = self._row
         identity = {}
-        organization, project = _VARIABLES.read()
+        organization, project = _VARIABLES.read() if row is None else (None, None)
         organization = self._told("organization", self.organization) or organization
         project = self._told("project", self.project) or project
         if organization and "openai-organization" not in headers:
@@ -127,10 +148,13 @@ class OpenAIModel(ChatWire):
         if "authorization" in headers:
             return identity
         key = self._told("api_key", self._api_key)
-        if key is None:
-            key = os.environ.get("OPENAI_API_KEY")
+        variable = _KEY if row is None else row.variable
+        if key is None and variable is not None:
+            key = os.environ.get(variable)
+        if not key and row is not None and not row.needs_key:
+            return identity
         if not key:
-            raise Unset(_NO_KEY)
+            raise Unset(_NO_KEY.format(variable))
         return {**identity, "authorization": f"Bearer {await fetched(key, 'api_key')}"}
 
 

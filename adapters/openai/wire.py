@@ -28,6 +28,7 @@ from ..http.transport import Reply, Transport
 from ..process.secret import revealed, secrets_in
 from .client import ClientTransport, address_of
 from .errors import translate
+from .server import Server
 
 _JSON: Final = {"content-type": "application/json"}
 _NONE: Final[Mapping[str, Any]] = {}
@@ -58,6 +59,11 @@ class ChatWire(ApiModel):
         return assumed(self.base_model or self.model_id)
 
     @property
+    def _row(self) -> Server | None:
+        """The row of the server, where it is known by name."""
+        return None
+
+    @property
     def _knows_cache_markers(self) -> bool:
         return False
 
@@ -78,7 +84,11 @@ class ChatWire(ApiModel):
 
     def _encoded(self, request: Request, stream: bool) -> tuple[bytes, dict[str, Any]]:
         """The body, and what goes beside it in this call."""
-        request, options = self._prepared(request, WITH_USAGE if stream else {})
+        row = self._row
+        asks = stream and (row is None or row.tells_usage_if_asked)
+        request, options = self._prepared(request, WITH_USAGE if asks else {})
+        if row is not None:
+            request, options = row.taken(request, options)
         options, beside = parted(revealed(options))
         refuses = wants_max_completion_tokens(self.base_model or self.model_id)
         body = encode(

@@ -7,6 +7,7 @@ import os
 from typing import Any, Final, NamedTuple
 
 from ... import adapters
+from ...adapters.openai.servers import SERVERS
 from ...domain.model import Model
 
 DEFAULT: Final = "openvino:default"
@@ -16,7 +17,8 @@ DEFAULT: Final = "openvino:default"
 class Adapter(NamedTuple):
     """The class that a word means, a name for its model, and what it takes to be asked.
 
-    `module` comes with the extra; `address` is the argument that says where its server is; `variable` holds its key.
+    `module` comes with the extra; `address` is the argument that says where its server is; `variable` holds its key;
+    `server` is the name of a server of OpenAI's wire, by which its model is made.
     """
 
     name: str
@@ -25,9 +27,10 @@ class Adapter(NamedTuple):
     module: str
     address: str | None = None
     variable: str | None = None
+    server: str | None = None
 
 
-ADAPTERS: Final = {
+_OWN: Final = {
     "openvino": Adapter("OpenVINOModel", "default", "openvino", "openvino_genai"),
     "transformers": Adapter("TransformersModel", "default", "transformers", "transformers"),
     "vllm": Adapter("VLLMModel", "default", "vllm", "vllm"),
@@ -51,13 +54,16 @@ ADAPTERS: Final = {
         "AWS_BEARER_TOKEN_BEDROCK",
     ),
 }
-"""Each word, in the order of the help."""
 
+_OF_SERVERS: Final = {
+    name: Adapter("OpenAIModel", server.example, "openai", "openai", "base_url", server.variable, name)
+    for name, server in SERVERS.items()
+}
 
-_SERVERS: Final = {"ollama": 11434, "llamacpp": 8080, "llama.cpp": 8080, "lmstudio": 1234, "sglang": 30000, "tgi": 8080}
-"""Programs on this machine that speak OpenAI's wire, and the port on which each listens."""
+ADAPTERS: Final = {**_OWN, **_OF_SERVERS}
+"""Each word, in the order of the help: adapters, then the servers that are known by name."""
 
-_HOSTED: Final = frozenset(("cohere", "deepseek", "fireworks", "groq", "mistral", "openrouter", "perplexity", "xai"))
+_HOSTED: Final = frozenset(("cohere",))
 """Providers that litellm knows."""
 
 _FAMILIES: Final = {
@@ -84,16 +90,17 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
     word, _, name = spec.partition(":")
     adapter = ADAPTERS.get(word)
     if adapter is None:
-        if word.lower() in _SERVERS:
-            address = f"http://127.0.0.1:{_SERVERS[word.lower()]}/v1"
-            raise ValueError(f"{spec!r}: it speaks OpenAI's wire: openai:{name or 'NAME'} with the base URL {address}")
         if word.lower() in _HOSTED:
             raise ValueError(f"{spec!r}: litellm knows that provider: litellm:{word.lower()}/{name or 'NAME'}")
         if not name and (meant := _completed(spec)) is not None:
             raise ValueError(f"{spec!r} names no adapter; did you mean {meant!r}?")
-        near = difflib.get_close_matches(word, ADAPTERS, n=1, cutoff=0.4 if name else 0.7)
+        near = difflib.get_close_matches(word, ADAPTERS if name else _OWN, n=1, cutoff=0.4 if name else 0.7)
         such = "" if name else f", such as openai:{word}"
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(ADAPTERS)}{such}"
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"use one of {', '.join(_OWN)}{such}, or a server of modelport models"
+        )
         raise ValueError(f"{spec!r}: there is no adapter {word!r}; {hint}")
     if not name:
         raise ValueError(f"{spec!r} names no model; write {word}:{adapter.example}")
@@ -101,6 +108,8 @@ def model_for(spec: str, *, base_url: str | None = None, **options: Any) -> Mode
         if adapter.address is None:
             raise ValueError(f"a base URL goes with a server, such as openai:NAME; {word} runs on this machine")
         options[adapter.address] = base_url
+    if adapter.server is not None:
+        options["server"] = adapter.server
     model: Model = getattr(adapters, adapter.name)(name, **options)
     return model
 

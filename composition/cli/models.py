@@ -14,6 +14,7 @@ import click
 from ...adapters.files import cache
 from ...adapters.files.weights import DEFAULT as WEIGHTS
 from ...adapters.files.weights import installed
+from ...adapters.openai.servers import SERVERS
 from .exits import complain, tell
 from .files.key_file import kept_keys, where_key_is
 from .files.settings import Settings, settings
@@ -37,6 +38,8 @@ def command(base_url: tuple[str, ...]) -> None:
     tell(_table(("ADAPTER", "INSTALLED", "KEY", "FOR EXAMPLE"), list(_adapters(kept, absent))))
     if absent:
         tell("\nto install: pip install " + " ".join(f"'modelport[{extra}]'" for extra in absent))
+        print("\nto install: pip install " + " ".join(f"'modelport[{extra}]'" for extra in absent))
+    print("\n" + _table(("SERVER", "KEY", "FOR EXAMPLE"), list(_known_servers(kept))))
     name, by = named(None, os.environ.get("MODELPORT_MODEL"), files)
     tell(f"\nasked where none is named: {name} ({by or 'MODELPORT_MODEL or modelport.toml name another'})")
     tell(f"the embedded default's weights are {_weights()}")
@@ -57,7 +60,18 @@ def command(base_url: tuple[str, ...]) -> None:
 
 def _adapters(kept: Mapping[str, str], absent: Container[str]) -> Iterator[tuple[str, str, str, str]]:
     for word, adapter in ADAPTERS.items():
-        yield word, "no" if adapter.extra in absent else "yes", _key(adapter, kept), f"{word}:{adapter.example}"
+        if adapter.server is None:
+            yield word, "no" if adapter.extra in absent else "yes", _key(adapter, kept), f"{word}:{adapter.example}"
+
+
+def _known_servers(kept: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for name, server in SERVERS.items():
+        key = "none" if server.variable is None else where_key_is(server.variable, kept)
+        yield (
+            name,
+            key if server.needs_key or server.variable is None else f"{key}, if it asks",
+            f"{name}:{server.example}",
+        )
 
 
 def _key(adapter: Adapter, kept: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from ...adapters.openai.servers import SERVERS
 from ...adapters.process.secret import Env
 from ...domain.model import Model
 from ..stack.compose import describe
@@ -64,6 +65,9 @@ def _named(value: Any) -> Iterator[str]:
 
 def _read_without_one(model: object, settings: Mapping[str, Any]) -> Iterator[str]:
     variables, arguments = _USUAL.get(type(model).__name__, ((), ()))
+    if type(model).__name__ == "OpenAIModel" and settings["server"] is not None:
+        server = SERVERS[settings["server"]]
+        variables = (server.variable,) if server.needs_key and server.variable else ()
     is_told = settings.get("client") is not None or any(settings[name] is not None for name in arguments)
     of_the_client = (settings.get("client_kwargs") or {}).get("default_headers") or {}
     of_the_calls = (settings.get("options") or {}).get("extra_headers") or {}

@@ -26,7 +26,12 @@ TOKENS: Final = "gen_ai.client.token.usage"
 DURATION_BUCKETS: Final = tuple(0.01 * 2**power for power in range(14))
 TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 
-_PROVIDER: Final = {"azure": "azure.ai.openai", "bedrock": "aws.bedrock"}
+_PROVIDER: Final = {
+    "azure": "azure.ai.openai",
+    "bedrock": "aws.bedrock",
+    "mistral": "mistral_ai",
+    "xai": "x_ai",
+}
 _IN_PROCESS: Final = frozenset({"function", "mlx", "openvino", "scripted", "transformers", "vllm"})
 _ADDRESS: Final = ("base_url", "azure_endpoint", "endpoint_url", "api_base")
 _PASSED_OVER: Final = "modelport.attempt.passed_over"

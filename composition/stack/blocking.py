@@ -87,9 +87,9 @@ class _Reading(Generator[Event]):
     def send(self, value: None, /) -> Event:
         return next(self)
 
-    def throw(self, *error: Any) -> Event:
+    def throw(self, error: Any, value: Any = None, traceback: Any = None, /) -> Event:
         self.close()
-        return super().throw(*error)
+        raise error if value is None else value
 
     def close(self) -> None:
         """End the call, and wait until it has ended."""

@@ -29,6 +29,7 @@ TAGS: Final = frozenset({"env", "map", "omit", *VALUES, *WORDS})
 _WORDS: Final[Mapping[type, str]] = {made: word for word, made in VALUES.items()}
 _SEVERAL, _OPTIONS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 _NOTHING: Final = object()
+_DECIDES: Final = ("model_id", "server")  # what the rest is by default
 
 
 @attrs.define
@@ -140,7 +141,7 @@ def _usual(cls: type, values: Mapping[str, Any]) -> Any:
 
 def _is_needed(parameter: inspect.Parameter) -> bool:
     required = parameter.default is parameter.empty and parameter.kind is not _OPTIONS
-    return required or parameter.name == "model_id"
+    return required or parameter.name in _DECIDES
 
 
 def _differs(value: Any, usual: Any, default: Any) -> bool:

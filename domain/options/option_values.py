@@ -64,11 +64,11 @@ VALUES: Final[Mapping[str, Number | Kind]] = FrozenDict(
             str,
         ),
         **_kind(
-            "audio metadata prediction stream_options thinking web_search_options",
+            "audio cache_control metadata output_config prediction stream_options thinking web_search_options",
             "must be a dict",
             Mapping,
         ),
-        **_kind("bad_words modalities", "must be a list of texts", tuple, each=(str,)),
+        **_kind("bad_words betas modalities", "must be a list of texts", tuple, each=(str,)),
         **_kind("stop_token_ids suppress_tokens", "must be a list of whole numbers", tuple, each=(int,)),
         **_kind("logit_bias", "must be a dict of numbers by token", Mapping, each=(int, float)),
     }

@@ -76,7 +76,7 @@ PICTURES: Final[Mapping[str, Picture]] = {
         ),
         SCRIPTED,
     ),
-    "models": Picture(("models",), 20, settings='[aliases]\nfast = "openai:gpt-4o-mini"\n', columns=100),
+    "models": Picture(("models",), 44, settings='[aliases]\nfast = "openai:gpt-4o-mini"\n', columns=100),
 }
 
 

@@ -46,6 +46,7 @@ def openai(secret: str, url: str) -> Iterator[Model]:
     for arguments in (
         {"api_key": secret},
         {"api_key": lambda: secret},
+        {"api_key": secret, "server": "groq"},
         {"api_key": "none", "client_kwargs": {"default_headers": {"Authorization": f"Bearer {secret}"}}},
         {"api_key": "none", "client_kwargs": {"default_query": {"api-key": secret}}},
         {"api_key": "none", "extra_headers": {"x-api-key": secret}},

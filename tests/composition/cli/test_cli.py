@@ -94,13 +94,22 @@ def test_an_answer_that_ends_its_line_gets_no_other_line() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("ollama:llama3", "it speaks OpenAI's wire: openai:llama3 with the base URL http://127.0.0.1:11434/v1"),
-        ("groq:llama-3.3-70b", "litellm knows that provider: litellm:groq/llama-3.3-70b"),
+        ("cohere:command-r", "litellm knows that provider: litellm:cohere/command-r"),
+        ("llama.cpp:m", "there is no adapter 'llama.cpp'; did you mean 'llamacpp'?"),
+        ("%%:m", "use one of openvino, transformers, .*, or a server of modelport models"),
+        ("groq:", "names no model; write groq:llama-3.3-70b-versatile"),
     ],
 )
-def test_a_server_that_has_no_adapter_of_its_own_is_known(spec: str, said: str) -> None:
+def test_a_provider_that_has_no_adapter_of_its_own_is_known(spec: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         model_for(spec)
+
+
+def test_a_server_that_is_known_by_name_is_a_word() -> None:
+    assert repr(model_for("groq:openai/gpt-oss-20b")) == "OpenAIModel('openai/gpt-oss-20b', server='groq')"
+    there = "http://gpu:11434/v1"
+    told = repr(model_for("ollama:llama3.2", base_url=there))
+    assert told == f"OpenAIModel('llama3.2', server='ollama', base_url='{there}')"
 
 
 def test_a_spec_is_an_adapter_and_a_model() -> None:

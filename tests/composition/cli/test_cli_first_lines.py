@@ -35,7 +35,7 @@ ROWS = [
     ("ask Hi -m openai", "'openai' names no model; write openai:gpt-4o"),
     ("ask Hi -m gpt-4o", "'gpt-4o' names no adapter; did you mean 'openai:gpt-4o'?"),
     ("ask Hi -m O3", "did you mean 'openai:O3'?"),
-    ("ask Hi -m grok-4", "did you mean 'litellm:xai/grok-4'?"),
+    ("ask Hi -m grok-4", "did you mean 'xai:grok-4'?"),
     ("ask Hi -m Qwen/Qwen3-32B", "did you mean 'huggingface:Qwen/Qwen3-32B'?"),
     ("ask Hi -m modelport.toml", "did you mean 'openvino:modelport.toml'?"),
     ("ask Hi -m llama3", ", such as openai:llama3"),
@@ -97,7 +97,7 @@ ROWS = [
     ("keys set opnai", "did you mean 'openai'?"),
     (
         "keys set sk-0123456789abcdef",
-        "NAME is one of openai, azure, huggingface, anthropic, bedrock, or a variable such as",
+        "NAME is one of openai, azure, huggingface, anthropic, gemini, bedrock, groq,",
     ),
     ("keys set openai", "a key is one word; there is none on standard input"),
     ("keys remove openai", "no key is kept under OPENAI_API_KEY"),

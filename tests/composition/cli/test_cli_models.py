@@ -11,7 +11,7 @@ from in_process import command, scripted
 
 def row(output: str, begin: str) -> list[str]:
     """The cells of the line that begins so."""
-    (line,) = (line for line in output.splitlines() if line.startswith(begin))
+    (line,) = (line for line in output.splitlines() if line.startswith(f"{begin} "))
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
 
 
@@ -40,6 +40,18 @@ def test_each_adapter_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> Non
     default = "openvino:default (MODELPORT_MODEL or modelport.toml name another)"
     assert f"asked where none is named: {default}\n" in done.output
     assert "0123456789" not in done.output
+
+
+def test_each_server_that_is_known_says_how_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GROQ_API_KEY", "VLLM_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    command("keys", "set", "mistral", input="0123456789abcdef")
+    told = command("models").output
+    assert row(told, "groq") == ["groq", "GROQ_API_KEY (not set)", "groq:llama-3.3-70b-versatile"]
+    assert row(told, "mistral") == ["mistral", "MISTRAL_API_KEY (kept)", "mistral:mistral-small-latest"]
+    assert row(told, "vllm-server")[1] == "VLLM_API_KEY (not set), if it asks"
+    assert row(told, "lmstudio")[1] == "none"
+    assert max(map(len, told.splitlines())) <= 100
 
 
 def test_what_is_not_installed_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

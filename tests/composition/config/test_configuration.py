@@ -85,10 +85,23 @@ def test_an_adapter_is_its_arguments_without_those_at_their_defaults() -> None:
     assert again(model) == model
 
 
+def test_a_server_that_is_known_is_written_by_its_name() -> None:
+    written = to_dict(OpenAIModel("deepseek-chat", server="deepseek", max_tokens=9))
+    assert written == {
+        "adapter": "OpenAIModel",
+        "model_id": "deepseek-chat",
+        "server": "deepseek",
+        "options": {"max_tokens": 9},
+    }
+    with pytest.raises(ValueError, match="no server is known as 'deepsek'; did you mean 'deepseek'"):
+        from_dict({**written, "server": "deepsek"})
+
+
 @pytest.mark.parametrize(
     "model",
     [
         OpenAIModel("gpt-4o"),
+        OpenAIModel("glm-5.1", server="zhipu", api_key=Env("MY_KEY")),
         OpenAIModel("gpt-4o", timeout=None, client_kwargs={"default_headers": {"x-team": "red"}}),
         OpenAIModel("gpt-4o", api_key=Env("MY_KEY"), extra_headers={"authorization": Env("OTHER")}),
         OpenAIModel("my-deployment", capabilities=Capabilities(tools=True, max_stops=0)),

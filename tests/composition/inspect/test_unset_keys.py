@@ -25,6 +25,7 @@ VARIABLES = (
     "OTHER_KEY",
     "HF_TOKEN",
     "GEMINI_API_KEY",
+    "GROQ_API_KEY",
 )
 
 
@@ -49,6 +50,9 @@ def unset(model: Model) -> list[str]:
         (OpenAIModel("m", client_kwargs={"default_headers": {"Authorization": Env("TEAM_KEY")}}), ["TEAM_KEY"]),
         (OpenAIModel("m", api_key="k", extra_body={"x": [{"y": Env("OTHER_KEY")}]}), ["OTHER_KEY"]),
         (OpenAIModel("m", client_kwargs={"default_headers": {"x-team": "red"}}), ["OPENAI_API_KEY"]),
+        (OpenAIModel("m", server="groq"), ["GROQ_API_KEY"]),
+        (OpenAIModel("m", server="groq", api_key="gsk-given"), []),
+        (OpenAIModel("m", server="ollama"), []),
         (AzureOpenAIModel("m"), ["AZURE_OPENAI_API_KEY"]),
         (AzureOpenAIModel("m", azure_ad_token=Env("TEAM_KEY")), ["TEAM_KEY"]),
         (AnthropicModel("m"), ["ANTHROPIC_API_KEY"]),
