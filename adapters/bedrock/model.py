@@ -16,6 +16,8 @@ from ...domain.capability import Capabilities
 from ...domain.facts import bedrock_max_stops
 from ...domain.options.option_names import BEDROCK
 from ...domain.request import Request
+from ...domain.schemas import dialects
+from ...domain.schemas.rewriting import Dialect
 from ..http.model import ApiModel
 from ..http.settings import ApiArguments, constructor
 from ..http.transport import Transport
@@ -126,6 +128,10 @@ class AmazonBedrockModel(ApiModel):
     def provider(self) -> str:
         """The name in the ledger of attempts."""
         return "bedrock"
+
+    @property
+    def _dialect(self) -> Dialect:
+        return dialects.BEDROCK
 
     def _exchange(self, request: Request) -> BedrockExchange:
         return WireExchange(self, request) if self._client is None else ClientExchange(self, request)

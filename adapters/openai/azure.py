@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import attrs
 
+from ...domain.schemas.dialects import OPENAI
+from ...domain.schemas.rewriting import Dialect
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
 from ..http.arguments import base_address
@@ -92,6 +94,10 @@ class AzureOpenAIModel(ChatWire):
     def provider(self) -> str:
         """The name in the ledger of attempts."""
         return "azure"
+
+    @property
+    def _dialect(self) -> Dialect:
+        return OPENAI
 
     def _address(self) -> tuple[str, Mapping[str, Any]]:
         version = self.api_version or os.environ.get("OPENAI_API_VERSION")

@@ -10,6 +10,8 @@ from typing import Any, Final, Unpack
 
 import attrs
 
+from ...domain.schemas.dialects import OPENAI
+from ...domain.schemas.rewriting import Dialect
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
 from ..http.arguments import base_address, check_text, one
@@ -107,13 +109,19 @@ class OpenAIModel(ChatWire):
         return SERVERS[self.server] if self.server else None
 
     @property
-    def _knows_cache_markers(self) -> bool:
-        row = self._row
-        if row is not None:
-            return row.cache_markers
-        # OpenAI and Azure cache by themselves, and have no such field.
+    def _is_at_openai(self) -> bool:
+        """Whether OpenAI itself is asked, or Azure, and no other server of the wire."""
         address = self._base if self._client is None else str(self._client.base_url)
-        return not _is_openais(address)
+        return _is_openais(address)
+
+    @property
+    def _knows_cache_markers(self) -> bool:
+        row = self._row  # OpenAI and Azure cache by themselves, and have no such field
+        return not self._is_at_openai if row is None else row.cache_markers
+
+    @property
+    def _dialect(self) -> Dialect | None:
+        return OPENAI if self._is_at_openai else None
 
     @property
     def _wants_reasoning_as(self) -> str | None:
