@@ -41,7 +41,7 @@ def _said(output: Any) -> tuple[str, str]:
         (
             'model("Why is the sky blue?", max_tokens=40)',
             "text/markdown",
-            "**blue light** more than red.\n\n*small · 12",
+            "**blue light** more than red.\n\n*small · 0.00 s · 12 + 13 tokens*",
         ),
         ('response = await model.ask("Why is the sky blue?", temperature=0.2)', "text", "The sky is blue because"),
         ('stack("Why is the sky blue?")', "text/markdown", "3 attempts: overloaded, overloaded, answered*"),

@@ -50,7 +50,7 @@ ADAPTER_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "AmazonBedrockModel": {"model_id": "m", "region_name": "eu-west-1"},
     "AnthropicModel": {"model_id": "m", "base_url": "http://127.0.0.1:1", "api_version": "2023-06-01"},
     "AzureOpenAIModel": {"model_id": "m", "azure_endpoint": "https://x.openai.azure.com", "api_version": "v"},
-    "GeminiModel": {"model_id": "m", "project": "p", "location": "global", "thinkingConfig": {"thinkingBudget": 0}},
+    "GeminiModel": {"model_id": "m", "project": "p", "location": "global", "options": {"temperature": 0}},
     "InferenceClientModel": {"model_id": "org/m", "bill_to": "org"},
     "LiteLLMModel": {"model_id": "openai/m", "api_base": "http://127.0.0.1:1"},
     "LiteLLMRouterModel": {

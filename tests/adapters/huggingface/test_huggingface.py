@@ -425,7 +425,7 @@ def test_what_a_model_cannot_do_is_not_sent() -> None:
     with Loopback(whole()) as server:
         tools = ask(server, Request([Message("user", "hi")], tools=[Tool("t")]), capabilities=Capabilities())
         half = ask(server, Request([Message("user", "half \ud83d")]))
-        huge = ask(server, Request([Message("user", "hi")], options={"metadata": object()}))
+        huge = ask(server, Request([Message("user", "hi")], options={"metadata": {"a": object()}}))
     assert [found.kind for found in (tools, half, huge) if isinstance(found, ModelError)] == [
         ErrorKind.UNSUPPORTED,
         ErrorKind.INVALID_REQUEST,

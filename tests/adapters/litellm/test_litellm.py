@@ -167,7 +167,14 @@ def test_reasoning_comes_apart_and_is_not_sent_back_to_those_who_do_not_know_it(
     assert "thinking_blocks" not in server.requests[0].json["messages"][1]
 
 
-@pytest.mark.parametrize("name", ["num_retries", "max_retries", "fallbacks", "context_window_fallback_dict"])
+def test_what_is_another_provider_s_option_and_makes_more_attempts_here_is_refused_by_the_call() -> None:
+    with Loopback(saying("x")) as server:
+        refused = asyncio.run(model(server).generate(as_request("hi", fallbacks=[{"model": "other"}]))).failure()
+    assert (refused.kind, len(server.requests)) == ("invalid_request", 0)
+    assert "use the layer with_fallback(...)" in refused.message
+
+
+@pytest.mark.parametrize("name", ["num_retries", "max_retries", "context_window_fallback_dict"])
 def test_litellms_own_retries_and_fallbacks_are_refused_with_what_to_use_instead(name: str) -> None:
     with pytest.raises(ValueError, match=r"with_(retry|fallback)"):
         LiteLLMModel("openai/x", **{name: 3})

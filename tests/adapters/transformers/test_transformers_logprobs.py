@@ -112,7 +112,6 @@ def test_without_the_option_there_is_nothing_raw() -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"logprobs": 3}, "top_logprobs"),
         ({"top_logprobs": 3}, "logprobs=True"),
         ({"logprobs": True, "num_beams": 2}, "without num_beams"),
     ],

@@ -160,7 +160,7 @@ def test_another_model_may_draft_ahead() -> None:
     [
         ({"seed": 1, "temperature": 1, "num_beams": 2}, "seed"),
         ({"seed": 1, "temperature": 1, "watermarking_config": transformers.WatermarkingConfig()}, "watermark"),
-        ({"min_p": 3}, "min_p"),
+        ({"typical_p": 0}, "typical_p"),
         ({"extra_body": {"no_such_option": 1}}, "no_such_option"),
         ({"cache_implementation": "none such"}, "cache_implementation"),
     ],

@@ -256,7 +256,7 @@ def test_a_request_that_is_not_on_the_tape_is_an_error_that_shows_the_nearest(tm
 
 
 def test_many_differences_are_counted_and_long_ones_cut(tmp_path):
-    record(tmp_path / "t", (as_request("x" * 200, seed=1, top_k=2, top_p=3, user="4"), "1"))
+    record(tmp_path / "t", (as_request("x" * 200, seed=1, top_k=2, top_p=0.3, user="4"), "1"))
     message = missed(tmp_path / "t", as_request("Hello!")).message
     assert "messages[0].content[0].text: 'xxx" in message
     assert "xxx... on the tape" in message
