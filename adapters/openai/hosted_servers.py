@@ -18,7 +18,7 @@ HOSTED: Final = (
         max_stops=4,
         takes_names=False,
         quirks=("a temperature of 0 becomes 1e-8", "a call that can't be read is a 400 with the code tool_use_failed"),
-        pages=("https://console.groq.com/docs/openai", "https://console.groq.com/docs/api-reference"),
+        pages=("https://console.groq.com/docs/openai", "https://github.com/groq/groq-python"),
     ),
     Server(
         name="openrouter",
@@ -104,6 +104,7 @@ HOSTED: Final = (
         },
         renames={"seed": "random_seed"},
         max_stops=4,
+        call_id_length=9,
         takes_names=False,
         quirks=("a field that it doesn't know is a 422", "usage is told in each stream"),
         pages=(
@@ -113,6 +114,7 @@ HOSTED: Final = (
             "https://github.com/TabbyML/tabby/pull/4082",
             "https://github.com/Gage-Technologies/mistral-go/pull/2",
             "https://reference.langchain.com/python/langchain-mistralai/chat_models/ChatMistralAI/stop",
+            "https://github.com/mistralai/mistral-vibe/issues/1075",
         ),
     ),
     Server(
@@ -145,6 +147,7 @@ HOSTED: Final = (
         pages=(
             "https://inference-docs.cerebras.ai/resources/openai",
             "https://inference-docs.cerebras.ai/api-reference/chat-completions",
+            "https://github.com/Cerebras/cerebras-cloud-sdk-python",
         ),
     ),
     Server(

@@ -16,6 +16,7 @@ from ...domain.facts import max_stops
 from ...domain.frozen import EMPTY, FrozenDict, freeze_mapping
 from ...domain.request import Request
 from ..chat.options import assumed
+from .call_ids import with_call_ids
 
 USAGE_IN_STREAMS = "stream_options"
 """The option that is sent with each stream, unless the server refuses it."""
@@ -59,6 +60,8 @@ class Server:
     """How long a stop may be, in UTF-8; a longer one isn't sent."""
     tool_choices: frozenset[str] | None = attrs.field(default=None, converter=_choices)
     """The choices of tools that it takes; None for all, and for each tool by its name."""
+    call_id_length: int | None = None
+    """How long the id of a tool's call is, of letters and digits; None where any id will do."""
     takes_names: bool = True
     """Whether a message may say the name of its speaker."""
     cache_markers: bool = False
@@ -107,6 +110,9 @@ class Server:
         if self.max_stop_bytes is not None:
             stops = [stop for stop in request.stop_sequences if len(stop.encode()) <= self.max_stop_bytes]
             request = attrs.evolve(request, stop_sequences=stops)
+        if self.call_id_length is not None:
+            messages = [with_call_ids(message, self.call_id_length) for message in request.messages]
+            request = attrs.evolve(request, messages=messages)
         return request, options
 
     def _refusal(self, what: str, instead: str) -> Unsupported:

@@ -69,6 +69,8 @@ def _refusals(server: Server) -> Iterator[str]:
 
 def _differences(server: Server) -> Iterator[str]:
     yield from (f"`{ours}` goes as `{theirs}`" for ours, theirs in server.renames.items())
+    if server.call_id_length is not None:
+        yield f"ids of calls have {server.call_id_length} letters and digits, and others are rewritten"
     if server.cache_markers:
         yield "`cache_control` is sent"
 

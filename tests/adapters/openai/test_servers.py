@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import loopback
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from loopback import Answer, Loopback, Seen
 from returns.result import Success
 
 from modelport import OMIT, Capabilities, Message, ModelError, Reasoning, Request, Response, Tool, ToolCall, ToolResult
 from modelport.adapters import SERVERS, OpenAIModel, compatible
+from modelport.adapters.openai.call_ids import call_id
 from modelport.adapters.openai.server import Server
 from modelport.domain.error import ErrorKind, Sent
 from modelport.domain.event import Finished
@@ -39,6 +43,7 @@ class Row:
     wants_reasoning: bool = False
     tool_choices: tuple[str, ...] = ("auto", "none", "required", "weather")
     takes_names: bool = True
+    call_id: str = ".*"
     lacks: tuple[str, ...] = ()
     cache_markers: bool = False
 
@@ -70,6 +75,7 @@ PAGES = {
         renames={"seed": "random_seed"},
         asks_usage=False,
         takes_names=False,
+        call_id="[a-zA-Z0-9]{9}",
     ),
     "xai": Row(at="https://api.x.ai/v1", key="XAI_API_KEY", refuses=("frequency_penalty", "presence_penalty"), stops=0),
     "cerebras": Row(
@@ -133,6 +139,16 @@ VALUES: Mapping[str, Any] = {
 }
 
 
+def _call_ids(body: Any) -> list[str]:
+    """The ids of the calls, and of their results, in the order of the messages."""
+    return [
+        id_
+        for message in body["messages"]
+        for id_ in (message.get("tool_call_id"), *(call["id"] for call in message.get("tool_calls", ())))
+        if id_ is not None
+    ]
+
+
 def behaving(row: Row) -> Any:
     """An answer to what the server takes, and a refusal of anything else."""
     unknown = {*row.refuses, *row.renames} | (set() if row.asks_usage else {"stream_options"})
@@ -148,6 +164,8 @@ def behaving(row: Row) -> Any:
             return loopback.error(401)
         if named and not row.takes_names:
             return loopback.error(422, message="name: Extra inputs are not permitted")
+        if strange := [id_ for id_ in _call_ids(body) if not re.fullmatch(row.call_id, id_)]:
+            return loopback.error(400, message=f"Tool call id was {strange[0]}")
         if not body.get("stream"):
             return loopback.whole("Hello!", **{row.reasoning: "Hm."})
         usage = [] if row.asks_usage and "stream_options" not in body else [loopback.sse({"usage": loopback.USAGE})]
@@ -258,6 +276,26 @@ def test_the_reasoning_goes_back_where_it_is_wanted(name: str) -> None:
         )
     _, said, _ = server.requests[0].json["messages"]
     assert said.get("reasoning_content") == ("I must look." if row.wants_reasoning else None)
+
+
+@EVERY
+@pytest.mark.usefixtures("keys")
+def test_a_conversation_with_calls_of_others_goes_there(name: str) -> None:
+    ids = ["call_PTLP8xhu3uwZk4l3nlnrrJha", "toolu_01", "D681PevKs", "é" * 9]
+    history = [
+        Message("user", "Rain?"),
+        Message("assistant", [ToolCall(id_, "weather", "{}") for id_ in ids]),
+        *(Message("tool", [ToolResult(id_, "yes")]) for id_ in ids),
+    ]
+    with Loopback(behaving(PAGES[name])) as server:
+        model = OpenAIModel("m-1", server=name, base_url=server.url, capabilities=Capabilities(tools=True))
+        answer = asked(model, Request(history, tools=TOOLS))
+    assert isinstance(answer, Response), answer
+    sent = _call_ids(server.requests[0].json)
+    assert sent[: len(ids)] == sent[len(ids) :]
+    assert len({*sent}) == len(ids)
+    kept = [there for id_, there in zip(ids, sent, strict=False) if re.fullmatch(PAGES[name].call_id, id_)]
+    assert kept == [id_ for id_ in ids if re.fullmatch(PAGES[name].call_id, id_)]
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", "required", "weather"])
@@ -381,6 +419,14 @@ def test_a_name_that_none_has_is_refused(wrong: Any, said: str) -> None:
 def test_a_name_of_a_server_is_text() -> None:
     with pytest.raises(TypeError, match="OpenAIModel: server is text"):
         OpenAIModel("m", server=3)  # type: ignore[arg-type]
+
+
+@given(st.text(st.characters(codec=None)), st.integers(1, 40))
+def test_an_id_that_does_not_fit_is_made_to(id_: str, length: int) -> None:
+    made = call_id(id_, length)
+    assert re.fullmatch(f"[a-zA-Z0-9]{{{length}}}", made)
+    assert call_id(made, length) == made
+    assert (made == id_) == bool(re.fullmatch(f"[a-zA-Z0-9]{{{length}}}", id_))
 
 
 def test_a_row_is_a_value() -> None:
