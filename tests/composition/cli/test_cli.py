@@ -112,6 +112,18 @@ def test_a_server_that_is_known_by_name_is_a_word() -> None:
     assert told == f"OpenAIModel('llama3.2', server='ollama', base_url='{there}')"
 
 
+@pytest.mark.parametrize(("server", "variable"), [("groq", "GROQ_API_KEY"), ("mistral", "MISTRAL_API_KEY")])
+def test_a_server_by_its_name_is_asked_with_its_own_key(server: str, variable: str) -> None:
+    with loopback.Loopback(loopback.saying("Because.")) as there:
+        command = [*COMMAND, "ask", WHY, "-m", f"{server}:org/some", "--base-url", there.url]
+        keys = {variable: "its own", "OPENAI_API_KEY": "for OpenAI alone"}
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **keys}, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "Because."), done.stderr
+    (seen,) = there.requests
+    assert (seen.json["model"], seen.headers["authorization"]) == ("org/some", "Bearer its own")
+    assert ("stream_options" in seen.json) == (server == "groq")
+
+
 def test_a_spec_is_an_adapter_and_a_model() -> None:
     assert type(model_for("transformers:default")).__name__ == "TransformersModel"
     assert repr(model_for("openvino:C:/a.gguf")) == "OpenVINOModel('C:/a.gguf')"
