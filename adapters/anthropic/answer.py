@@ -20,6 +20,7 @@ from ...domain.response import FinishReason, Response
 from ...domain.usage import Usage
 from ..chat.answer import Reported
 from ..chat.json import Halves, parse, shown
+from ..chat.words import known_text
 from ..http.http_errors import Malformed
 from .blocks import PROVIDER
 
@@ -41,7 +42,7 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = FrozenDict(
 def decode(body: bytes, stops: tuple[str, ...] = (), model_id: str | None = None) -> Response:
     """A whole answer, cut at the first of the stops. Raises `Malformed` or `Reported`."""
     try:
-        answer = parse(body, mended=True)
+        answer = parse(body, whole=True)
     except ValueError:
         raise Malformed(f"the answer is not JSON: {shown(body)}" if body.strip() else "the answer is empty") from None
     if not isinstance(answer, dict):
@@ -92,8 +93,8 @@ def _response(answer: Mapping[str, Any], message: Message, stops: tuple[str, ...
         _finish_reason(answer.get("stop_reason"), bool(message.tool_calls)),
         stop if isinstance(stop, str) and stop in stops else None,
         usage_of(answer.get("usage")),
-        _known_text(answer.get("model")) or model_id,
-        _known_text(answer.get("id")),
+        known_text(answer.get("model")) or model_id,
+        known_text(answer.get("id")),
         raw=answer,
     )
 
@@ -308,7 +309,3 @@ def usage_of(usage: object) -> Usage | None:
 def _count(counts: object, name: str) -> int | None:
     value = counts.get(name) if isinstance(counts, Mapping) else None
     return value if type(value) is int and value >= 0 else None
-
-
-def _known_text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -39,4 +39,4 @@ def _base64(value: Any) -> str:
 
 def parsed(data: bytes) -> Any:
     """The value that an answer or an event holds. Raises ValueError."""
-    return parse(data, mended=True)
+    return parse(data, whole=True)

@@ -24,7 +24,7 @@ from .errors import error_in
 from .json import Halves, parse, shown
 from .raw import FILTERS, WORDS, Raw, filtered_by
 from .usage import usage_of
-from .words import KEPT_OF_MESSAGE, kept, merged, reasoning_in, text_at, text_of, words
+from .words import KEPT_OF_MESSAGE, kept, known_text, merged, reasoning_in, text_at, text_of, words
 
 
 class Reported(Exception):
@@ -71,13 +71,18 @@ def decode(
     body: bytes, stops: tuple[str, ...] = (), provider: str = "openai", made_up: MadeUp = made_up_id
 ) -> Response:
     """A whole answer, cut at the first of the stops. Raises `Malformed` or `Reported`."""
+    return decode_answer(answer_in(body), stops, provider, made_up)
+
+
+def answer_in(body: bytes) -> dict[str, Any]:
+    """The JSON object of a whole answer. Raises `Malformed`."""
     try:
-        answer = parse(body, mended=True)
+        answer = parse(body, whole=True)
     except ValueError:
         raise Malformed(f"the answer is not JSON: {shown(body)}" if body.strip() else "the answer is empty") from None
     if not isinstance(answer, dict):
         raise Malformed(f"the answer is not a JSON object: {shown(body)}")
-    return decode_answer(answer, stops, provider, made_up)
+    return answer
 
 
 def decode_answer(
@@ -108,8 +113,8 @@ def decode_answer(
         _finish_reason(choice.get("finish_reason"), bool(calls), bool(refusal or filtered_by(choice.get(FILTERS)))),
         _stopped_by(choice, stops),
         usage_of(answer.get("usage")),
-        _known_text(answer.get("model")),
-        _known_text(answer.get("id")),
+        known_text(answer.get("model")),
+        known_text(answer.get("id")),
         raw=answer,
     )
     return trimmed(response, stops)
@@ -268,8 +273,8 @@ def decode_event(chunk: object, arriving: Arriving) -> Sequence[Event]:
         raise Reported(error_in(chunk))
     choice = _first_choice(chunk)
     if arriving.model_id is None or arriving.response_id is None:
-        arriving.model_id = arriving.model_id or _known_text(chunk.get("model"))
-        arriving.response_id = arriving.response_id or _known_text(chunk.get("id"))
+        arriving.model_id = arriving.model_id or known_text(chunk.get("model"))
+        arriving.response_id = arriving.response_id or known_text(chunk.get("id"))
         arriving.raw.heed(chunk, choice)
     usage = chunk.get("usage")
     if usage:
@@ -355,7 +360,3 @@ def _stopped_by(choice: Mapping[str, Any], stops: tuple[str, ...]) -> str | None
         if isinstance(value, str) and value in stops:
             return value
     return None
-
-
-def _known_text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

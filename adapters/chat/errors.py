@@ -48,18 +48,27 @@ STATUS: Final[Mapping[int, ErrorKind]] = MappingProxyType(
 
 CODES: Final[Mapping[str, ErrorKind]] = named(
     {
-        # platform.openai.com/docs/guides/error-codes, with what Azure, vLLM, Groq, OpenRouter, Hugging Face and TGI add
+        # platform.openai.com/docs/guides/error-codes, with what OpenAI's Responses API (`ResponseError` of its SDK),
+        # Azure, vLLM, Groq, OpenRouter, Hugging Face and TGI add
         _K.CONTEXT_WINDOW: "context_length_exceeded request_too_large",
-        _K.CONTENT_FILTER: "content_filter content_policy_violation responsibleaipolicyviolation",
+        _K.CONTENT_FILTER: (
+            "content_filter content_policy_violation responsibleaipolicyviolation invalid_prompt bio_policy "
+            "misalignment_policy_violation image_content_policy_violation"
+        ),
         _K.QUOTA_EXHAUSTED: "insufficient_quota billing_hard_limit_reached billing_not_active billing_error",
         _K.RATE_LIMITED: "rate_limit_exceeded rate_limit_error",
         _K.AUTHENTICATION: "invalid_api_key authentication_error",
         _K.PERMISSION: "unsupported_country_region_territory permission_error",
         _K.NOT_FOUND: "model_not_found deploymentnotfound not_found_error model_not_supported",
-        _K.UNSUPPORTED: "unsupported_parameter unsupported_value",
-        _K.INVALID_REQUEST: "invalid_request_error badrequesterror validation",
+        _K.UNSUPPORTED: "unsupported_parameter unsupported_value unknown_parameter",
+        _K.INVALID_REQUEST: (
+            "invalid_request_error badrequesterror validation data_residency_mismatch previous_response_not_found "
+            "invalid_encrypted_content invalid_image invalid_image_format invalid_base64_image invalid_image_url "
+            "image_too_large image_too_small image_parse_error invalid_image_mode image_file_too_large "
+            "unsupported_image_media_type empty_image_file failed_to_download_image image_file_not_found"
+        ),
         _K.OVERLOADED: "slow_down overloaded overloaded_error service_unavailable",
-        _K.TIMEOUT: "timeout timeout_error",
+        _K.TIMEOUT: "timeout timeout_error vector_store_timeout",
         _K.MALFORMED_RESPONSE: "tool_use_failed json_validate_failed",  # Groq: what the model wrote can't be read
         _K.SERVER: (
             "server_error internal_error internal_server_error internalservererror api_error generation "
@@ -98,6 +107,7 @@ _WORDS: Final[tuple[tuple[ErrorKind, re.Pattern[str]], ...]] = tuple(
             _K.UNSUPPORTED,
             r"(image|audio|video|multimodal) (inputs?|content) (is|are) not supported",  # llama.cpp
             r"only .?text.? content type is supported",  # mlx_lm
+            r"encrypted content is not supported",  # OpenAI, of models that don't reason
             r"(is not|isn't) a multimodal model|does not support (image|audio|vision|multimodal)",  # vLLM, Ollama
         ),
     )

@@ -17,8 +17,8 @@ _LENIENT: Final = re.compile(rb"\\u[dD][89a-fA-F]|\bNaN\b|\bInfinity\b")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def parse(data: bytes, *, mended: bool = False) -> Any:
-    """The value. Raises ValueError. Where no other half can come, `mended` makes half a character U+FFFD."""
+def parse(data: bytes, *, whole: bool = False) -> Any:
+    """The value. Raises ValueError. Where no other half can come, `whole` makes half a character U+FFFD."""
     import orjson
 
     try:
@@ -31,7 +31,7 @@ def parse(data: bytes, *, mended: bool = False) -> Any:
         value = json.loads(data)
     except ValueError as error:  # Python also refuses whole numbers of thousands of digits
         raise Malformed(f"the answer is not JSON: {error}") from None
-    return _mended(value) if mended else value
+    return mended(value) if whole else value
 
 
 class Halves:
@@ -62,17 +62,17 @@ class Halves:
         piece = half + piece
         if "\ud800" <= piece[-1:] <= "\udbff":
             self._waiting[channel], piece = piece[-1], piece[:-1]
-        mended: str = _mended(piece)
-        return mended
+        joined: str = mended(piece)
+        return joined
 
 
-def _mended(value: Any) -> Any:
+def mended(value: Any) -> Any:
     """The value with the halves of characters joined; a half that is alone becomes U+FFFD."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [_mended(item) for item in value]
-    return {key: _mended(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return [mended(item) for item in value]
+    return {key: mended(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def shown(value: object) -> str:

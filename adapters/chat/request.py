@@ -63,6 +63,13 @@ def encode(
     messages = orjson.Fragment(_messages(request.messages, _to(provider, cache_markers, reasoning_name)))
     body = _body(request, model_id, messages, options, max_stops, stream, max_tokens_name)
     body["stream"] = stream  # some gateways stream where nobody says that they shouldn't
+    return written(body)
+
+
+def written(body: Mapping[str, Any]) -> bytes:
+    """The body as JSON. Raises `Unwritable`."""
+    import orjson
+
     try:
         try:
             return orjson.dumps(body)
@@ -273,18 +280,18 @@ def _part(part: Part, to: _To) -> dict[str, Any]:
         case Text():
             wire: dict[str, Any] = {"type": "text", "text": part.text}
         case Image():
-            image = {"url": part.url or _data_url(part)}
+            image = {"url": part.url or data_url(part)}
             if part.detail is not None:
                 image["detail"] = part.detail
             wire = {"type": "image_url", "image_url": image}
         case Audio() if part.data is not None:
-            sound = {"data": base64.b64encode(part.data).decode(), "format": _sound_format(part.media_type)}
+            sound = {"data": base64.b64encode(part.data).decode(), "format": sound_format(part.media_type)}
             wire = {"type": "input_audio", "input_audio": sound}
         case Audio():
             wire = {"type": "audio_url", "audio_url": {"url": part.url}}  # vLLM; OpenAI takes bytes alone
         case Document():
             name = part.name or f"document.{part.media_type.rpartition('/')[2]}"
-            wire = {"type": "file", "file": {"filename": name, "file_data": part.url or _data_url(part)}}
+            wire = {"type": "file", "file": {"filename": name, "file_data": part.url or data_url(part)}}
         case Reasoning() | ToolCall() | ToolResult():
             raise Unsupported(f"a {type(part).__name__} can't stand among the words of a message")
         case _:
@@ -292,14 +299,14 @@ def _part(part: Part, to: _To) -> dict[str, Any]:
     return {**wire, **_own(part, to)}
 
 
-def _data_url(part: Image | Document) -> str:
+def data_url(part: Image | Document) -> str:
     return f"data:{part.media_type};base64,{base64.b64encode(part.data or b'').decode()}"
 
 
 _SOUNDS: Final = {"mpeg": "mp3", "mp3": "mp3", "wav": "wav", "x-wav": "wav", "wave": "wav"}
 
 
-def _sound_format(media_type: str) -> str:
+def sound_format(media_type: str) -> str:
     kind = media_type.rpartition("/")[2]
     return _SOUNDS.get(kind, kind)
 

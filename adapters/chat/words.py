@@ -93,3 +93,7 @@ def text_at(fields: Mapping[str, Any], name: str) -> str:
 
 def text_of(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def known_text(value: object) -> str | None:
+    return text_of(value) or None

@@ -22,6 +22,7 @@ from ..chat.answer import Reported
 from ..chat.calls import MadeUp, made_up_id
 from ..chat.errors import error_in
 from ..chat.json import Halves, parse, shown
+from ..chat.words import known_text
 from ..http.http_errors import Malformed
 from .parts import Parts, call_of
 from .raw import Raw
@@ -71,7 +72,7 @@ FAILURES: Final[Mapping[str, ErrorKind]] = FrozenDict(
 def decode(body: bytes, stops: tuple[str, ...] = (), made_up: MadeUp = made_up_id) -> Response:
     """A whole answer, cut at the first of the stops. Raises `Malformed`, `Reported` or `NoAnswer`."""
     try:
-        answer = parse(body, mended=True)
+        answer = parse(body, whole=True)
     except ValueError:
         raise Malformed(f"the answer is not JSON: {shown(body)}" if body.strip() else "the answer is empty") from None
     chunks = answer if isinstance(answer, list) else [answer]  # a server that knows no events streams a list
@@ -109,7 +110,7 @@ class Arriving:
         reason = FINISH_REASONS.get(self.finish_reason or "", FinishReason.OTHER)
         if reason is FinishReason.STOP and message.tool_calls:
             reason = FinishReason.TOOL_CALLS
-        model_id, response_id = (_known_text(self.raw.fields.get(name)) for name in ("modelVersion", "responseId"))
+        model_id, response_id = (known_text(self.raw.fields.get(name)) for name in ("modelVersion", "responseId"))
         if raw is None:
             raw = self.raw.answer(self.parts.wire(), self.usage)
         return Response(message, reason, None, usage_of(self.usage), model_id, response_id, raw=raw)
@@ -193,7 +194,7 @@ def _heed_end(candidate: Mapping[str, Any], arriving: Arriving) -> None:
         return
     arriving.finish_reason = word = reason.upper()  # the SDK reads it in any case, and so gateways write it
     if word in FAILURES:
-        raise NoAnswer(word, _known_text(candidate.get("finishMessage")) or "")
+        raise NoAnswer(word, known_text(candidate.get("finishMessage")) or "")
 
 
 def _first_candidate(answer: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -207,8 +208,4 @@ def _check_feedback(feedback: object) -> None:
     """Raises `NoAnswer` where the question was blocked."""
     reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
     if isinstance(feedback, dict) and isinstance(reason, str):
-        raise NoAnswer(reason, _known_text(feedback.get("blockReasonMessage")) or "the question was blocked")
-
-
-def _known_text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+        raise NoAnswer(reason, known_text(feedback.get("blockReasonMessage")) or "the question was blocked")

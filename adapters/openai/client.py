@@ -15,19 +15,20 @@ from ..http.reply import HttpxReply
 from ..http.transport import Reply
 from . import sdk as openai_sdk
 
-_PATH: Final = "chat/completions"
+_OF_A_DEPLOYMENT: Final = ("chat/completions",)  # Azure has Responses beside its deployments
 _CLOSED: Final = "the client is closed: one that is passed in serves one event loop; without client= each has its own"
 
 
-def address_of(client: Any, model_id: str) -> str:
-    """Where this client posts a chat completion of this model."""
+def address_of(client: Any, model_id: str, path: str) -> str:
+    """Where this client posts for this model; `path` is that of the wire, such as `chat/completions`."""
     from openai import AsyncAzureOpenAI
 
     base = str(client.base_url)
     base = base if base.endswith("/") else f"{base}/"
-    if isinstance(client, AsyncAzureOpenAI) and "/deployments" not in str(client.base_url.path):
-        return f"{base}deployments/{quote(model_id, safe='')}/{_PATH}"  # the SDK would look into its own body
-    return f"{base}{_PATH}"
+    deployed = isinstance(client, AsyncAzureOpenAI) and path in _OF_A_DEPLOYMENT
+    if deployed and "/deployments" not in str(client.base_url.path):
+        return f"{base}deployments/{quote(model_id, safe='')}/{path}"  # the SDK would look into its own body
+    return f"{base}{path}"
 
 
 class ClientTransport:

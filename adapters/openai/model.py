@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import re
-from collections.abc import Mapping
-from typing import Any, Final, Unpack
+from typing import Final, Unpack
 
 import attrs
 
-from ...domain.schemas.dialects import OPENAI
-from ...domain.schemas.rewriting import Dialect
 from ..chat.answer import decode, decode_event
 from ..chat.request import encode
-from ..http.arguments import base_address, check_text, one
-from ..http.http_errors import Unwritable
-from ..http.keys import Key, fetched
+from ..http.arguments import check_text, one
+from ..http.keys import Key
 from ..http.settings import ApiArguments, constructor
 from ..http.transport import Transport
-from ..process.environment import Variables
-from ..process.secret import Unset
 from ..settings import check_kind
+from .account import OpenAIAccount, account
 from .errors import translate
 from .server import Server
 from .servers import SERVERS, server_named
@@ -31,15 +23,10 @@ from .wire import ChatWire
 __all__ = ["OpenAIModel", "OpenAIServerModel", "decode", "decode_event", "encode", "translate"]
 
 _WHERE: Final = "OpenAIModel"
-_URL: Final = "https://api.openai.com/v1"
-_KEY: Final = "OPENAI_API_KEY"
-_VARIABLES: Final = Variables("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
-_NO_KEY: Final = "there is no API key: pass api_key=... or set {} (a server that needs none takes any, such as 'none')"
-_OPENAIS: Final = re.compile(r"^https?://[^/]*\.(?:openai\.com|azure\.(?:com|us|cn))(?:[:/]|$)", re.IGNORECASE)
 
 
 @attrs.frozen(init=False, kw_only=True, repr=False)
-class OpenAIModel(ChatWire):
+class OpenAIModel(ChatWire, OpenAIAccount):
     """A model behind the chat-completions wire.
 
     `server` is the name of a server that is known (`groq`, `ollama`): its address, the variable of its key and what it
@@ -60,12 +47,8 @@ class OpenAIModel(ChatWire):
     """
 
     server: str | None
-    base_url: str | None
-    organization: str | None
-    project: str | None
     reasoning_name: str | None
     tool_calls_in_text: bool
-    _api_key: Key | None = attrs.field(repr=False)
 
     @constructor
     def __init__(
@@ -83,12 +66,7 @@ class OpenAIModel(ChatWire):
         transport: Transport | None = None,
         **more: Unpack[ApiArguments],
     ) -> None:
-        own: dict[str, Any] = {
-            "base_url": base_address(one(_WHERE, base_url=base_url, api_base=api_base), f"{_WHERE}: base_url"),
-            "api_key": api_key,
-            "organization": organization,
-            "project": project,
-        }
+        own = account(_WHERE, one(_WHERE, base_url=base_url, api_base=api_base), api_key, organization, project)
         check_text(f"{_WHERE}: reasoning_name", reasoning_name)
         check_text(f"{_WHERE}: server", server)
         check_kind(_WHERE, "tool_calls_in_text", tool_calls_in_text, bool, "True or False")
@@ -109,19 +87,9 @@ class OpenAIModel(ChatWire):
         return SERVERS[self.server] if self.server else None
 
     @property
-    def _is_at_openai(self) -> bool:
-        """Whether OpenAI itself is asked, or Azure, and no other server of the wire."""
-        address = self._base if self._client is None else str(self._client.base_url)
-        return _is_openais(address)
-
-    @property
     def _knows_cache_markers(self) -> bool:
         row = self._row  # OpenAI and Azure cache by themselves, and have no such field
         return not self._is_at_openai if row is None else row.cache_markers
-
-    @property
-    def _dialect(self) -> Dialect | None:
-        return OPENAI if self._is_at_openai else None
 
     @property
     def _wants_reasoning_as(self) -> str | None:
@@ -131,53 +99,6 @@ class OpenAIModel(ChatWire):
     @property
     def _reads_calls_in_text(self) -> bool:
         return self.tool_calls_in_text
-
-    @property
-    def _base(self) -> str:
-        told: str | None = self._told("base_url", self.base_url)
-        row = self._row
-        if row is not None:
-            return told or row.base_url
-        return told or os.environ.get("OPENAI_BASE_URL") or _URL
-
-    def _address(self) -> tuple[str, Mapping[str, Any]]:
-        return _completions(self._base), {}
-
-    async def _identity(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        row = self._row
-        identity = {}
-        organization, project = _VARIABLES.read() if row is None else (None, None)
-        organization = self._told("organization", self.organization) or organization
-        project = self._told("project", self.project) or project
-        if organization and "openai-organization" not in headers:
-            identity["openai-organization"] = organization
-        if project and "openai-project" not in headers:
-            identity["openai-project"] = project
-        if "authorization" in headers:
-            return identity
-        key = self._told("api_key", self._api_key)
-        variable = _KEY if row is None else row.variable
-        if key is None and variable is not None:
-            key = os.environ.get(variable)
-        if not key and row is not None and not row.needs_key:
-            return identity
-        if not key:
-            raise Unset(_NO_KEY.format(variable))
-        return {**identity, "authorization": f"Bearer {await fetched(key, 'api_key')}"}
-
-
-@functools.lru_cache(maxsize=64)
-def _is_openais(address: str) -> bool:
-    return bool(_OPENAIS.search(address))
-
-
-@functools.lru_cache(maxsize=64)
-def _completions(base: str) -> str:
-    """Where they are. Raises `Unwritable`, for the environment's address: an argument was checked before."""
-    try:
-        return f"{(base_address(base, 'OPENAI_BASE_URL') or '').rstrip('/')}/chat/completions"
-    except ValueError as error:
-        raise Unwritable(str(error)) from None
 
 
 OpenAIServerModel = OpenAIModel
