@@ -14,6 +14,7 @@ from .mlx.model import MLXModel as MLXModel
 from .openai.azure import AzureOpenAIModel as AzureOpenAIModel, AzureOpenAIServerModel as AzureOpenAIServerModel
 from .openai.compatible import compatible as compatible
 from .openai.model import OpenAIModel as OpenAIModel, OpenAIServerModel as OpenAIServerModel
+from .openai.responses.model import OpenAIResponsesModel as OpenAIResponsesModel
 from .openai.server import Server as Server
 from .openai.servers import SERVERS as SERVERS
 from .openvino.model import OpenVINOModel as OpenVINOModel

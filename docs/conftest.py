@@ -35,6 +35,7 @@ NEEDS = {
     "docs/adapters/huggingface.md": "huggingface",
     "docs/adapters/openai.md": "openai",
     "docs/adapters/openvino.md": "openvino",
+    "docs/adapters/responses.md": "openai",
     "docs/adapters/servers.md": "openai",
     "docs/adapters/transformers.md": "transformers",
     "docs/cookbook/csv.md": "openai",

@@ -56,6 +56,16 @@ _WANTS_MAX_COMPLETION_TOKENS: Final = tuple(
 )
 """OpenAI's reasoning models refuse `max_tokens`: platform.openai.com/docs/guides/reasoning"""
 
+_GIVES_ENCRYPTED_REASONING: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"o\d(?:-.*)?$",
+        # github.com/pydantic/pydantic-ai/issues/3326: "Encrypted content is not supported with this model"
+        _BEGIN + r"gpt-?[5-9](?!-chat)",
+        r"(?:codex|computer-use)-",
+    )
+)
+
 
 _ANTHROPIC_TOKENS: Final = tuple(
     (re.compile(pattern), limit)
@@ -108,6 +118,16 @@ def wants_max_completion_tokens(model_id: str) -> bool:
     (True, False)
     """
     return any(pattern.match(_name(model_id)) for pattern in _WANTS_MAX_COMPLETION_TOKENS)
+
+
+@lru_cache(maxsize=1024)
+def gives_encrypted_reasoning(model_id: str) -> bool:
+    """Whether OpenAI can be asked for this model's reasoning, encrypted, to be sent back; others refuse the question.
+
+    >>> gives_encrypted_reasoning("gpt-5-mini"), gives_encrypted_reasoning("gpt-5-chat-latest")
+    (True, False)
+    """
+    return any(pattern.match(_name(model_id)) for pattern in _GIVES_ENCRYPTED_REASONING)
 
 
 @lru_cache(maxsize=1024)

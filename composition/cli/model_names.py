@@ -36,6 +36,7 @@ _OWN: Final = {
     "vllm": Adapter("VLLMModel", "default", "vllm", "vllm"),
     "mlx": Adapter("MLXModel", "default", "mlx", "mlx_lm"),
     "openai": Adapter("OpenAIModel", "gpt-4o", "openai", "openai", "base_url", "OPENAI_API_KEY"),
+    "responses": Adapter("OpenAIResponsesModel", "gpt-5", "openai", "openai", "base_url", "OPENAI_API_KEY"),
     "azure": Adapter("AzureOpenAIModel", "my-deployment", "openai", "openai", "azure_endpoint", "AZURE_OPENAI_API_KEY"),
     "huggingface": Adapter(
         "InferenceClientModel", "Qwen/Qwen3-32B", "huggingface", "huggingface_hub", "base_url", "HF_TOKEN"

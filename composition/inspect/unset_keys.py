@@ -24,6 +24,7 @@ _USUAL: Final = {
     "AnthropicModel": (("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"), ("api_key",)),
     "GeminiModel": (("GEMINI_API_KEY", "GOOGLE_API_KEY"), ("api_key", "token", "project")),
     "OpenAIModel": (("OPENAI_API_KEY",), ("api_key",)),
+    "OpenAIResponsesModel": (("OPENAI_API_KEY",), ("api_key",)),
     "AzureOpenAIModel": (("AZURE_OPENAI_API_KEY",), ("api_key", "azure_ad_token", "azure_ad_token_provider")),
 }
 """The variables of which one is read where none of these arguments is given."""

@@ -49,19 +49,24 @@ class Options(TypedDict, total=False):
     audio: _Named
     betas: Sequence[str] | Omit | None
     cache_control: _Named
+    include: Sequence[str] | Omit | None
+    max_tool_calls: _Whole
     metadata: _Named
     modalities: Sequence[str] | Omit | None
     output_config: _Named
     parallel_tool_calls: _Flag
     prediction: _Named
+    previous_response_id: _Word
     prompt_cache_key: _Word
     prompt_cache_retention: _Word
+    reasoning: _Named
     reasoning_effort: _Word
     safety_identifier: _Word
     service_tier: _Word
     store: _Flag
     stream_options: _Named
     thinking: _Named
+    truncation: _Word
     user: _Word
     verbosity: Literal["low", "medium", "high"] | Omit | None
     web_search_options: _Named

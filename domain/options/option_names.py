@@ -68,6 +68,18 @@ ANTHROPIC: Final = (
 )
 """Anthropic's Messages API, whoever speaks it."""
 
+RESPONSES: Final = (
+    EVERYWHERE
+    | BESIDE
+    # The arguments of `responses.create` of OpenAI's SDK, but for what a request or another option says
+    | names("""
+        access_programs context_management conversation include max_tool_calls metadata moderation parallel_tool_calls
+        previous_response_id prompt_cache_key prompt_cache_options prompt_cache_retention reasoning reasoning_effort
+        safety_identifier service_tier store stream_options truncation user verbosity
+    """)
+)
+"""OpenAI's Responses API."""
+
 LITELLM: Final = CHAT | names("""
         additional_drop_params allowed_openai_params api_version aws_access_key_id aws_bedrock_runtime_endpoint
         aws_external_id aws_profile_name aws_region_name aws_role_name aws_secret_access_key aws_session_name
@@ -159,5 +171,5 @@ MLX: Final = EVERYWHERE | names("""
     """)
 """What mlx-lm's `stream_generate` takes, and how its samplers are made."""
 
-KNOWN: Final = ANTHROPIC | CHAT | LITELLM | BEDROCK | GEMINI | TRANSFORMERS | VLLM | OPENVINO | MLX
+KNOWN: Final = ANTHROPIC | CHAT | RESPONSES | LITELLM | BEDROCK | GEMINI | TRANSFORMERS | VLLM | OPENVINO | MLX
 """What a call may name: some model takes it."""

@@ -50,7 +50,9 @@ VALUES: Final[Mapping[str, Number | Kind]] = FrozenDict(
         **_number("max_tokens num_beams", "must be at least 1", least=1, whole=True),
         # vLLM and MLX write "no limit" as top_k=-1 or 0, and vLLM all log probabilities as -1.
         **_number("top_k top_logprobs", "must be at least -1", least=-1, whole=True),
-        **_number("min_new_tokens min_tokens no_repeat_ngram_size", "must not be negative", least=0, whole=True),
+        **_number(
+            "max_tool_calls min_new_tokens min_tokens no_repeat_ngram_size", "must not be negative", least=0, whole=True
+        ),
         **_number("prompt_lookup_num_tokens", "must be at least 1", least=1, whole=True),
         **_number("seed", "must have at most 64 bits", least=-(2**63), most=2**64 - 1, whole=True),
         **_number("priority", _WHOLE, whole=True),
@@ -59,16 +61,18 @@ VALUES: Final[Mapping[str, Number | Kind]] = FrozenDict(
         **_number("frequency_penalty presence_penalty length_penalty", _SORT),
         **_kind("do_sample ignore_eos logprobs parallel_tool_calls store", "must be True or False", bool),
         **_kind(
-            "prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier service_tier user verbosity",
+            "previous_response_id prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier "
+            "service_tier truncation user verbosity",
             "must be text",
             str,
         ),
         **_kind(
-            "audio cache_control metadata output_config prediction stream_options thinking web_search_options",
+            "audio cache_control metadata output_config prediction reasoning stream_options thinking "
+            "web_search_options",
             "must be a dict",
             Mapping,
         ),
-        **_kind("bad_words betas modalities", "must be a list of texts", tuple, each=(str,)),
+        **_kind("bad_words betas include modalities", "must be a list of texts", tuple, each=(str,)),
         **_kind("stop_token_ids suppress_tokens", "must be a list of whole numbers", tuple, each=(int,)),
         **_kind("logit_bias", "must be a dict of numbers by token", Mapping, each=(int, float)),
     }

@@ -32,6 +32,7 @@ OF_FILES = {
     "test_faults": "openai",
     "test_gemini": "gemini",
     "test_openai": "openai",
+    "test_responses": "openai",
     "test_trace": "otel",
     "test_transformers": "transformers",
 }

@@ -335,6 +335,14 @@ def _openai(server: Loopback, model_id: str = "m-1") -> Model:
     return OpenAIModel(model_id, base_url=server.url, api_key="none")
 
 
+def _responses() -> AbstractContextManager[Provider]:
+    from responses_provider import ResponsesProvider
+
+    from modelport.adapters.openai.responses.model import OpenAIResponsesModel
+
+    return ResponsesProvider(lambda server: OpenAIResponsesModel("m-1", base_url=server.url, api_key="none"))
+
+
 def _azure(server: Loopback) -> Model:
     from modelport.adapters.openai.azure import AzureOpenAIModel
 
@@ -415,6 +423,7 @@ class Adapter:
 
 ADAPTERS: dict[str, Adapter] = {
     "OpenAIModel": Adapter(lambda: ChatProvider(_openai), "openai.md", ("aiohttp", "orjson")),
+    "OpenAIResponsesModel": Adapter(_responses, "responses.md", ("aiohttp", "orjson")),
     "AzureOpenAIModel": Adapter(lambda: ChatProvider(_azure), "azure.md", ("aiohttp", "orjson")),
     "InferenceClientModel": Adapter(
         lambda: ChatProvider(_huggingface), "huggingface.md", ("huggingface_hub", "aiohttp", "orjson")

@@ -195,6 +195,7 @@ def test_any_conversation_is_read_back_from_the_chat_wire_as_it_was(said: list[M
 MARKED = {"cache_control": {"type": "ephemeral"}}
 MARKERS = {  # what each wire has for it
     "OpenAIModel": '"cache_control": {"type": "ephemeral"}',
+    "OpenAIResponsesModel": None,
     "AzureOpenAIModel": None,
     "InferenceClientModel": None,
     "LiteLLMModel": '"cache_control": {"type": "ephemeral"}',

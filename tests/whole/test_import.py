@@ -34,6 +34,7 @@ def modules_after(statement: str) -> set[str]:
         "from modelport.adapters import *",
         "from modelport.adapters import OpenAIModel; OpenAIModel('gpt-4o', api_key='none')",
         "from modelport.adapters import AnthropicModel; AnthropicModel('claude-sonnet-5-5', api_key='none')",
+        "from modelport.adapters import OpenAIResponsesModel; OpenAIResponsesModel('gpt-5', api_key='none')",
         "from modelport.adapters import InferenceClientModel; InferenceClientModel('org/name', token='none')",
         "from modelport.adapters import GeminiModel; GeminiModel('gemini-2.5-flash', api_key='none')",
         "from modelport import ScriptedModel, compose, with_retry; compose(ScriptedModel('a'), with_retry())('b')",

@@ -14,12 +14,14 @@ from conformance import CALLS, PICTURE, WEATHER, Exchange, in_order
 from gemini_provider import GeminiProvider
 from loopback import Loopback
 from messages_provider import MessagesProvider
+from responses_provider import ResponsesProvider
 from subjects import each, why_not_here
 
 from modelport import Message, Model, Request, Response, Text, ToolResult, adapters
 
 ARGUMENTS: Mapping[str, Callable[[Loopback], dict[str, Any]]] = {
     "OpenAIModel": lambda server: {"model_id": "m-1", "base_url": server.url, "api_key": "none"},
+    "OpenAIResponsesModel": lambda server: {"model_id": "m-1", "base_url": server.url, "api_key": "none"},
     "AzureOpenAIModel": lambda server: {
         "model_id": "m-1",
         "azure_endpoint": server.url.removesuffix("/v1"),
@@ -57,6 +59,7 @@ PROVIDERS: Mapping[str, Callable[[Callable[[Loopback], Model]], AbstractContextM
     "AmazonBedrockModel": BedrockProvider,
     "AnthropicModel": MessagesProvider,
     "GeminiModel": GeminiProvider,
+    "OpenAIResponsesModel": ResponsesProvider,
 }
 """Who speaks another wire than that of chat completions."""
 
@@ -78,7 +81,7 @@ def told(name: str, **fields: Any) -> Iterator[Exchange]:
 
 def roles(body: Mapping[str, Any]) -> list[str]:
     """Who speaks, in the domain's words."""
-    said = [message["role"] for message in body.get("messages") or body["contents"]]
+    said = [message["role"] for message in body.get("messages") or body.get("contents") or body["input"]]
     return ["assistant" if role == "model" else role for role in said]
 
 
@@ -105,7 +108,8 @@ def test_a_server_without_tools_reads_them_as_text(name: str) -> None:
     for body, sent in zip(exchange.seen(), exchange.carried(), strict=True):
         assert roles(body) == ["user", "assistant", "user"]
         words = set(json.dumps(body).split('"'))
-        assert not {"tool_calls", "tool_call_id", "toolUse", "toolResult", "functionCall", "functionResponse"} & words
+        wires = {"tool_calls", "tool_call_id", "toolUse", "toolResult", "functionCall", "functionResponse"}
+        assert not {*wires, "function_call", "call_id"} & words
         in_order(sent, "<tool_call>", "call_1", "서울", "</tool_call>", "<tool_response>", "sunny", "</tool_response>")
 
 

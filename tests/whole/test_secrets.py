@@ -34,6 +34,7 @@ from modelport.adapters import (
     LiteLLMModel,
     LiteLLMRouterModel,
     OpenAIModel,
+    OpenAIResponsesModel,
 )
 
 # Models are dropped here together with the errors that hold them, and their connections with them.
@@ -54,6 +55,17 @@ def openai(secret: str, url: str) -> Iterator[Model]:
         {"api_key": "none", "extra_body": {"data_sources": [{"authentication": {"api_key": secret}}]}},
     ):
         yield OpenAIModel("m", base_url=url, **arguments)  # type: ignore[arg-type]
+
+
+def responses(secret: str, url: str) -> Iterator[Model]:
+    for arguments in (
+        {"api_key": secret},
+        {"api_key": lambda: secret},
+        {"api_key": "none", "client_kwargs": {"default_headers": {"Authorization": f"Bearer {secret}"}}},
+        {"api_key": "none", "extra_headers": {"x-api-key": secret}},
+        {"api_key": "none", "extra_body": {"tools": [{"type": "mcp", "authorization": secret}]}},
+    ):
+        yield OpenAIResponsesModel("m", base_url=url, **arguments)  # type: ignore[arg-type]
 
 
 def azure(secret: str, url: str) -> Iterator[Model]:
@@ -124,6 +136,7 @@ def litellm_router(secret: str, url: str) -> Iterator[Model]:
 
 ADAPTERS = {
     "openai": openai,
+    "responses": responses,
     "azure": azure,
     "huggingface": huggingface,
     "bedrock": bedrock,
@@ -166,7 +179,7 @@ def server() -> Iterator[Loopback]:
 
 @pytest.fixture(autouse=True)
 def _is_here(adapter: str) -> None:
-    need({"azure": "openai", "litellm_router": "litellm"}.get(adapter, adapter))
+    need({"azure": "openai", "responses": "openai", "litellm_router": "litellm"}.get(adapter, adapter))
 
 
 def shown(model: Model) -> Iterator[str]:
@@ -250,6 +263,7 @@ def test_a_secret_that_is_named_is_sent_and_not_held(
     named: Any = Env(VARIABLE)
     model: Model = {
         "openai": lambda: OpenAIModel("m", base_url=server.url, api_key=named),
+        "responses": lambda: OpenAIResponsesModel("m", base_url=server.url, api_key=named),
         "azure": lambda: AzureOpenAIModel("m", azure_endpoint=url, api_version="v", azure_ad_token=named),
         "anthropic": lambda: AnthropicModel("m", base_url=server.url, api_key=named),
         "huggingface": lambda: InferenceClientModel("m", base_url=server.url, token=named),

@@ -22,12 +22,14 @@ from modelport.adapters import (
     LiteLLMModel,
     LiteLLMRouterModel,
     OpenAIModel,
+    OpenAIResponsesModel,
 )
 from modelport.adapters.http.settings import ARGUMENTS, ApiArguments, Settings
 
 DEPLOYMENT = {"model_name": "m", "litellm_params": {"model": "groq/m"}}
 MODELS: dict[str, Callable[..., Any]] = {
     "OpenAIModel": OpenAIModel,
+    "OpenAIResponsesModel": OpenAIResponsesModel,
     "AzureOpenAIModel": AzureOpenAIModel,
     "InferenceClientModel": InferenceClientModel,
     "AmazonBedrockModel": AmazonBedrockModel,
@@ -87,7 +89,8 @@ def test_the_options_to_drop_have_canonical_names(name: str) -> None:
     assert MODELS[name]("m", drop_options=["max_new_tokens", "seed"]).drop_options == ("max_tokens", "seed")
 
 
-@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"AnthropicModel"}))  # which takes any number of stops
+# Anthropic takes any number of stops, and the Responses wire has none.
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"AnthropicModel", "OpenAIResponsesModel"}))
 def test_the_base_model_says_whose_facts_hold(name: str) -> None:
     base = {"AmazonBedrockModel": "anthropic.claude-3-haiku", "GeminiModel": "gemini-3-pro"}.get(name, "gpt-5-mini")
     model, other = MODELS[name]("m", base_model=base), MODELS[name]("m")

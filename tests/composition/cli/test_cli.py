@@ -273,6 +273,7 @@ main()
     ("spec", "name", "address"),
     [
         ("openai:gpt-4o", "OpenAIModel", "base_url"),
+        ("responses:gpt-5", "OpenAIResponsesModel", "base_url"),
         ("azure:my-deployment", "AzureOpenAIModel", "azure_endpoint"),
         ("huggingface:org/name:novita", "InferenceClientModel", None),
         ("huggingface:org/name", "InferenceClientModel", "base_url"),

@@ -97,7 +97,7 @@ ROWS = [
     ("keys set opnai", "did you mean 'openai'?"),
     (
         "keys set sk-0123456789abcdef",
-        "NAME is one of openai, azure, huggingface, anthropic, gemini, bedrock, groq,",
+        "NAME is one of openai, responses, azure, huggingface, anthropic, gemini, bedrock, groq,",
     ),
     ("keys set openai", "a key is one word; there is none on standard input"),
     ("keys remove openai", "no key is kept under OPENAI_API_KEY"),

@@ -31,6 +31,7 @@ def test_each_adapter_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert done.exit_code == 0
     assert row(done.output, "openvino")[2:] == ["none, it runs here", "openvino:default"]
     assert row(done.output, "openai")[2:] == ["OPENAI_API_KEY (set)", "openai:gpt-4o"]
+    assert row(done.output, "responses")[2:] == ["OPENAI_API_KEY (set)", "responses:gpt-5"]
     assert row(done.output, "azure")[2] == "AZURE_OPENAI_API_KEY (kept)"
     assert row(done.output, "huggingface")[2] == "HF_TOKEN (not set)"
     assert row(done.output, "anthropic")[2:] == ["ANTHROPIC_API_KEY (not set)", "anthropic:claude-sonnet-5-5"]

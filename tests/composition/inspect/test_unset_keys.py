@@ -14,6 +14,7 @@ from modelport.adapters import (
     InferenceClientModel,
     LiteLLMModel,
     OpenAIModel,
+    OpenAIResponsesModel,
 )
 from modelport.composition.inspect.unset_keys import unset_keys
 
@@ -53,6 +54,7 @@ def unset(model: Model) -> list[str]:
         (OpenAIModel("m", server="groq"), ["GROQ_API_KEY"]),
         (OpenAIModel("m", server="groq", api_key="gsk-given"), []),
         (OpenAIModel("m", server="ollama"), []),
+        (OpenAIResponsesModel("m"), ["OPENAI_API_KEY"]),
         (AzureOpenAIModel("m"), ["AZURE_OPENAI_API_KEY"]),
         (AzureOpenAIModel("m", azure_ad_token=Env("TEAM_KEY")), ["TEAM_KEY"]),
         (AnthropicModel("m"), ["ANTHROPIC_API_KEY"]),

@@ -10,7 +10,7 @@ import pytest
 
 from modelport.domain.options.call_options import CallOptions
 from modelport.domain.options.option import ALIASES
-from modelport.domain.options.option_names import ANTHROPIC, CHAT, KNOWN, OPENVINO, RESERVED, TRANSFORMERS
+from modelport.domain.options.option_names import ANTHROPIC, CHAT, KNOWN, OPENVINO, RESERVED, RESPONSES, TRANSFORMERS
 
 # What a request, an adapter or another option says, or what makes several answers of one.
 _NOT_HERE = {"self", "function_call", "functions", "model", "n", "max_completion_tokens", "system", *RESERVED}
@@ -27,6 +27,13 @@ def _anthropic() -> set[str]:
     from anthropic.resources.messages import AsyncMessages
 
     return {*inspect.signature(AsyncMessages.create).parameters, *inspect.signature(Betas.create).parameters}
+
+
+def _responses() -> set[str]:
+    from openai.resources.responses import AsyncResponses
+
+    rest = {"background", "background_options", "image", "input", "instructions", "max_output_tokens", "prompt", "text"}
+    return set(inspect.signature(AsyncResponses.create).parameters) - rest
 
 
 def _huggingface() -> set[str]:
@@ -57,6 +64,7 @@ def _openvino() -> set[str]:
     [
         ("openai", _openai, CHAT),
         ("anthropic", _anthropic, ANTHROPIC),
+        ("openai", _responses, RESPONSES),
         ("huggingface_hub", _huggingface, CHAT),
         ("transformers", _transformers, TRANSFORMERS),
         ("openvino_genai", _openvino, OPENVINO),
