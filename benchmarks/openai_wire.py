@@ -64,7 +64,7 @@ def _answers() -> tuple[bytes, bytes]:
     return head + body, stream_head + b"".join(events)
 
 
-class _Fast(asyncio.Protocol):
+class Fast(asyncio.Protocol):
     """Answers as soon as a request is complete, without reading what it says."""
 
     whole, streamed = _answers()
@@ -88,11 +88,11 @@ class _Fast(asyncio.Protocol):
             self.transport.write(self.streamed if b'"stream":true' in self.tail else self.whole)
 
 
-def serve(port: Connection) -> None:
+def serve(port: Connection, answering: type[Fast] = Fast) -> None:
     """The server's process."""
 
     async def main() -> None:
-        server = await asyncio.get_running_loop().create_server(_Fast, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(answering, "127.0.0.1", 0)
         port.send(server.sockets[0].getsockname()[1])
         await asyncio.Event().wait()
 
