@@ -18,6 +18,7 @@ from ...domain.response import Response
 from ...domain.schemas import dialects
 from ...domain.schemas.rewriting import Dialect
 from ..chat.options import parted
+from ..http.address import with_query
 from ..http.arguments import base_address, one
 from ..http.http_errors import Unwritable
 from ..http.http_transport import DEFAULT
@@ -25,7 +26,6 @@ from ..http.keys import Key, fetched
 from ..http.model import ApiModel
 from ..http.post import Post, Timeouts
 from ..http.posted import PostedExchange
-from ..http.query import with_query
 from ..http.settings import ApiArguments, constructor
 from ..http.transport import Reply, Transport
 from ..process.secret import Unset, revealed, secrets_in

@@ -16,6 +16,7 @@ from ...domain.request import Request
 from ...domain.response import Response
 from ..chat.calls import made_up_after
 from ..chat.options import parted
+from ..http.address import with_query
 from ..http.arguments import base_address
 from ..http.http_errors import Unwritable
 from ..http.http_transport import DEFAULT
@@ -23,7 +24,6 @@ from ..http.keys import Key, fetched
 from ..http.model import ApiModel
 from ..http.post import Post, Timeouts
 from ..http.posted import PostedExchange
-from ..http.query import with_query
 from ..http.settings import ApiArguments, constructor
 from ..http.transport import Reply, Transport
 from ..process.secret import Unset, revealed, secrets_in

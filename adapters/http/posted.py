@@ -15,7 +15,7 @@ from ...domain.event import Event, Finished, replay
 from ...domain.request import Request
 from ...domain.response import Response
 from . import rate_headers
-from .asked_at import asked_at
+from .address import asked_at
 from .bounds import BOUNDS, Bounds
 from .exchange import Exchange
 from .http_errors import CutOff

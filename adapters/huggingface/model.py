@@ -23,12 +23,12 @@ from ..chat.answer import decode, decode_event
 from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import assumed, parted
 from ..chat.request import encode, wire_format
+from ..http.address import with_query
 from ..http.arguments import one
 from ..http.http_errors import Unwritable
 from ..http.http_transport import DEFAULT as SHARED
 from ..http.model import ApiModel
 from ..http.post import Post, Timeouts
-from ..http.query import with_query
 from ..http.settings import ApiArguments, constructor
 from ..http.transport import Reply, Transport
 from ..process.secret import Env, revealed, secrets_in

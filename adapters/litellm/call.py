@@ -22,7 +22,7 @@ from ..chat.answer import Arriving
 from ..chat.exchange import WITH_USAGE
 from ..chat.options import assumed
 from ..chat.request import wire_body
-from ..http.asked_at import asked_at
+from ..http.address import asked_at
 from ..http.exchange import Exchange
 from ..http.http_errors import Malformed
 from ..http.model import ApiModel

@@ -20,11 +20,11 @@ from ...domain.request import Request
 from ..chat.exchange import WITH_USAGE, ChatExchange
 from ..chat.options import assumed, parted
 from ..chat.request import encode
+from ..http.address import with_query
 from ..http.http_transport import DEFAULT
 from ..http.model import ApiModel
 from ..http.post import Post, Timeouts
 from ..http.posted import PostedExchange
-from ..http.query import with_query
 from ..http.transport import Reply, Transport
 from ..process.secret import revealed, secrets_in
 from .client import ClientTransport, address_of
