@@ -59,7 +59,7 @@ ADAPTER_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     },
     "MLXModel": {"model_id": "org/m", "prompt_cache_bytes": 0},
     "OpenAIModel": {"model_id": "m", "base_url": "http://127.0.0.1:1/v1"},
-    "OpenAIResponsesModel": {"model_id": "m", "base_url": "http://127.0.0.1:1/v1", "store": False},
+    "OpenAIResponsesModel": {"model_id": "m", "base_url": "http://127.0.0.1:1/v1", "options": {"store": False}},
     "OpenVINOModel": {"model_id": "default", "device": "GPU"},
     "ScriptedModel": {"answers": ["Hi!"], "repeat": True},
     "TransformersModel": {"model_id": "org/m", "device_map": "cpu"},
