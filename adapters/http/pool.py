@@ -1,9 +1,9 @@
 """The connections of one event loop, which aiohttp opens and keeps; what goes over them is written here.
 
 aiohttp knows names, sockets, TLS and proxies, and reads answers. Its session would cost as much again as all the rest
-of a call. Two of aiohttp's habits are mended. A connection that the server closed while it was idle is found out before
-anything is sent on it, and another one is taken. After a 5xx a connection isn't used again: servers that failed close
-it without saying so.
+of a call. Two of aiohttp's habits are mended. A connection that the server closed while it was idle, or on which it
+said something unasked, is found out before anything is sent on it, and another one is taken. After a 5xx a connection
+isn't used again: servers that failed close it without saying so.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Pool:
         await self._connector.close()
 
     async def _connected(self, route: _Route, timeouts: Timeouts) -> Connection:
-        """A connection of which nothing is to be read."""
+        """A connection of which nothing is to be read, nor was read since its last answer."""
         while True:
             try:
                 connection = await self._connector.connect(route.request, [], _client_timeout(timeouts.connect))
@@ -122,7 +122,7 @@ class Pool:
             if is_stale is None:  # it is new
                 self._idle[protocol] = _is_readable(protocol.transport)
                 return connection
-            if not is_stale():
+            if not protocol.should_close and not is_stale():
                 return connection
             connection.close()
 

@@ -20,7 +20,7 @@ _ARGUMENTS: Final = {
 }
 _NAMES: Final = {
     "aiohttp.connector:Connection": ("protocol", "transport", "close", "release"),
-    "aiohttp.client_proto:ResponseHandler": ("read", "start_timeout", "force_close", "writing_paused"),
+    "aiohttp.client_proto:ResponseHandler": ("read", "start_timeout", "force_close", "should_close", "writing_paused"),
 }
 INSIDES: Final[tuple[Inside, ...]] = (
     *(Argument("aiohttp", owner, name, _LOST) for owner, names in _ARGUMENTS.items() for name in names),

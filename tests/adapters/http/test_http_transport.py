@@ -154,6 +154,30 @@ def test_a_connection_that_was_closed_while_no_loop_ran_costs_no_call() -> None:
         assert runner.run(read(transport, post(server.url))) == (200, b"second")
 
 
+def test_what_a_server_says_unasked_is_no_answer_to_the_next_question() -> None:
+    answered, said = threading.Event(), threading.Event()
+
+    def says_more(connection: socket.socket) -> None:
+        question(connection)
+        connection.sendall(http(b"first"))
+        answered.wait()
+        connection.sendall(http(b"late", status="408 Request Timeout"))
+        said.set()
+        connection.recv(1)
+
+    async def main(url: str) -> list[tuple[int, bytes]]:
+        transport = HttpTransport()
+        first = await read(transport, post(url))
+        answered.set()
+        await asyncio.to_thread(said.wait)
+        for _ in range(3):
+            await asyncio.sleep(0)  # the loop reads what was said
+        return [first, await read(transport, post(url))]
+
+    with RawServer(says_more, says(http(b"second"))) as server:
+        assert asyncio.run(main(server.url)) == [(200, b"first"), (200, b"second")]
+
+
 def test_a_question_that_a_server_may_have_read_is_not_sent_again() -> None:
     def once_and_no_more(connection: socket.socket) -> None:
         question(connection)
