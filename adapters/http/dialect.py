@@ -46,7 +46,10 @@ def _said(schema: FrozenDict, dialect: Dialect, where: str, *, loosely: bool = F
         text = json.dumps(schema)
     except (TypeError, ValueError, RecursionError) as error:
         raise Unwritable(f"{where}: the schema can't be written as JSON: {error}") from None
-    said = _remembered(text, dialect, loosely)
+    try:
+        said = _remembered(text, dialect, loosely)
+    except (AttributeError, TypeError):  # a number where a list should be, or an object where a name should
+        raise Unwritable(f"{where}: this is no JSON schema") from None
     if isinstance(refusal := said.swap().value_or(None), Refusal):
         raise Unsupported(f"{where}: {refusal}; {_UNENFORCED}")
     return said.unwrap()

@@ -116,6 +116,24 @@ def test_what_asks_for_no_schema_is_not_touched() -> None:
     assert in_dialect(request, GEMINI) is request
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "required": True},
+        {"type": "object", "required": [["name"]]},
+        {"type": "object", "properties": "name"},
+        {"type": True},
+        {"anyOf": 0},
+    ],
+)
+def test_what_is_no_schema_is_an_error_of_the_call(schema: Any) -> None:
+    error = asyncio.run(OPENAI_ITSELF.generate(asking(schema))).failure()
+    assert (error.kind, error.sent) == (ErrorKind.INVALID_REQUEST, Sent.NO)
+    assert error.message == "response_format: this is no JSON schema"
+    with pytest.raises(Unwritable, match=r"tools\[0\]\.parameters: this is no JSON schema"):
+        sent(OPENAI_ITSELF, Request([HI], tools=[Tool("a", "", schema, strict=True)]))
+
+
 def test_a_schema_that_is_no_json_is_told() -> None:
     with pytest.raises(Unwritable, match="response_format: the schema can't be written as JSON"):
         in_dialect(asking({"type": "object", "default": {1, 2}}), OPENAI)
