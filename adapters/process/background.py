@@ -67,13 +67,18 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+def is_gone(where: asyncio.AbstractEventLoop) -> bool:
+    """Whether this loop was the background loop before a fork: nothing runs on it here."""
+    return where is not _loop
+
+
 def end(work: concurrent.futures.Future[Any], where: asyncio.AbstractEventLoop) -> bool:
     """Cancel work that was submitted to this loop; say whether its end may be waited for.
 
     It may not where the waiting would last for ever: on the loop itself (a garbage collection runs on any thread), in a
     forked child, and while the interpreter shuts down. Work that hasn't begun is let begin, so that it always ends.
     """
-    if where is not _loop or sys.is_finalizing():
+    if is_gone(where) or sys.is_finalizing():
         return False
     where.call_soon_threadsafe(where.call_soon, work.cancel)
     return threading.current_thread() is not _thread

@@ -110,6 +110,29 @@ print("both answered")
     assert (done.stdout, done.returncode) == ("both answered\n", 0), done.stderr
 
 
+def test_a_stream_that_was_begun_before_a_fork_is_refused_in_the_child():
+    script = """
+import os
+from modelport import ScriptedModel, blocking
+stream = blocking(ScriptedModel("one two three", chunk=4)).stream("Hi")
+first = next(stream).text
+child = os.fork()
+if child == 0:
+    try:
+        next(stream)
+    except RuntimeError as error:
+        stream.close()
+        os._exit(7 if "begun before a fork" in str(error) else 1)
+    os._exit(2)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+*rest, last = stream
+assert first + "".join(event.text for event in rest) == last.response.text == "one two three"
+print("told")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("told\n", 0), done.stderr
+
+
 class Endless:
     """A custom model that never stops talking by itself."""
 
