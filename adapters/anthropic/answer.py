@@ -272,7 +272,8 @@ def _delta(delta: dict[str, Any], block: _Block, arriving: Arriving) -> Sequence
         case _:  # a signature, or what no name is known for yet
             for name, value in delta.items():
                 if name != "type" and isinstance(value, str):
-                    block.start[name] = (block.start.get(name) or "") + value
+                    begun = block.start.get(name)
+                    block.start[name] = begun + value if isinstance(begun, str) else value
     return ()
 
 

@@ -134,7 +134,7 @@ class Arriving:
 
     def text(self, part: Mapping[str, Any], text: str) -> Sequence[Event]:
         """The events of a text. Half a character at its end waits for the other."""
-        is_thought = bool(part.get("thought"))
+        is_thought = part.get("thought") is True
         if not text.isascii() or self._halves:
             text = self._halves.joined(is_thought, text)
         return self._said(part, text, is_thought)

@@ -242,6 +242,12 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
     return pieces
 
 
+@pytest.mark.parametrize("thought", ["1", '"true"', "{}"])
+def test_what_is_not_marked_with_true_is_no_thought(thought: str) -> None:
+    deltas, response = folded([event(f'{{"text": "Hi.","thought": {thought}}}', STOP)])
+    assert (deltas, response.content, response.reasoning) == ([TextDelta("Hi.")], "Hi.", "")
+
+
 @pytest.mark.parametrize("thought", ["", ',"thought": true'])
 def test_a_character_that_is_cut_in_two_is_joined(thought: str) -> None:
     """As servers in JavaScript cut a text; a half that is left over is no character."""
