@@ -28,7 +28,7 @@ def read_schema(text: str) -> dict[str, Any]:
     """
     if text.lstrip().startswith("{"):
         return _json(text, "--schema")
-    if text.endswith(".json") or Path(text).is_file():
+    if text.endswith(".json") or _is_file(text):
         try:
             return _json(Path(text).read_text("utf-8"), f"--schema {text}")
         except OSError as error:
@@ -36,10 +36,17 @@ def read_schema(text: str) -> dict[str, Any]:
     return _fields(text)
 
 
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # many fields are longer than a file's name may be
+        return False
+
+
 def _json(text: str, where: str) -> dict[str, Any]:
     try:
         schema = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: it is no JSON: {error}") from error
     if not isinstance(schema, dict):
         raise ValueError(f"{where}: a schema is a JSON object, not {schema!r}")

@@ -24,11 +24,16 @@ def called(call: ToolCall, functions: Functions) -> ToolResult:
     if function is None:
         return ToolResult(call.id, f"there is no tool {call.name!r}", call.name, is_error=True)
     try:
-        return ToolResult(call.id, _text(call, function), call.name)
+        return ToolResult(call.id, _well_formed(_text(call, function)), call.name)
     except Ended:
         raise
     except BaseException as error:  # a user's own function may raise anything, SystemExit too
-        return ToolResult(call.id, f"{type(error).__name__}: {error}", call.name, is_error=True)
+        return ToolResult(call.id, _well_formed(f"{type(error).__name__}: {error}"), call.name, is_error=True)
+
+
+def _well_formed(text: str) -> str:
+    """The text with a question mark for each half of a character, as Python reads names of files that aren't UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 def _text(call: ToolCall, function: Callable[..., Any]) -> str:

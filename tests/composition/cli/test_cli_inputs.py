@@ -97,6 +97,7 @@ def test_an_address_is_told_by_its_ending(url: str, part: Part) -> None:
     [
         ("name", {"name": STRING}),
         ("name, age int", {"name": STRING, "age": {"type": "integer"}}),
+        ("name: " + "long " * 60, {"name": {**STRING, "description": ("long " * 60).strip()}}),
         ("\nname: who, and why\n\nheight float : in m\nis_dog bool\n", {
             "name": {**STRING, "description": "who, and why"},
             "height": {"type": "number", "description": "in m"},
@@ -121,6 +122,11 @@ def test_fields_that_can_not_be_read_are_told(text: str, why: str) -> None:
     with pytest.raises(ValueError, match="--schema: ") as caught:
         read_schema(text)
     assert why in str(caught.value)
+
+
+def test_a_schema_that_is_nested_without_end_is_told() -> None:
+    with pytest.raises(ValueError, match="--schema: it is no JSON: maximum recursion depth exceeded"):
+        read_schema('{"a":' * 100_000)
 
 
 def test_a_file_that_is_no_schema_is_told(here: Path) -> None:

@@ -162,6 +162,22 @@ def test_what_a_call_gives_is_told_to_the_model(file: str, call: ToolCall, text:
     assert (result.text, result.is_error, result.name) == (text, is_error, call.name)
 
 
+def test_half_characters_in_what_a_tool_gives_do_not_end_the_conversation() -> None:
+    """Names of files that aren't UTF-8 have them."""
+
+    def listed() -> list[str]:
+        """The files."""
+        return ["caf\udce9.txt"]
+
+    def opened() -> str:
+        """A file."""
+        raise FileNotFoundError("caf\udce9.txt")
+
+    functions = {"listed": listed, "opened": opened}
+    assert called(ToolCall("1", "listed", {}), functions).text == '["caf?.txt"]'
+    assert called(ToolCall("1", "opened", {}), functions).text == "FileNotFoundError: caf?.txt"
+
+
 def test_calls_are_run_until_there_is_an_answer(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     talk, model = session(file, calling("Seoul"), calling("Nowhere"), "It is sunny.")
     capsys.readouterr()
