@@ -82,7 +82,7 @@ def secrets_in(value: Any) -> tuple[str, ...]:
     return tuple(_secrets_in(value, False))
 
 
-def _secrets_in(value: Any, secret: bool) -> Iterator[str]:
+def _secrets_in(value: Any, secret: bool, in_query: bool = False) -> Iterator[str]:
     if isinstance(value, Env):
         value, secret = os.environ.get(value.name), True
     if isinstance(value, str):
@@ -90,7 +90,8 @@ def _secrets_in(value: Any, secret: bool) -> Iterator[str]:
             yield value
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            yield from _secrets_in(item, secret or is_secret(name))
+            is_key = in_query and name == "key"  # Google's name for it; elsewhere it is a word like others
+            yield from _secrets_in(item, secret or is_secret(name) or is_key, in_query=str(name).endswith("query"))
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _secrets_in(item, secret)

@@ -61,6 +61,11 @@ def test_secrets_are_found_by_their_names_at_any_depth(monkeypatch: pytest.Monke
     assert secrets_in(value) == ("Bearer abc", "from-the-environment", "from-the-environment", "crumbs")
 
 
+def test_a_key_is_a_secret_in_a_query_alone() -> None:
+    value = {"extra_query": {"key": "abc", "alt": "sse"}, "extra_body": {"key": "primary"}}
+    assert secrets_in(value) == ("abc",)
+
+
 def test_a_secret_is_taken_out_of_a_message() -> None:
     assert hidden(f"Incorrect API key provided: {KEY}.", [KEY]) == "Incorrect API key provided: ***."
 
