@@ -23,7 +23,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 objects = st.dictionaries(words, json_values, max_size=3)
 metadata = st.just({}) | st.dictionaries(words, objects, max_size=2)
 options = st.dictionaries(
-    st.sampled_from(["provider", "chat_template_kwargs", "extra_body", "mm_processor_kwargs", "eos_token_id"]),
+    st.sampled_from(["chat_template_kwargs", "extra_body", "mm_processor_kwargs", "eos_token_id"]),
     json_values | st.just(OMIT),
     max_size=4,
 )
