@@ -174,7 +174,7 @@ def test_what_makes_no_sense_is_refused_where_it_is_written(fields: dict[str, An
 
 def test_what_a_call_says_wrong_is_an_invalid_request() -> None:
     with Loopback(whole()) as server:
-        found = failed(server, Request(HI.messages, options={"metadata": {"a": object()}}))
+        found = failed(server, Request(HI.messages, options={"workspace_id": 3}))
         assert server.requests == []
     assert (found.kind, found.sent) == ("invalid_request", "no")
 
