@@ -109,7 +109,7 @@ def test_a_server_that_is_known_by_name_is_a_word() -> None:
     assert repr(model_for("groq:openai/gpt-oss-20b")) == "OpenAIModel('openai/gpt-oss-20b', server='groq')"
     there = "http://gpu:11434/v1"
     told = repr(model_for("ollama:llama3.2", base_url=there))
-    assert told == f"OpenAIModel('llama3.2', server='ollama', base_url='{there}')"
+    assert told == f"OpenAIModel('llama3.2', base_url='{there}', server='ollama')"
 
 
 @pytest.mark.parametrize(("server", "variable"), [("groq", "GROQ_API_KEY"), ("mistral", "MISTRAL_API_KEY")])
