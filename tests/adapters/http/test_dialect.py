@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from modelport import JsonSchema, Message, ModelError, Request, Tool
-from modelport.adapters import AmazonBedrockModel, AzureOpenAIModel, OpenAIModel
+from modelport.adapters import AmazonBedrockModel, AzureOpenAIModel, OpenAIModel, OpenAIResponsesModel
 from modelport.adapters.http.dialect import in_dialect
 from modelport.adapters.http.http_errors import Unwritable
 from modelport.domain.capability import Unsupported
@@ -54,6 +54,14 @@ def schema_of(request: Request) -> Any:
 @pytest.mark.parametrize("model", [OPENAI_ITSELF, AZURE, BEHIND_AZURE])
 def test_openai_and_azure_are_told_the_schema_in_their_dialect(model: Any) -> None:
     assert sent(model, asking(CITY))["response_format"]["json_schema"]["schema"] == SAID
+
+
+def test_the_responses_api_is_told_schemas_in_openais_dialect_too() -> None:
+    request = attrs.evolve(asking(CITY), tools=(Tool("a", "", CITY, strict=True),))
+    body = sent(OpenAIResponsesModel("gpt-5", base_url="https://api.openai.com/v1", api_key="k"), request)
+    assert (body["text"]["format"]["schema"], body["tools"][0]["parameters"]) == (SAID, SAID)
+    body = sent(OpenAIResponsesModel("m", base_url="http://127.0.0.1:8000/v1", api_key="none"), asking(OPTIONAL))
+    assert body["text"]["format"]["schema"] == OPTIONAL
 
 
 @pytest.mark.parametrize(
