@@ -13,6 +13,7 @@ from ..settings import check_kind
 from . import tls
 from .arguments import parts_of
 from .bounds import BOUNDS, Bounds
+from .http_errors import Unwritable
 from .post import Post
 from .proxies import proxy_now
 from .transport import Reply
@@ -94,6 +95,8 @@ class HttpTransport:
         proxy = proxy_now(address) if self.proxy is None else revealed(self.proxy) or None
         if proxy is not None and parts_of(proxy) is None:
             scheme = proxy.partition(":")[0]
+            if scheme.lower() in ("http", "https"):  # it isn't quoted: a password may stand in it
+                raise Unwritable("the proxy that the environment or proxy= names has no address that is one: mend it")
             raise ImportError(
                 f"the proxy's scheme is {scheme!r}, and aiohttp knows proxies of HTTP alone: set NO_PROXY, pass "
                 "transport=HttpTransport(proxy=...), or a client= of the SDK, which with socksio knows SOCKS"

@@ -124,6 +124,16 @@ def test_a_proxy_that_refuses_is_no_connection(tmp_path: Path, monkeypatch: pyte
     assert (kind, sent) == ("connection", "no")
 
 
+@pytest.mark.parametrize("proxy", ["http://me:secret@127.0.0.1:99999", "http://", "HTTPS://:secret@"])
+def test_a_proxy_that_is_no_address_is_told_as_such(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    assert failure("http://model.example/v1") == (
+        "invalid_request",
+        "no",
+        "the proxy that the environment or proxy= names has no address that is one: mend it",
+    )
+
+
 def test_a_proxy_that_aiohttp_does_not_know_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://me:secret@127.0.0.1:9")
     kind, sent, says = failure("http://model.example/v1")
