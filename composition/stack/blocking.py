@@ -74,7 +74,9 @@ class _Reading(Generator[Event]):
             self._pump = background.submit(_pump(self._model.stream(self._request), self._queue))
             self._where = background.loop()
         elif background.is_gone(self._where):
-            raise RuntimeError("this stream was begun before a fork, and is read in the process that began it; ask again")
+            raise RuntimeError(
+                "this stream was begun before a fork, and is read in the process that began it; ask again"
+            )
         try:
             event = self._queue.get(self._where)
         except BaseException:  # Ctrl-C

@@ -387,17 +387,6 @@ def test_a_signature_that_began_as_no_text_is_what_its_deltas_say() -> None:
     assert list(response.message.content) == [Reasoning("Hm.", metadata=own(signature="c2ln"))]
 
 
-def test_a_signature_that_began_as_no_text_is_what_its_deltas_say() -> None:
-    response, _ = folded(
-        BEGIN,
-        start({"type": "thinking", "thinking": "", "signature": 1}),
-        delta("thinking_delta", thinking="Hm."),
-        delta("signature_delta", signature="c2ln"),
-        *ending(),
-    )
-    assert list(response.message.content) == [Reasoning("Hm.", metadata=own(signature="c2ln"))]
-
-
 def test_a_stop_in_the_text_ends_it_and_what_it_cost_is_still_heard() -> None:
     body = b"".join([BEGIN, text("One two"), text(" three"), *ending(), b"data: what?\n\n"])
     response, events = folded(body, stops=("tw",))
