@@ -34,6 +34,7 @@ from ...domain.request import Request
 from ...domain.response_format import Free, Grammar, JsonObject, JsonSchema, Regex, ResponseFormat
 from ...domain.tool import Tool
 from ..http.arguments import add_extra
+from ..http.calls import call_text
 from ..http.http_errors import Unwritable
 
 _NOWHERE: Final[Mapping[object, Any]] = {}
@@ -240,7 +241,7 @@ def _message(message: Message, to: _To, where: str) -> tuple[list[dict[str, Any]
 def _call(call: ToolCall, own: Mapping[str, Any]) -> dict[str, Any]:
     if "custom" in own:  # it goes back as it came
         return {"id": call.id, "type": "custom", **own}
-    function = {"name": call.name, "arguments": call.arguments or "{}"}  # some servers parse it
+    function = {"name": call.name, "arguments": call_text(call.arguments)}  # some servers parse it
     return {"id": call.id, "type": "function", "function": function, **own}
 
 
@@ -257,6 +258,8 @@ def _own(value: Message | Part, to: _To) -> Mapping[str, Any]:
 
 
 def _content(parts: list[Part], to: _To) -> str | list[dict[str, Any]]:
+    if len(parts) > 1:  # an empty text among others is refused, such as what stands for another provider's block
+        parts = [part for part in parts if not isinstance(part, Text) or part.text or _own(part, to)]
     if not parts:
         return ""
     if len(parts) == 1 and isinstance(parts[0], Text) and not _own(parts[0], to):

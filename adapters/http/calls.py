@@ -1,4 +1,4 @@
-"""A tool's call as wires want it that aren't OpenAI's: an id of few characters, and the arguments as an object."""
+"""A tool's call as wires want it: an id of few characters, and arguments that are an object, or the text of one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import math
 import re
 from typing import Any, NoReturn
+
+from ...domain.message import as_json
 
 
 def call_id(id_: str, admitted: re.Pattern[str]) -> str:
@@ -23,10 +25,24 @@ def _finite(number: str) -> float:
     return value if math.isfinite(value) else _not_json(number)
 
 
-def call_input(arguments: str) -> dict[str, Any]:
-    """The arguments as the object that this wire wants; what isn't one (broken off, or wrong) is shown as it stands."""
+def _object(arguments: str) -> dict[str, Any] | None:
     try:
         value = json.loads(arguments or "{}", parse_constant=_not_json, parse_float=_finite)
     except (ValueError, RecursionError):
-        value = arguments
-    return value if isinstance(value, dict) else {"arguments": arguments}
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def call_input(arguments: str) -> dict[str, Any]:
+    """The arguments as the object that this wire wants; what isn't one (broken off, or wrong) is shown as it stands."""
+    value = _object(arguments)
+    return {"arguments": arguments} if value is None else value
+
+
+def call_text(arguments: str) -> str:
+    """The same as JSON text: an object's is as the model wrote it.
+
+    >>> call_text('{"city":  "Seoul"}'), call_text("Seoul")
+    ('{"city":  "Seoul"}', '{"arguments":"Seoul"}')
+    """
+    return as_json({"arguments": arguments}) if _object(arguments) is None else arguments or "{}"
