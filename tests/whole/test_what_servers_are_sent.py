@@ -214,10 +214,11 @@ def test_a_message_without_words_that_brings_something_is_not_left_out() -> None
 @every
 def test_a_schema_goes_out_in_the_form_that_servers_read(name: str) -> None:
     """S2: vLLM and llama.cpp answer the SDK's form with success, and without the schema."""
-    form = JsonSchema({"type": "object"}, "thing")
+    closed = {"type": "object", "properties": {}, "additionalProperties": False}
+    form = JsonSchema(closed, "thing")
     with Loopback(saying({"content": "{}"})) as server:
         MODELS[name](server.url)("Hi", response_format=form)
-    wire = {"type": "json_schema", "json_schema": {"name": "thing", "schema": {"type": "object"}, "strict": True}}
+    wire = {"type": "json_schema", "json_schema": {"name": "thing", "schema": closed, "strict": True}}
     assert server.requests[0].json["response_format"] == wire
 
 

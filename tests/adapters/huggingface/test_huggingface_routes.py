@@ -123,7 +123,7 @@ def test_openai_with_a_key_of_its_own_hears_of_max_tokens_by_the_name_that_it_kn
         run(call.format("o3") + "\n" + call.format("gpt-4o"), server, tmp_path)
     own = {"model": "o3", "max_completion_tokens": 9}, {"model": "gpt-4o", "max_tokens": 9}
     messages = [{"role": "user", "content": "hi"}]
-    assert [seen.json for seen in server.requests] == [{**told, "messages": messages} for told in own]
+    assert [seen.json for seen in server.requests] == [{**told, "messages": messages, "stream": False} for told in own]
     assert {seen.headers["x-origin"] for seen in server.requests} == {"https://api.openai.com"}
 
 

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from queue import SimpleQueue
 
 import pytest
 from tenacity import stop_after_delay, stop_before_delay, wait_fixed
@@ -30,6 +31,7 @@ from modelport import (
     with_retry,
 )
 from modelport.adapters.process import background
+from modelport.composition.stack.blocking import _AHEAD, _Queue
 
 REQUEST = as_request("Hello!")
 SERVER = ModelError("server", "it broke")
@@ -311,6 +313,24 @@ def test_a_stream_runs_only_so_far_ahead_of_its_reader():
     background.run(settled())
     stream.close()
     assert 1000 <= model.said <= 1300
+
+
+class ReadMeanwhile(SimpleQueue):
+    """Somebody reads all of it as soon as its size was seen."""
+
+    def qsize(self):
+        size = super().qsize()
+        while not self.empty():
+            self.get()
+        return size
+
+
+def test_a_writer_whose_reader_has_read_all_meanwhile_does_not_wait():
+    queue = _Queue()
+    queue._arrived = ReadMeanwhile()
+    for _ in range(_AHEAD):
+        queue._arrived.put(TextDelta("a"))
+    asyncio.run(asyncio.wait_for(queue.put(TextDelta("a")), 10))
 
 
 def test_a_reader_that_keeps_up_with_a_long_stream_gets_all_of_it():
