@@ -31,7 +31,7 @@ def test_a_refusal_is_of_this_kind_whole_and_streamed_in_one_request(answer: Ans
 @pytest.mark.parametrize(("answer", "kind", "sent"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
 def test_a_fault_is_of_this_kind_whole_and_streamed(answer: Answer, kind: str, sent: str) -> None:
     with Loopback(answer) as server:
-        patient = model(server, timeout=0.2 if answer.then == "stall" else 60.0)
+        patient = model(server, timeout=answer.patience)
         found = asyncio.run(patient.generate(HI)).failure()
         *_, last = asyncio.run(listen(patient, HI))
     assert (found.kind, found.sent) == (kind, sent)
@@ -42,7 +42,7 @@ def test_a_fault_is_of_this_kind_whole_and_streamed(answer: Answer, kind: str, s
 
 @pytest.mark.parametrize(("answer", "kind"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
 def test_a_stream_that_breaks_says_why_and_how_far_it_came(answer: Answer, kind: str) -> None:
-    *shown, last = hear(answer, timeout=0.2 if answer.then == "stall" else 60.0)
+    *shown, last = hear(answer, timeout=answer.patience)
     assert shown == [TextDelta("Hel"), TextDelta("lo")]
     assert isinstance(last, Failed)
     assert last.error.kind == kind

@@ -19,11 +19,6 @@ HTML = Answer(200, {"content-type": "text/html"}, b"<html>hello</html>")
 BROKEN_JSON = Answer(200, {"content-type": "application/json"}, b'{"choices": [')
 
 
-def patience(answer: Answer) -> float:
-    """Seconds to wait for it: nothing more comes of one that stalls, others take their time on a busy machine."""
-    return 0.3 if answer.then == "stall" else 20.0
-
-
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -78,7 +73,7 @@ def test_a_refusal_is_of_this_kind_whole_and_streamed_in_one_request(answer: Ans
 )
 def test_a_fault_is_of_this_kind_whole_and_streamed(answer: Answer, kind: str, sent: str) -> None:
     with Loopback(answer) as server:
-        found, last, events = failed(model(server, timeout=patience(answer)))
+        found, last, events = failed(model(server, timeout=answer.patience))
     assert (found.kind, found.sent) == (kind, sent)
     assert (last.error.kind, last.error.sent, last.partial, events) == (kind, sent, None, [])
     assert len(server.requests) == 2
@@ -103,7 +98,7 @@ def test_a_stream_that_breaks_says_why_and_how_far_it_came(answer: Answer, kind:
     """A clean cut too, which litellm itself shows as an answer that ended well."""
     with Loopback(answer) as server:
         plain = which == "LiteLLMModel"
-        timeout = patience(answer)
+        timeout = answer.patience
         subject = model(server, timeout=timeout) if plain else router(deployment(server, "one"), timeout=timeout)
 
         async def main() -> list[object]:

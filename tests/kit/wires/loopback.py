@@ -46,6 +46,11 @@ class Answer:
     pause: float = 0.0
     together: bool = False
 
+    @property
+    def patience(self) -> float:
+        """How many seconds without a byte a client of it should bear: few where none will come, and else any number."""
+        return 1.0 if self.then == "stall" else 60.0
+
 
 Script = Answer | Callable[[Seen], Answer]
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}

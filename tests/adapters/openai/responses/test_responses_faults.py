@@ -26,7 +26,7 @@ def test_a_refusal_is_of_this_kind_whole_and_streamed_in_one_request(answer: Ans
 @pytest.mark.parametrize(("answer", "kind", "sent"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
 def test_a_fault_is_of_this_kind_whole_and_streamed(answer: Answer, kind: str, sent: str) -> None:
     with Loopback(answer) as server:
-        found, last = failed(server, timeout=0.2), failed_stream(server, timeout=0.2)
+        found, last = failed(server, timeout=answer.patience), failed_stream(server, timeout=answer.patience)
     assert (found.kind, found.sent) == (kind, sent)
     assert (last.error.kind, last.error.sent, last.partial) == (kind, sent, None)
     assert len(server.requests) == 2
@@ -35,7 +35,7 @@ def test_a_fault_is_of_this_kind_whole_and_streamed(answer: Answer, kind: str, s
 @pytest.mark.parametrize(("answer", "kind"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
 def test_a_stream_that_breaks_says_why_and_how_far_it_came(answer: Answer, kind: str) -> None:
     with Loopback(answer) as server:
-        *shown, last = listen(server, timeout=0.2)
+        *shown, last = listen(server, timeout=answer.patience)
     assert shown == [TextDelta("Hel"), TextDelta("lo")]
     assert isinstance(last, Failed)
     assert last.error.kind == kind
