@@ -12,7 +12,6 @@ from contextlib import aclosing
 from importlib.util import find_spec
 from typing import Any
 
-import attrs
 import pytest
 
 if find_spec("vllm") is None:
@@ -105,13 +104,8 @@ def test_an_answer_streams_in_many_pieces_and_counts_its_tokens(model: VLLMModel
     assert (response.usage.input_tokens, response.usage.output_tokens) == (36, 40)
 
 
-def bare(response: Response) -> Response:
-    """The answer without how long it took."""
-    return attrs.evolve(response, attempts=())
-
-
 def test_the_whole_answer_is_the_folded_stream(model: VLLMModel) -> None:
-    assert model(WHY) == bare(answer(told(model, WHY)))
+    assert model(WHY) == answer(told(model, WHY))
 
 
 def test_the_call_beats_the_constructor_and_one_of_both_is_left(model: VLLMModel) -> None:
@@ -136,16 +130,9 @@ def test_a_seed_repeats_what_was_drawn(model: VLLMModel) -> None:
         ({"extra_body": {"flavour": 3}}, "'flavour'"),
         ({"extra_body": {"output_kind": "DELTA"}}, "'output_kind'"),
         ({"extra_body": {"n": 2}}, "'n'"),
-        ({"seed": "x"}, "seed='x'"),
-        ({"stop_token_ids": ["x"]}, "stop_token_ids=['x']"),
-        ({"repetition_penalty": "x"}, "repetition_penalty='x'"),
-        ({"min_p": 7, "temperature": 1.0}, "min_p"),
         ({"temperature": 5}, "temperature"),
-        ({"top_p": 2.0, "temperature": 1.0}, "top_p"),
         ({"logit_bias": {"49152000": 1.0}}, "49152000"),
-        ({"logprobs": 3}, "top_logprobs"),
         ({"logprobs": True, "top_logprobs": 500}, "500"),
-        ({"priority": "high"}, "priority"),
         ({"lora_request": "/no/such/adapter"}, "/no/such/adapter"),
         ({"lora_request": 3}, "lora_request"),
     ],
@@ -158,7 +145,7 @@ def test_what_vllm_can_t_take_is_an_invalid_request_that_names_it(
     assert words in found.message
 
 
-@pytest.mark.parametrize("options", [{"seed": 2**70}, {"priority": 2**70}, {"extra_args": {"x": object()}}])
+@pytest.mark.parametrize("options", [{"priority": 2**70}, {"extra_args": {"x": object()}}])
 def test_what_the_engine_can_t_be_sent_is_an_invalid_request_and_leaves_nothing(
     model: VLLMModel, options: dict[str, Any]
 ) -> None:
@@ -196,7 +183,7 @@ def test_a_schema_binds_the_answer(model: VLLMModel) -> None:
 def test_every_form_binds_the_answer_whole_and_streamed(model: VLLMModel, form: ResponseFormat, pattern: str) -> None:
     whole = model("Say something.", response_format=form)
     assert re.fullmatch(pattern, whole.content, re.DOTALL)
-    assert bare(answer(told(model, "Say something.", response_format=form))) == whole
+    assert answer(told(model, "Say something.", response_format=form)) == whole
 
 
 @pytest.mark.parametrize(
